@@ -1,0 +1,1 @@
+"""The FastAPI front door and the standalone host."""

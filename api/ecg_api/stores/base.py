@@ -1,0 +1,121 @@
+"""The ports between the front door and whatever keeps the jobs: SQLite beside it, or VideoJobs in a cluster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from ecg_contract.pipeline import Language, PipelineStatus, Source
+from ecg_contract.wire import CallbackView, JobError
+
+
+class JobKind(StrEnum):
+    """A video is answered by callbacks, a transcription by the response itself."""
+
+    VIDEO = "video"
+    TRANSCRIPTION = "transcription"
+
+
+class JobState(StrEnum):
+    """What a job's record says; `COMPLETED`, `FAILED` and `CANCELLED` are final for a run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request as it is stored: checked, with its callback base decided."""
+
+    job_id: str
+    kind: JobKind
+    source: Source
+    language: Language
+    emotion_detection: bool
+    enable_gpu: bool
+    max_workers: int
+    callback_base: str | None
+    """Where callbacks go; None sends none."""
+    body_key: str
+    """Digest of the request without URL signatures: equal keys are the same body."""
+
+
+class SubmitOutcome(StrEnum):
+    """What a submission did; all but `CONFLICT` are answered alike."""
+
+    CREATED = "created"
+    SAME = "same"
+    """Queued or running already with the same body."""
+    REDELIVERED = "redelivered"
+    """Completed already with the same body: the stored result is delivered once more."""
+    RERUN = "rerun"
+    """It had failed or was cancelled, and runs again with the body given."""
+    CONFLICT = "conflict"
+    """Another body under this job id is queued, running or completed."""
+
+
+class QueueFullError(Exception):
+    """As many jobs wait as are allowed to."""
+
+
+class StoreUnavailableError(Exception):
+    """The job could not be stored durably; nothing was accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """What a reader may know about a job."""
+
+    job_id: str
+    kind: JobKind
+    state: JobState
+    attempt: int
+    submitted_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    pipeline: PipelineStatus | None
+    error: JobError | None
+    callback: CallbackView
+    source_name: str
+    """Last part of the source's path, for people."""
+
+
+class JobStore(Protocol):
+    """Where the front door puts jobs and reads them back."""
+
+    async def submit(self, submission: Submission) -> SubmitOutcome:
+        """Store a job durably before returning. Raises QueueFullError, StoreUnavailableError."""
+
+    async def get(self, job_id: str) -> JobView | None: ...
+
+    async def result(self, job_id: str) -> Path | None:
+        """The completed job's final wire JSON; None while there is none."""
+
+    async def delete(self, job_id: str) -> bool:
+        """Stop the work, remove the job and its files, send nothing; False where there was no such job."""
+
+    async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
+        """The job once it is final, or as it stands when the time is over; None where it is gone."""
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop the work and keep the record as `CANCELLED`."""
+
+    async def missing(self) -> Sequence[str]:
+        """What keeps this store from taking jobs, a sentence each; empty when it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSlot:
+    """Where an upload is written before its job is submitted; the store owns the file afterwards."""
+
+    path: Path
+    name: str = field(default="upload")
