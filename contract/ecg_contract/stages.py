@@ -51,7 +51,7 @@ class StageClock(Protocol):
 
 
 def reached_stages(stages: Mapping[Stage, StageClock]) -> tuple[Stage, ...]:
-    """The progress stages whose callback is due, in order; never `COMPLETED`, which the job's terminal state decides."""
+    """The progress stages whose callback is due, in order; never `COMPLETED`, the terminal state's own."""
     return tuple(s for s in Stage if s is not Stage.COMPLETED and _is_reached(s, stages.get(s)))
 
 

@@ -82,7 +82,9 @@ def _word_segment(word: Word, duration: float) -> WireWordSegment:
 
 
 def _emotion(emotion: Emotion | None) -> WireEmotion | None:
-    return emotion and WireEmotion(label=emotion.label, confidence=_finite(emotion.confidence))
+    if emotion is None:
+        return None
+    return WireEmotion(label=emotion.label, confidence=_finite(emotion.confidence))
 
 
 def _speakers(segments: Iterable[Segment], duration: float) -> dict[str, WireSpeakerStatistics]:
