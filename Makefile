@@ -1,0 +1,77 @@
+# Everything a developer or a first-time user types. `make help` lists it.
+
+PYTHON ?= python3
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ecg-audio-analyzer
+export UV_CACHE_DIR := $(CACHE)/uv
+export UV_LINK_MODE ?= hardlink
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-package ecg-audio-analyzer
+
+ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup serve check verify fmt bench train lock generate clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## from a fresh clone: analyse the sample video through the HTTP API, callbacks and all
+	@$(BIN)/python demo/run_demo.py
+
+test: setup ## from a fresh clone: run all tests that this machine can run
+	@$(BIN)/python -m pytest $(ARGS)
+
+setup: $(STAMP) demo/models/diarization/config.yaml ## the environment in .venv alone
+
+serve: setup ## the standalone server on port 8001 (DEMO=1: with the demo models)
+	@$(BIN)/ecg $(ENV_FILE) serve $(ARGS)
+
+check: setup ## lint, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+generate: setup ## regenerate docs/openapi.json, docs/configuration.md and the result's schema
+	@$(BIN)/python scripts/generate_docs.py
+
+verify: generate ## fail when a generated file is not up to date
+	@git diff --exit-code -- docs/openapi.json docs/configuration.md docs/result.schema.json
+	@echo "generated files are up to date"
+
+fmt: setup ## format, and mend what the linter can
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: setup ## benchmarks beside their rivals, as ratios
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+train: setup ## train the demo models anew (about an hour of CPU)
+	@OMP_NUM_THREADS=1 $(BIN)/python demo/training/train.py $(ARGS)
+
+lock: setup ## resolve all dependencies anew into locks/
+	@echo 'uv==$(shell $(BIN)/uv --version | cut -d' ' -f2)' | $(COMPILE) --upgrade - -o locks/uv.txt
+	@$(COMPILE) --upgrade pyproject.toml --all-extras -o locks/dev.txt
+	@for extra in api operator pipeline; do \
+		$(COMPILE) pyproject.toml --extra $$extra -c locks/dev.txt -o locks/$$extra.txt; done
+
+clean: ## remove the environment and what the demo left
+	@rm -rf $(VENV) demo-output data
+
+# The environment: uv from its own lock by pip, then everything else by uv, hashes checked, nothing else left in.
+$(STAMP): locks/uv.txt locks/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \
+		"Python 3.11, 3.12 or 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12" % v[:2])'
+	@echo "setting up $(VENV): about 8 GB of packages, some minutes the first time, seconds from the cache"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --quiet --no-progress locks/uv.txt locks/dev.txt
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo/models/diarization/config.yaml: $(STAMP) demo/write_config.py
+	@$(BIN)/python demo/write_config.py
