@@ -21,8 +21,8 @@ URL_LENGTH = 8192
 
 
 def _checked_job_id(value: str) -> str:
-    if any(ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F or 0xD800 <= ord(c) <= 0xDFFF for c in value):
-        raise ValueError("must not contain control characters or lone surrogates")
+    if any(ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F for c in value):
+        raise ValueError("must not contain control characters")
     if value in (".", ".."):
         raise ValueError("must not be '.' or '..', which cannot stand in a URL path")
     return value
