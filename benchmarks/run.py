@@ -1,0 +1,27 @@
+"""All benchmarks, one after the other; `--only NAME` runs one of them."""
+
+import argparse
+
+import acoustics_vs_librosa
+import analyze_vs_whisperx
+import machine
+
+BENCHMARKS = {
+    "analyze": analyze_vs_whisperx.main,
+    "acoustics": acoustics_vs_librosa.main,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=BENCHMARKS)
+    only = parser.parse_args().only
+    print(f"machine: {machine.describe()}")
+    for name, run in BENCHMARKS.items():
+        if only in (None, name):
+            print(f"\n== {name}")
+            run()
+
+
+if __name__ == "__main__":
+    main()
