@@ -1,0 +1,138 @@
+"""What is remembered and what is known about a job's callbacks; `callbacks` decides by it.
+
+`DeliveryRecord` is durable: a column of the standalone host's job, `status.callbacks` of a VideoJob. `JobFacts` are
+read from the job each time. Neither holds a body or a credential.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ecg_contract.errors import ErrorCode
+from ecg_contract.pipeline import CamelModel, ResultReference
+from ecg_contract.stages import Stage
+from ecg_contract.wire import CallbackStatus
+
+ERROR_LENGTH = 200
+"""Longest `last_error` kept, in characters."""
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+ShortError = Annotated[str, Field(max_length=ERROR_LENGTH)]
+
+
+class InHand(CamelModel):
+    """A callback that failed at least once and is still to be sent."""
+
+    status: CallbackStatus
+    progress: Percent | None = None
+    tries: int
+    """Failed tries; newer progress that overtakes takes over the count of what it replaces."""
+    first_try: datetime
+    next_try: datetime
+    last_error: ShortError
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status != "processing"
+
+
+class Settled(CamelModel):
+    """How the terminal callback of a run ended."""
+
+    outcome: Literal["delivered", "rejected", "undelivered"]
+    """`rejected`: the backend wants no more of it (410, 413). `undelivered`: the time for trying is over."""
+    time: datetime
+    tries: int
+    last_error: ShortError | None = None
+
+
+class DeliveryRecord(CamelModel):
+    """All that has to survive a restart for callbacks to be sent once and in order; below 1 KB of JSON."""
+
+    run: int = 1
+    settled: Percent = 0
+    """Highest progress that is acknowledged or given up: nothing up to it is sent again in this run."""
+    acknowledged: Percent = 0
+    """Highest progress that the backend has acknowledged."""
+    in_hand: InHand | None = None
+    not_before: datetime | None = None
+    """The backend's Retry-After, which holds for whatever is sent next."""
+    terminal: Settled | None = None
+    redelivery: int = 0
+    """How often the settled terminal callback was asked for once more; part of its `webhook-id`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What the host's durable state says about a job at this moment."""
+
+    uid: str
+    """Tells a job from another that had the same `job_id`."""
+    job_id: str
+    callback_base: str | None
+    """None: nothing is sent."""
+    run: int = 1
+    reached: tuple[Stage, ...] = ()
+    """`stages.reached_stages` of the current attempt."""
+    terminal: Literal["completed", "failed"] | None = None
+    cancelled: bool = False
+    """Nothing more is sent."""
+    result: ResultReference | None = None
+    """Of a completed job."""
+    error_code: ErrorCode | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A callback to be sent now."""
+
+    run: int
+    redelivery: int
+    status: CallbackStatus
+    progress: int | None
+    message: str | None
+    webhook_id: str
+    """The same for every try of this callback, also after a restart."""
+    at: datetime
+    """When it was decided: the try's beginning."""
+    backlog: int
+    """Highest progress reached when it was decided: given up together with this one."""
+    early: bool = False
+    """Ahead of its schedule, which a failure leaves as it was."""
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status != "processing"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Something is to be sent, not before `time`."""
+
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is to be sent until the job's state changes."""
+
+
+Decision = Due | WaitUntil | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try that was not acknowledged."""
+
+    error: str
+    """For people and logs; holds no credential."""
+    http_status: int | None = None
+    retry_after: timedelta | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """410 (gone) and 413 (too large): trying again cannot help."""
+        return self.http_status in (410, 413)
