@@ -119,3 +119,20 @@ class UploadSlot:
 
     path: Path
     name: str = field(default="upload")
+
+
+class Uploads(Protocol):
+    """Where uploads land."""
+
+    async def slot(self, name: str) -> UploadSlot:
+        """A fresh path for the upload called `name`. Raises StoreUnavailableError."""
+
+
+class Redelivery(Protocol):
+    """Terminal callbacks that the backend never took."""
+
+    async def undelivered(self) -> Sequence[JobView]:
+        """Jobs whose terminal callback was given up on, or rejected for good."""
+
+    async def redeliver(self, job_id: str) -> bool:
+        """Make the terminal callback due again; False where there is none to deliver."""

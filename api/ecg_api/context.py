@@ -1,0 +1,42 @@
+"""What the routes work with, made once in `create_app`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from ecg_api.settings import Settings
+from ecg_api.stores.base import JobStore, Redelivery, Uploads
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def to_second(moment: datetime) -> datetime:
+    """As the specification writes times: `2024-01-15T10:30:00Z`."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The settings, the ports and the clock of one app."""
+
+    settings: Settings
+    store: JobStore
+    uploads: Uploads | None
+    redelivery: Redelivery | None
+    clock: Clock
+
+
+def _of_app(request: Request) -> Context:
+    context = request.app.state.context
+    assert isinstance(context, Context)
+    return context
+
+
+ContextOf = Annotated[Context, Depends(_of_app)]

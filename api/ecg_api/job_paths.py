@@ -1,0 +1,33 @@
+"""Job ids in URL paths. An id may hold slashes, so the path is matched as it was sent, before `%2F` is decoded.
+
+`/jobs/a%2Fresult` is the job `a/result`; `/jobs/a/result` is the result of the job `a`.
+"""
+
+from typing import Annotated
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Depends, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_PREFIX = b"/jobs/"
+
+
+class RawJobPaths:
+    """Lets the router see the paths below /jobs/ as they were sent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw: bytes = scope.get("raw_path") or b""
+        if scope["type"] == "http" and raw.startswith(_PREFIX):
+            scope = {**scope, "path": raw.decode("latin-1")}
+        await self._app(scope, receive, send)
+
+
+def _job_id(request: Request) -> str:
+    sent: str = request.path_params["job_id"]
+    return unquote_to_bytes(sent.encode("latin-1", "replace")).decode("utf-8", "replace")
+
+
+JobIdInPath = Annotated[str, Depends(_job_id)]

@@ -1,0 +1,124 @@
+"""Errors as problem+json (RFC 9457). No message holds an input value: a URL in it may carry a credential."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+class FieldError(BaseModel):
+    field: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """What every error is answered with."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+    """Every field that is wrong, with what is allowed; on 422 only."""
+
+
+class Problem(Exception):
+    """An answer other than success. `detail` is for people and free of input values."""
+
+    def __init__(
+        self, status: int, detail: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+
+
+def busy(status: int, detail: str, retry_after_s: int) -> Problem:
+    return Problem(status, detail, headers={"Retry-After": str(retry_after_s)})
+
+
+def wrong_field(field: str, message: str) -> Problem:
+    return Problem(422, f"{field}: {message}", errors=[FieldError(field=field, message=message)])
+
+
+def wrong_fields(error: ValidationError) -> Problem:
+    """A 422 that names each wrong field and what it may be."""
+    found = [
+        FieldError(field=".".join(map(str, e["loc"])) or "body", message=e["msg"].removeprefix("Value error, "))
+        for e in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+    return Problem(422, "; ".join(f"{e.field}: {e.message}" for e in found), errors=found)
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    details = ProblemDetails(
+        title=HTTPStatus(problem.status).phrase,
+        status=problem.status,
+        detail=problem.detail,
+        errors=list(problem.errors) or None,
+    )
+    body: dict[str, Any] = details.model_dump(exclude_none=True)
+    return JSONResponse(body, problem.status, problem.headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every refusal of the routes, and the framework's own 404 and 405, as problem+json."""
+
+    async def on_problem(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Problem)
+        details = {"method": request.method, "path": request.url.path, "status": error.status, "detail": error.detail}
+        _log.info("request_refused", extra=details)
+        return problem_response(error)
+
+    async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return problem_response(Problem(error.status_code, str(error.detail), headers=error.headers))
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(HTTPException, on_http_error)
+
+
+class CatchAll:
+    """Answers what nobody caught with a bare 500; the log gets the traceback's places, not its values."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception as error:
+            _log.error("internal_error", extra={"error": type(error).__name__, "places": _places(error)})
+            if started:
+                raise ConnectionError("the answer broke off") from None
+            await problem_response(Problem(500, "an internal error; the server's log has it"))(scope, receive, send)
+
+
+def _places(error: BaseException) -> list[str]:
+    places = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        places.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    return places[-8:]

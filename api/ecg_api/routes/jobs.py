@@ -1,0 +1,65 @@
+"""A job's status and result, its removal, and the replay of a terminal callback that never arrived."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, Response
+
+from ecg_api.context import ContextOf
+from ecg_api.job_paths import JobIdInPath
+from ecg_api.job_status import status_of
+from ecg_api.problems import Problem
+from ecg_contract.wire import JobStatusResponse, WireResult
+
+router = APIRouter(tags=["jobs"])
+
+
+def _unknown() -> Problem:
+    return Problem(404, "there is no job with this id")
+
+
+@router.get("/jobs")
+async def list_undelivered(
+    context: ContextOf, callback: Annotated[Literal["undelivered"], Query()]
+) -> list[JobStatusResponse]:
+    """The jobs whose terminal callback the backend never took: `GET /jobs?callback=undelivered`."""
+    if context.redelivery is None:
+        raise Problem(501, "this host keeps no list of undelivered callbacks")
+    return [status_of(job, context.clock()) for job in await context.redelivery.undelivered()]
+
+
+@router.get("/jobs/{job_id:path}/result", response_model=WireResult)
+async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
+    """The result as it was stored; 409 while there is none."""
+    path = await context.store.result(job_id)
+    if path is not None:
+        return FileResponse(path, media_type="application/json")
+    job = await context.store.get(job_id)
+    if job is None:
+        raise _unknown()
+    raise Problem(409, f"the job is {job.state} and has no result" + ("" if job.state.is_final else " yet"))
+
+
+@router.post("/jobs/{job_id:path}/redeliver", status_code=202)
+async def redeliver(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
+    """Send the terminal callback once more; 409 where there is none to send."""
+    if context.redelivery is None or not await context.redelivery.redeliver(job_id):
+        await status(job_id, context)
+        raise Problem(409, "the job has no terminal callback to deliver")
+    return await status(job_id, context)
+
+
+@router.get("/jobs/{job_id:path}", summary="작업 상태 조회")
+async def status(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
+    """The job's status: the specification's three keys, and how far it is."""
+    job = await context.store.get(job_id)
+    if job is None:
+        raise _unknown()
+    return status_of(job, context.clock())
+
+
+@router.delete("/jobs/{job_id:path}", status_code=204)
+async def delete(job_id: JobIdInPath, context: ContextOf) -> None:
+    """Stop the job's work and remove it; nothing is sent."""
+    if not await context.store.delete(job_id):
+        raise _unknown()

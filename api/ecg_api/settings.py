@@ -1,0 +1,66 @@
+"""The front door's settings, read from the environment once by the command line and passed on from there."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+KIB = 1024
+GIB = 1024**3
+
+SPECIFIED_ORIGINS = (
+    "http://localhost:3000",
+    "http://localhost:8000",
+    "http://ecg-project-pipeline-dev-alb-1703405864.us-east-1.elb.amazonaws.com",
+)
+
+
+def _comma_separated(value: Any) -> Any:
+    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+
+
+class Settings(BaseSettings):
+    """The API server."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The API asks for no password, so it is open to other machines only when told so: 0.0.0.0."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8001
+    """Port to listen on; 0 takes a free one."""
+
+    backend_url: str | None = None
+    """Where callbacks go when a request names no `fastapi_base_url`; its origin is always allowed."""
+
+    callback_allow: CommaSeparated = ()
+    """Hosts and CIDRs, comma-separated, that callbacks may go to although they are private, or although
+    CALLBACK_STRICT is set."""
+
+    callback_strict: bool = False
+    """Send callbacks to BACKEND_URL and CALLBACK_ALLOW alone, to no other public host."""
+
+    callback_secret: SecretStr | None = None
+    """Signs callbacks (Standard Webhooks, `webhook-signature`); unsigned without it."""
+
+    cors_origins: CommaSeparated = SPECIFIED_ORIGINS
+    """Origins, comma-separated, whose pages may call the API from a browser."""
+
+    max_body_bytes: Annotated[int, Field(gt=0)] = 64 * KIB
+    """Longest JSON body; longer ones are answered 413."""
+
+    max_upload_bytes: Annotated[int, Field(gt=0)] = 2 * GIB
+    """Longest upload to /transcribe; longer ones are answered 413."""
+
+    transcribe_wait_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
+    """Seconds that /transcribe waits for its result before it gives up and cancels the job."""
+
+    log_file: Path | None = None
+    """File that gets all log lines beside stderr, for example /logs/ml_server.log."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least level that is logged."""

@@ -1,0 +1,146 @@
+"""A job store in memory that keeps the rules of the real ones; jobs move when a test moves them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ecg_api.stores.base import (
+    JobState,
+    JobView,
+    QueueFullError,
+    StoreUnavailableError,
+    Submission,
+    SubmitOutcome,
+    UploadSlot,
+)
+from ecg_contract.wire import CallbackView, JobError
+
+
+@dataclass
+class _Entry:
+    submission: Submission
+    view: JobView
+    result: Path | None = None
+
+
+@dataclass
+class FakeStore:
+    """`JobStore`, `Uploads` and `Redelivery` in memory."""
+
+    folder: Path
+    """Where uploads land."""
+    max_waiting: int = 100
+    broken: bool = False
+    """Every write fails."""
+    missing_parts: tuple[str, ...] = ()
+    jobs: dict[str, _Entry] = field(default_factory=dict)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def submit(self, submission: Submission) -> SubmitOutcome:
+        if self.broken:
+            raise StoreUnavailableError("the disk is full")
+        known = self.jobs.get(submission.job_id)
+        if known is not None and known.view.state not in (JobState.FAILED, JobState.CANCELLED):
+            if known.submission.body_key != submission.body_key:
+                return SubmitOutcome.CONFLICT
+            return SubmitOutcome.REDELIVERED if known.view.state.is_final else SubmitOutcome.SAME
+        if sum(not e.view.state.is_final for e in self.jobs.values()) >= self.max_waiting:
+            raise QueueFullError
+        self.jobs[submission.job_id] = _Entry(submission, _queued(submission))
+        await self._announce()
+        return SubmitOutcome.CREATED if known is None else SubmitOutcome.RERUN
+
+    async def get(self, job_id: str) -> JobView | None:
+        entry = self.jobs.get(job_id)
+        return entry.view if entry else None
+
+    async def result(self, job_id: str) -> Path | None:
+        entry = self.jobs.get(job_id)
+        return entry.result if entry else None
+
+    async def delete(self, job_id: str) -> bool:
+        gone = self.jobs.pop(job_id, None)
+        await self._announce()
+        return gone is not None
+
+    async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
+        def is_over() -> bool:
+            return job_id not in self.jobs or self.jobs[job_id].view.state.is_final
+
+        try:
+            async with asyncio.timeout(timeout_s), self.changed:
+                await self.changed.wait_for(is_over)
+        except TimeoutError:
+            pass
+        return await self.get(job_id)
+
+    async def cancel(self, job_id: str) -> None:
+        await self.move(job_id, JobState.CANCELLED)
+
+    async def missing(self) -> Sequence[str]:
+        return self.missing_parts
+
+    async def slot(self, name: str) -> UploadSlot:
+        if self.broken:
+            raise StoreUnavailableError("the disk is full")
+        return UploadSlot(self.folder / f"upload-{len(list(self.folder.iterdir()))}", name)
+
+    async def undelivered(self) -> Sequence[JobView]:
+        return [e.view for e in self.jobs.values() if e.view.callback.state == "undelivered"]
+
+    async def redeliver(self, job_id: str) -> bool:
+        entry = self.jobs.get(job_id)
+        if entry is None or entry.view.callback.state != "undelivered":
+            return False
+        entry.view = replace(entry.view, callback=CallbackView(state="pending"))
+        return True
+
+    async def move(
+        self,
+        job_id: str,
+        state: JobState,
+        *,
+        error: JobError | None = None,
+        result: Path | None = None,
+        callback: CallbackView | None = None,
+    ) -> None:
+        """What the work behind a real store would do to a job."""
+        entry, now = self.jobs[job_id], datetime.now(UTC)
+        entry.result = result
+        entry.view = replace(
+            entry.view,
+            state=state,
+            started_at=entry.view.started_at or now,
+            completed_at=now if state.is_final else None,
+            error=error,
+            callback=callback or entry.view.callback,
+        )
+        await self._announce()
+
+    async def submitted(self, count: int = 1, timeout_s: float = 5.0) -> str:
+        """The id of the newest job, once there are `count`."""
+        async with asyncio.timeout(timeout_s), self.changed:
+            await self.changed.wait_for(lambda: len(self.jobs) >= count)
+        return list(self.jobs)[-1]
+
+    async def _announce(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+
+def _queued(submission: Submission) -> JobView:
+    return JobView(
+        job_id=submission.job_id,
+        kind=submission.kind,
+        state=JobState.QUEUED,
+        attempt=0,
+        submitted_at=datetime.now(UTC),
+        started_at=None,
+        completed_at=None,
+        pipeline=None,
+        error=None,
+        callback=CallbackView(state="pending" if submission.callback_base else "disabled"),
+        source_name=(submission.source.url or "").rpartition("/")[2] or "upload",
+    )
