@@ -5,7 +5,7 @@ from typing import TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from ecg_api.problems import Problem, wrong_fields
+from ecg_api.problems import ProblemError, wrong_fields
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -15,9 +15,9 @@ def media_type(request: Request) -> str:
 
 
 async def json_body(request: Request, model: type[ModelT], limit: int) -> ModelT:
-    """The request's body as a `model`. Raises Problem: 413, 415, 422."""
+    """The request's body as a `model`. Raises ProblemError: 413, 415, 422."""
     if media_type(request) != "application/json":
-        raise Problem(415, "the body must be JSON, sent with Content-Type: application/json")
+        raise ProblemError(415, "the body must be JSON, sent with Content-Type: application/json")
     body = await _read(request, limit)
     try:
         return model.model_validate_json(body)
@@ -42,5 +42,5 @@ def refuse_longer(request: Request, limit: int) -> None:
         raise too_long(limit)
 
 
-def too_long(limit: int) -> Problem:
-    return Problem(413, f"the body is longer than {limit} bytes", headers={"Connection": "close"})
+def too_long(limit: int) -> ProblemError:
+    return ProblemError(413, f"the body is longer than {limit} bytes", headers={"Connection": "close"})

@@ -23,7 +23,7 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
     pipeline = job.pipeline
     return JobStatusResponse(
         status=_STATES[job.state],
-        processing_time=_processing_time(job, now),
+        processing_time=processing_time_of(job, now),
         completed_at=to_second(job.completed_at) if job.completed_at else None,
         job_id=job.job_id,
         progress=100.0 if job.state is JobState.COMPLETED else pipeline.progress if pipeline else 0.0,
@@ -44,7 +44,7 @@ def _stage(job: JobView) -> Literal["queued"] | Stage:
     return job.pipeline.stage
 
 
-def _processing_time(job: JobView, now: datetime) -> float | None:
+def processing_time_of(job: JobView, now: datetime) -> float | None:
     """Seconds of the analysis itself where it is known, else since the job was started."""
     if job.state is JobState.COMPLETED and job.pipeline and job.pipeline.result:
         return job.pipeline.result.processing_time

@@ -10,7 +10,7 @@ from ecg_api import problems
 from ecg_api.context import Clock, Context, utc_now
 from ecg_api.job_paths import RawJobPaths
 from ecg_api.problems import CatchAll
-from ecg_api.routes import health, jobs, videos
+from ecg_api.routes import health, jobs, transcribe, videos
 from ecg_api.settings import Settings
 from ecg_api.stores.base import JobStore, Redelivery, Uploads
 
@@ -37,7 +37,7 @@ def create_app(  # noqa: PLR0913 - the ports of the one place where all is put t
     app = FastAPI(title="ECG Audio Analyzer", version=VERSION, lifespan=lifespan, redirect_slashes=False)
     app.state.context = Context(settings, store, uploads, redelivery, clock)
     problems.install(app)
-    for subject in (videos, jobs, health):
+    for subject in (videos, transcribe, jobs, health):
         app.include_router(subject.router)
     app.add_middleware(RawJobPaths)
     app.add_middleware(CatchAll)

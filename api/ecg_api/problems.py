@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,8 +32,8 @@ class ProblemDetails(BaseModel):
     """Every field that is wrong, with what is allowed; on 422 only."""
 
 
-class Problem(Exception):
-    """An answer other than success. `detail` is for people and free of input values."""
+class ProblemError(Exception):
+    """An answer other than success; `detail` is for people and free of input values."""
 
     def __init__(
         self, status: int, detail: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
@@ -44,24 +45,24 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
-def busy(status: int, detail: str, retry_after_s: int) -> Problem:
-    return Problem(status, detail, headers={"Retry-After": str(retry_after_s)})
+def busy(status: int, detail: str, retry_after_s: int) -> ProblemError:
+    return ProblemError(status, detail, headers={"Retry-After": str(retry_after_s)})
 
 
-def wrong_field(field: str, message: str) -> Problem:
-    return Problem(422, f"{field}: {message}", errors=[FieldError(field=field, message=message)])
+def wrong_field(field: str, message: str) -> ProblemError:
+    return ProblemError(422, f"{field}: {message}", errors=[FieldError(field=field, message=message)])
 
 
-def wrong_fields(error: ValidationError) -> Problem:
+def wrong_fields(error: ValidationError) -> ProblemError:
     """A 422 that names each wrong field and what it may be."""
     found = [
         FieldError(field=".".join(map(str, e["loc"])) or "body", message=e["msg"].removeprefix("Value error, "))
         for e in error.errors(include_input=False, include_url=False, include_context=False)
     ]
-    return Problem(422, "; ".join(f"{e.field}: {e.message}" for e in found), errors=found)
+    return ProblemError(422, "; ".join(f"{e.field}: {e.message}" for e in found), errors=found)
 
 
-def problem_response(problem: Problem) -> JSONResponse:
+def problem_response(problem: ProblemError) -> JSONResponse:
     details = ProblemDetails(
         title=HTTPStatus(problem.status).phrase,
         status=problem.status,
@@ -76,16 +77,16 @@ def install(app: FastAPI) -> None:
     """Answer every refusal of the routes, and the framework's own 404 and 405, as problem+json."""
 
     async def on_problem(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Problem)
+        assert isinstance(error, ProblemError)
         details = {"method": request.method, "path": request.url.path, "status": error.status, "detail": error.detail}
         _log.info("request_refused", extra=details)
         return problem_response(error)
 
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return problem_response(Problem(error.status_code, str(error.detail), headers=error.headers))
+        return problem_response(ProblemError(error.status_code, str(error.detail), headers=error.headers))
 
-    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(HTTPException, on_http_error)
 
 
@@ -108,11 +109,15 @@ class CatchAll:
 
         try:
             await self._app(scope, receive, watched_send)
+        except ClientDisconnect:
+            _log.info("client_left", extra={"path": scope["path"]})
         except Exception as error:
             _log.error("internal_error", extra={"error": type(error).__name__, "places": _places(error)})
             if started:
                 raise ConnectionError("the answer broke off") from None
-            await problem_response(Problem(500, "an internal error; the server's log has it"))(scope, receive, send)
+            await problem_response(ProblemError(500, "an internal error; the server's log has it"))(
+                scope, receive, send
+            )
 
 
 def _places(error: BaseException) -> list[str]:

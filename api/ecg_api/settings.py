@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
 
     host: str = "127.0.0.1"
-    """Address to listen on. The API asks for no password, so it is open to other machines only when told so: 0.0.0.0."""
+    """Address to listen on. The API asks for no password, so other machines reach it only when told so: by 0.0.0.0."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     """Port to listen on; 0 takes a free one."""

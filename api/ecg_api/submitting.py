@@ -3,7 +3,7 @@
 import logging
 
 from ecg_api.context import Context
-from ecg_api.problems import Problem, busy, wrong_field
+from ecg_api.problems import ProblemError, busy
 from ecg_api.settings import Settings
 from ecg_api.stores.base import QueueFullError, StoreUnavailableError, Submission, SubmitOutcome
 from ecg_contract.logs import job_logger
@@ -13,7 +13,7 @@ RETRY_UNAVAILABLE_S = 5
 
 
 async def submit(context: Context, submission: Submission) -> SubmitOutcome:
-    """Store the job durably. Raises Problem: 409 for another body, 429 for a full queue, 503 when it cannot be stored."""
+    """Store the job durably. Raises ProblemError: 409 another body, 429 the queue is full, 503 it cannot be stored."""
     try:
         outcome = await context.store.submit(submission)
     except QueueFullError:
@@ -22,11 +22,11 @@ async def submit(context: Context, submission: Submission) -> SubmitOutcome:
         logging.getLogger(__name__).error("job_not_stored", extra={"job_id": submission.job_id, "reason": str(error)})
         raise busy(503, "the job could not be stored; nothing was accepted", RETRY_UNAVAILABLE_S) from None
     if outcome is SubmitOutcome.CONFLICT:
-        raise Problem(409, "job_id: another request under this id is queued, running or completed")
+        raise ProblemError(409, "job_id: another request under this id is queued, running or completed")
     job_logger(__name__, submission.job_id).info("job_submitted", extra={"outcome": outcome, "kind": submission.kind})
     return outcome
 
 
 def callback_base(requested: str | None, settings: Settings) -> str | None:
-    """Where the callbacks of a request go; None sends none. Raises Problem 422."""
+    """Where the callbacks of a request go; None sends none. Raises ProblemError 422."""
     return requested or settings.backend_url

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.fake_store import FakeStore
 
 from ecg_api.main import create_app
 from ecg_api.settings import Settings
+from support.fake_store import FakeStore
 
 
 @pytest.fixture

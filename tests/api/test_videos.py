@@ -2,10 +2,10 @@
 
 import httpx
 import pytest
-from support.fake_store import FakeStore
 
 from ecg_api.stores.base import JobKind, JobState
 from ecg_contract.pipeline import Language
+from support.fake_store import FakeStore
 
 PATH = "/api/upload-video/process-video"
 BODY = {

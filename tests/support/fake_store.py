@@ -77,7 +77,9 @@ class FakeStore:
         return await self.get(job_id)
 
     async def cancel(self, job_id: str) -> None:
-        await self.move(job_id, JobState.CANCELLED)
+        entry = self.jobs.get(job_id)
+        if entry is not None and not entry.view.state.is_final:
+            await self.move(job_id, JobState.CANCELLED)
 
     async def missing(self) -> Sequence[str]:
         return self.missing_parts

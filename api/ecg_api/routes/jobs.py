@@ -8,14 +8,14 @@ from fastapi.responses import FileResponse, Response
 from ecg_api.context import ContextOf
 from ecg_api.job_paths import JobIdInPath
 from ecg_api.job_status import status_of
-from ecg_api.problems import Problem
+from ecg_api.problems import ProblemError
 from ecg_contract.wire import JobStatusResponse, WireResult
 
 router = APIRouter(tags=["jobs"])
 
 
-def _unknown() -> Problem:
-    return Problem(404, "there is no job with this id")
+def _unknown() -> ProblemError:
+    return ProblemError(404, "there is no job with this id")
 
 
 @router.get("/jobs")
@@ -24,7 +24,7 @@ async def list_undelivered(
 ) -> list[JobStatusResponse]:
     """The jobs whose terminal callback the backend never took: `GET /jobs?callback=undelivered`."""
     if context.redelivery is None:
-        raise Problem(501, "this host keeps no list of undelivered callbacks")
+        raise ProblemError(501, "this host keeps no list of undelivered callbacks")
     return [status_of(job, context.clock()) for job in await context.redelivery.undelivered()]
 
 
@@ -37,7 +37,7 @@ async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
     job = await context.store.get(job_id)
     if job is None:
         raise _unknown()
-    raise Problem(409, f"the job is {job.state} and has no result" + ("" if job.state.is_final else " yet"))
+    raise ProblemError(409, f"the job is {job.state} and has no result" + ("" if job.state.is_final else " yet"))
 
 
 @router.post("/jobs/{job_id:path}/redeliver", status_code=202)
@@ -45,7 +45,7 @@ async def redeliver(job_id: JobIdInPath, context: ContextOf) -> JobStatusRespons
     """Send the terminal callback once more; 409 where there is none to send."""
     if context.redelivery is None or not await context.redelivery.redeliver(job_id):
         await status(job_id, context)
-        raise Problem(409, "the job has no terminal callback to deliver")
+        raise ProblemError(409, "the job has no terminal callback to deliver")
     return await status(job_id, context)
 
 

@@ -107,7 +107,7 @@ class JobStore(Protocol):
         """The job once it is final, or as it stands when the time is over; None where it is gone."""
 
     async def cancel(self, job_id: str) -> None:
-        """Stop the work and keep the record as `CANCELLED`."""
+        """Stop the work and keep the record as `CANCELLED`; nothing happens to a job that is final or unknown."""
 
     async def missing(self) -> Sequence[str]:
         """What keeps this store from taking jobs, a sentence each; empty when it is ready."""
