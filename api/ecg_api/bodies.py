@@ -22,7 +22,7 @@ async def json_body(request: Request, model: type[ModelT], limit: int) -> ModelT
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise wrong_fields(error) from None
+        raise wrong_fields(error.errors()) from None
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -1,13 +1,14 @@
 """Errors as problem+json (RFC 9457). No message holds an input value: a URL in it may carry a credential."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,11 +54,11 @@ def wrong_field(field: str, message: str) -> ProblemError:
     return ProblemError(422, f"{field}: {message}", errors=[FieldError(field=field, message=message)])
 
 
-def wrong_fields(error: ValidationError) -> ProblemError:
-    """A 422 that names each wrong field and what it may be."""
+def wrong_fields(errors: Iterable[Mapping[str, Any]]) -> ProblemError:
+    """A 422 that names each wrong field and what it may be, from pydantic's errors."""
     found = [
         FieldError(field=".".join(map(str, e["loc"])) or "body", message=e["msg"].removeprefix("Value error, "))
-        for e in error.errors(include_input=False, include_url=False, include_context=False)
+        for e in errors
     ]
     return ProblemError(422, "; ".join(f"{e.field}: {e.message}" for e in found), errors=found)
 
@@ -86,7 +87,12 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return problem_response(ProblemError(error.status_code, str(error.detail), headers=error.headers))
 
+    async def on_wrong_parameter(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return problem_response(wrong_fields(error.errors()))
+
     app.add_exception_handler(ProblemError, on_problem)
+    app.add_exception_handler(RequestValidationError, on_wrong_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
 
 

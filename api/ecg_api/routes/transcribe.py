@@ -56,7 +56,7 @@ async def _received(request: Request, context: Context) -> tuple[Submission, str
         options = UploadOptions.model_validate(form.fields)
     except ValidationError as error:
         _discard(form.upload.path if form.upload else None)
-        raise wrong_fields(error) from None
+        raise wrong_fields(error.errors()) from None
     return _submission(Source(path=form.upload.path), options), form.upload.name
 
 
