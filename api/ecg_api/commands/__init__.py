@@ -1,0 +1,1 @@
+"""The commands of `ecg`, a module each with a `run(arguments) -> exit status`."""

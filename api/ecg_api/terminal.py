@@ -1,0 +1,65 @@
+"""What people see on a terminal: progress, the transcript, complaints. Standard library only, so it starts fast."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
+
+_WIDTH = 28
+
+
+def say(line: str = "") -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def complain(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+class Progress:
+    """A bar that is redrawn on a terminal; a line per change of message elsewhere."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._is_terminal = self._stream.isatty()
+        self._last = ""
+
+    def show(self, percent: float, message: str) -> None:
+        if self._is_terminal:
+            self._write(f"\r{_bar(percent)} {percent:3.0f}%  {message}\x1b[K")
+        elif message != self._last:
+            self._write(f"{percent:3.0f}%  {message}\n")
+        self._last = message
+
+    def done(self) -> None:
+        """Leave the bar as it is and go on below it."""
+        if self._is_terminal and self._last:
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def _bar(percent: float) -> str:
+    full = round(max(0.0, min(percent, 100.0)) / 100 * _WIDTH)
+    return "█" * full + "░" * (_WIDTH - full)
+
+
+def transcript(result: Mapping[str, Any]) -> Iterator[str]:
+    """The wire's `result` as lines: `[00:01.50 - 00:03.20] SPEAKER_00: 안녕하세요`, and a summary."""
+    for segment in result["segments"]:
+        span = f"{_clock(segment['start_time'])} - {_clock(segment['end_time'])}"
+        mood = f" ({segment['emotion']['label']})" if segment.get("emotion") else ""
+        yield f"[{span}] {segment['speaker']['speaker_id']}{mood}: {segment['text'].strip()}"
+    if not result["segments"]:
+        yield "(no speech)"
+    speakers = len(result["speakers"])
+    words = len(result["word_segments"])
+    yield f"-- {_clock(result['duration'])} of {result['language']}, {speakers} speaker(s), {words} words"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:05.2f}" if hours else f"{minutes:02}:{rest:05.2f}"

@@ -1,0 +1,103 @@
+"""`ecg analyze` from the outside: its output, its exit status, what it asks of the pipeline."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from ecg_contract.errors import ErrorCode
+from ecg_contract.pipeline import Device, Language, PipelineError, PipelineJob, PipelineStatus, Report
+from ecg_contract.stages import Stage
+from support.stand_in_pipeline import jobs_seen, write_pipeline
+from support.wire_results import stored_result
+
+
+def _line(stage: Stage, error: PipelineError | None = None) -> str:
+    status = PipelineStatus(attempt=1, stage=stage, progress=stage.progress, message=stage.message, error=error)
+    return Report(event="status", job_id="j", status=status).to_json()
+
+
+PROGRESS = [_line(stage) for stage in Stage]
+
+
+def _ecg(environment: Mapping[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ecg_api.cli", *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    path = tmp_path / "회의.wav"
+    path.write_bytes(b"RIFF")
+    return path
+
+
+def test_the_transcript_is_printed_and_the_result_written(tmp_path: Path, media: Path) -> None:
+    result = stored_result(tmp_path)
+    done = _ecg(
+        write_pipeline(tmp_path / "p", lines=PROGRESS, result=result), "analyze", media, "-o", tmp_path / "o/r.json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "[00:01.50 - 00:03.20] SPEAKER_00: 안녕하세요"
+    assert (tmp_path / "o/r.json").read_bytes() == result.read_bytes()
+    assert done.stderr.splitlines() == [f"{s.progress:3}%  {s.message}" for s in Stage]
+
+
+def test_the_job_file_is_a_job_of_the_contract(tmp_path: Path, media: Path) -> None:
+    environment = write_pipeline(tmp_path / "p", result=stored_result(tmp_path))
+    _ecg(environment, "analyze", media, "--language", "KO", "--no-emotion", "--cpu")
+    job = PipelineJob.model_validate_json(jobs_seen(tmp_path / "p")[0], extra="forbid")
+    assert (job.source.path, job.language, job.device) == (media, Language.KO, Device.CPU)
+    assert not job.emotion_detection
+
+
+def test_a_url_is_handed_on_as_one(tmp_path: Path) -> None:
+    environment = write_pipeline(tmp_path / "p", result=stored_result(tmp_path))
+    _ecg(environment, "analyze", "s3://bucket/v.mp4")
+    assert json.loads(jobs_seen(tmp_path / "p")[0])["source"] == {"url": "s3://bucket/v.mp4"}
+
+
+def test_a_failure_is_told_in_the_wires_words(tmp_path: Path, media: Path) -> None:
+    error = PipelineError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패: no audio stream")
+    done = _ecg(write_pipeline(tmp_path / "p", lines=[_line(Stage.DOWNLOAD, error)], codes=[11]), "analyze", media)
+    assert done.returncode == 11
+    assert done.stderr.splitlines()[-1] == "AUDIO_EXTRACTION_ERROR: 오디오 추출 실패: no audio stream"
+
+
+@pytest.mark.parametrize("code", [14, -6, -11])
+def test_what_the_cpu_may_mend_is_tried_again_there(tmp_path: Path, media: Path, code: int) -> None:
+    environment = write_pipeline(tmp_path / "p", codes=[code, 0], result=stored_result(tmp_path))
+    assert _ecg(environment, "analyze", media).returncode == 0
+    jobs = [json.loads(line) for line in jobs_seen(tmp_path / "p")]
+    assert [(job["attempt"], job["device"]) for job in jobs] == [(1, "auto"), (2, "cpu")]
+
+
+def test_a_pipeline_that_dies_silently_leaves_its_last_lines(tmp_path: Path, media: Path) -> None:
+    done = _ecg(write_pipeline(tmp_path / "p", codes=[-9]), "analyze", media)
+    assert done.returncode == 137
+    assert "a log line" in done.stderr
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    done = _ecg(write_pipeline(tmp_path / "p"), "analyze", tmp_path / "nothing.mp4")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no file" in done.stderr
+
+
+def test_an_env_file_does_not_override_the_environment(tmp_path: Path, media: Path) -> None:
+    (tmp_path / "e.env").write_text("FIRST=file\nSECOND=file\n")
+    environment = {**write_pipeline(tmp_path / "p", codes=[1]), "FIRST": "environment"}
+    main = tmp_path / "p/ecg_pipeline/__main__.py"
+    main.write_text("import os, sys; sys.exit(os.environ['FIRST'] + ' ' + os.environ['SECOND'])")
+    done = _ecg(environment, "--env-file", tmp_path / "e.env", "analyze", media)
+    assert "environment file" in done.stderr
+
+
+def test_the_command_imports_nothing_but_the_standard_library() -> None:
+    code = "import sys, ecg_api.cli, ecg_api.commands.analyze; print(*{m.partition('.')[0] for m in sys.modules})"
+    found = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    foreign = found - sys.stdlib_module_names - {"ecg_api", "__main__", "sitecustomize"}
+    assert not {name for name in foreign if not name.startswith(("_", "ecg_contract"))}
