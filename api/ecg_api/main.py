@@ -6,7 +6,7 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from ecg_api import problems
+from ecg_api import openapi, problems
 from ecg_api.context import Clock, Context, utc_now
 from ecg_api.job_paths import RawJobPaths
 from ecg_api.problems import CatchAll
@@ -34,9 +34,17 @@ def create_app(  # noqa: PLR0913 - the ports of the one place where all is put t
     clock: Clock = utc_now,
 ) -> FastAPI:
     """The app. Without `uploads` multipart bodies, without `redelivery` the replay is answered 501."""
-    app = FastAPI(title="ECG Audio Analyzer", version=VERSION, lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="ECG Audio Analyzer",
+        version=VERSION,
+        description="Speech analysis of videos: who said what, when, how loud, how high.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.state.context = Context(settings, store, uploads, redelivery, clock)
     problems.install(app)
+    openapi.install(app)
     for subject in (videos, transcribe, jobs, health):
         app.include_router(subject.router)
     app.add_middleware(RawJobPaths)

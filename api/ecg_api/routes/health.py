@@ -18,13 +18,23 @@ class ReadyResponse(BaseModel):
 
 
 @router.get("/health", summary="헬스체크")
-@router.get("/health/live")
 async def health(context: ContextOf) -> HealthResponse:
     """The server answers."""
     return HealthResponse(timestamp=to_second(context.clock()))
 
 
-@router.get("/health/ready", responses={503: {"model": ReadyResponse, "description": "Something is missing."}})
+@router.get("/health/live", summary="Liveness")
+async def live(context: ContextOf) -> HealthResponse:
+    """The same for an orchestrator, which restarts what does not answer here."""
+    return await health(context)
+
+
+@router.get(
+    "/health/ready",
+    summary="Readiness",
+    response_model=ReadyResponse,
+    responses={503: {"model": ReadyResponse, "description": "Something is missing."}},
+)
 async def ready(context: ContextOf) -> JSONResponse:
     """The server takes jobs."""
     missing = list(await context.store.missing())

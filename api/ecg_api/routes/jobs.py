@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse, Response
 from ecg_api.context import ContextOf
 from ecg_api.job_paths import JobIdInPath
 from ecg_api.job_status import status_of
+from ecg_api.openapi import JOB_ID_IN_PATH, problems
 from ecg_api.problems import ProblemError
 from ecg_contract.wire import JobStatusResponse, WireResult
 
@@ -18,7 +19,7 @@ def _unknown() -> ProblemError:
     return ProblemError(404, "there is no job with this id")
 
 
-@router.get("/jobs")
+@router.get("/jobs", summary="Undelivered callbacks", responses=problems(422, 501))
 async def list_undelivered(
     context: ContextOf, callback: Annotated[Literal["undelivered"], Query()]
 ) -> list[JobStatusResponse]:
@@ -28,7 +29,13 @@ async def list_undelivered(
     return [status_of(job, context.clock()) for job in await context.redelivery.undelivered()]
 
 
-@router.get("/jobs/{job_id:path}/result", response_model=WireResult)
+@router.get(
+    "/jobs/{job_id:path}/result",
+    summary="The stored result",
+    response_model=WireResult,
+    responses=problems(404, 409),
+    openapi_extra=JOB_ID_IN_PATH,
+)
 async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
     """The result as it was stored; 409 while there is none."""
     path = await context.store.result(job_id)
@@ -40,7 +47,13 @@ async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
     raise ProblemError(409, f"the job is {job.state} and has no result" + ("" if job.state.is_final else " yet"))
 
 
-@router.post("/jobs/{job_id:path}/redeliver", status_code=202)
+@router.post(
+    "/jobs/{job_id:path}/redeliver",
+    summary="Send the terminal callback again",
+    status_code=202,
+    responses=problems(404, 409),
+    openapi_extra=JOB_ID_IN_PATH,
+)
 async def redeliver(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
     """Send the terminal callback once more; 409 where there is none to send."""
     if context.redelivery is None or not await context.redelivery.redeliver(job_id):
@@ -49,7 +62,7 @@ async def redeliver(job_id: JobIdInPath, context: ContextOf) -> JobStatusRespons
     return await status(job_id, context)
 
 
-@router.get("/jobs/{job_id:path}", summary="작업 상태 조회")
+@router.get("/jobs/{job_id:path}", summary="작업 상태 조회", responses=problems(404), openapi_extra=JOB_ID_IN_PATH)
 async def status(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
     """The job's status: the specification's three keys, and how far it is."""
     job = await context.store.get(job_id)
@@ -58,7 +71,13 @@ async def status(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
     return status_of(job, context.clock())
 
 
-@router.delete("/jobs/{job_id:path}", status_code=204)
+@router.delete(
+    "/jobs/{job_id:path}",
+    summary="Cancel and remove",
+    status_code=204,
+    responses=problems(404),
+    openapi_extra=JOB_ID_IN_PATH,
+)
 async def delete(job_id: JobIdInPath, context: ContextOf) -> None:
     """Stop the job's work and remove it; nothing is sent."""
     if not await context.store.delete(job_id):

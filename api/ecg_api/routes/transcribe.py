@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ecg_api.bodies import json_body, media_type
 from ecg_api.context import Context, ContextOf
+from ecg_api.openapi import TRANSCRIBE_EXAMPLE, json_or_upload, problems
 from ecg_api.problems import ProblemError, busy, wrong_fields
 from ecg_api.sources import checked_source, source_name
 from ecg_api.stores.base import JobKind, StoreUnavailableError, Submission, UploadSlot
@@ -31,7 +32,13 @@ class UploadOptions(WireRequest):
     language: AnyCaseLanguage = Language.EN
 
 
-@router.post("/transcribe", summary="동기 전사 처리", response_model=BackendTranscribeResponse)
+@router.post(
+    "/transcribe",
+    summary="동기 전사 처리",
+    response_model=BackendTranscribeResponse,
+    responses=problems(413, 415, 422, 429, 501, 503),
+    openapi_extra=json_or_upload(TranscribeRequest, TRANSCRIBE_EXAMPLE, UploadOptions),
+)
 async def transcribe(request: Request, context: ContextOf) -> JSONResponse:
     """Analyse and answer with the result; a failed analysis is a 200 with `success` false and its error code."""
     submission, filename = await _received(request, context)

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 
 from ecg_api.bodies import json_body
 from ecg_api.context import Context, ContextOf
+from ecg_api.openapi import ACCEPTED_EXAMPLE, VIDEO_EXAMPLE, answer_example, callbacks, json_request, problems
 from ecg_api.sources import body_key, checked_source
 from ecg_api.stores.base import JobKind, Submission
 from ecg_api.submitting import callback_base, submit
@@ -12,7 +13,13 @@ from ecg_contract.wire import ProcessVideoRequest, ProcessVideoResponse, status_
 router = APIRouter(tags=["videos"])
 
 
-@router.post("/api/upload-video/process-video", summary="비동기 비디오 처리")
+@router.post(
+    "/api/upload-video/process-video",
+    summary="비동기 비디오 처리",
+    responses=answer_example(ACCEPTED_EXAMPLE) | problems(409, 413, 415, 422, 429, 503),
+    openapi_extra=json_request(ProcessVideoRequest, VIDEO_EXAMPLE),
+    callbacks=callbacks.routes,
+)
 async def process_video(request: Request, context: ContextOf) -> ProcessVideoResponse:
     """Analyse the video at `video_url`. A 200 means that the job is stored durably; seven callbacks tell the rest."""
     video = await json_body(request, ProcessVideoRequest, context.settings.max_body_bytes)

@@ -1,0 +1,87 @@
+"""Write the documents that follow from the code: docs/openapi.json, docs/configuration.md, docs/result.schema.json.
+
+`make verify` runs this and fails where a committed document differs.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ecg_api.settings_standalone import StandaloneSettings
+from ecg_pipeline.settings import PipelineSettings
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from ecg_api.main import create_app
+from ecg_api.settings import Settings
+from ecg_contract.wire import WireResult
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
+    ("The API server", Settings),
+    ("The standalone host", StandaloneSettings),
+    ("The pipeline", PipelineSettings),
+)
+
+INTRODUCTION = """# Configuration
+
+Settings come from the environment, or from a file given as `ecg --env-file FILE`; the environment goes before the
+file. A list is written with commas. The command line's `--host`, `--port` and `--data-dir` go before both.
+
+Generated from the settings' classes by `make generate`.
+"""
+
+
+def main() -> None:
+    _write_json(DOCS / "openapi.json", _openapi())
+    _write_json(DOCS / "result.schema.json", WireResult.model_json_schema())
+    (DOCS / "configuration.md").write_text(_configuration(), encoding="utf-8")
+
+
+def _openapi() -> dict[str, Any]:
+    store: Any = None  # the document is made of signatures; no request is answered
+    defaults = Settings.model_construct()
+    return create_app(defaults, store).openapi()
+
+
+def _configuration() -> str:
+    return "\n".join([INTRODUCTION, *(_section(title, settings) for title, settings in SECTIONS)])
+
+
+def _section(title: str, settings: type[BaseSettings]) -> str:
+    rows = [_row(name, field) for name, field in settings.model_fields.items()]
+    return "\n".join([f"## {title}", "", "| setting | default | what it is |", "|---|---|---|", *rows, ""])
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    description = " ".join((field.description or "").split())
+    if not description:
+        raise SystemExit(f"the setting {name} has no docstring")
+    return f"| `{name.upper()}` | {_default(field)} | {description} |"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    match value:
+        case None | () | {} | [] | "":
+            return "none"
+        case SecretStr():
+            return "set"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case tuple() | list():
+            return ", ".join(f"`{part}`" for part in value)
+        case dict():
+            return ", ".join(f"`{key}`: `{part}`" for key, part in value.items())
+        case _:
+            return f"`{value}`"
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
