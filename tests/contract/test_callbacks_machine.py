@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from ecg_contract.callback_record import DeliveryRecord, Due, Failure, JobFacts, WaitUntil
 from ecg_contract.callbacks import acknowledged, early_callback, failed_try, next_callback, redeliver, started
@@ -22,6 +22,8 @@ failures = st.builds(
     retry_after=st.none() | st.integers(0, 7200).map(lambda s: timedelta(seconds=s)),
 )
 
+moves = st.sampled_from(["stage"] * 4 + ["new_attempt", "completes", "fails", "new_run", "redelivery"])
+
 
 def rank(due: Due) -> int:
     """Where a callback stands in the order of its run."""
@@ -36,7 +38,6 @@ class Callbacks(RuleBasedStateMachine):
         self.now = START
         self.facts = JobFacts(uid="u", job_id="j", callback_base="http://b")
         self.record = DeliveryRecord()
-        self.flying: Due | None = None
         self.received: list[Due] = []
         self.recorded: set[str] = set()
         """The ids whose acknowledgement is recorded."""
@@ -55,49 +56,76 @@ class Callbacks(RuleBasedStateMachine):
         if self.record.terminal is not None:
             self.settled.add((self.record.run, self.record.redelivery))
 
-    @precondition(lambda self: self.facts.terminal is None)
-    @rule(steps=st.integers(1, 6))
-    def stages_follow(self, steps: int) -> None:
-        self._facts(reached=PROGRESS[: len(self.facts.reached) + steps])
+    @rule(moves=st.lists(moves, min_size=1, max_size=3))
+    def job_moves_on(self, moves: list[str]) -> None:
+        for move in moves:
+            getattr(self, "_" + move)()
 
-    @precondition(lambda self: self.facts.terminal is None)
-    @rule()
-    def new_attempt(self) -> None:
-        self._facts(reached=())
+    def _stage(self) -> None:
+        if self.facts.terminal is None:
+            self._facts(reached=PROGRESS[: len(self.facts.reached) + 1])
 
-    @precondition(lambda self: self.facts.terminal is None)
-    @rule(completed=st.booleans())
-    def end(self, completed: bool) -> None:
-        code = None if completed else ErrorCode.PROCESSING_ERROR
-        self._facts(terminal="completed" if completed else "failed", error_code=code, error_message="why")
+    def _new_attempt(self) -> None:
+        if self.facts.terminal is None:
+            self._facts(reached=())
 
-    @precondition(lambda self: self.facts.terminal == "failed")
-    @rule()
-    def new_run(self) -> None:
-        self._facts(run=self.facts.run + 1, reached=(), terminal=None, error_code=None, error_message=None)
+    def _completes(self) -> None:
+        if self.facts.terminal is None:
+            self._facts(terminal="completed")
 
-    @precondition(lambda self: self.facts.terminal is not None and self.facts.run == self.record.run)
-    @rule()
-    def ask_for_redelivery(self) -> None:
-        self._save(redeliver(self.record, self.now))
+    def _fails(self) -> None:
+        if self.facts.terminal is None:
+            self._facts(terminal="failed", error_code=ErrorCode.PROCESSING_ERROR, error_message="why")
 
-    @rule(seconds=st.sampled_from([0, 1, 5, 40, 400, 4000, 90_000, 300_000]))
+    def _new_run(self) -> None:
+        if self.facts.terminal == "failed":
+            self._facts(run=self.facts.run + 1, reached=(), terminal=None, error_code=None, error_message=None)
+
+    def _redelivery(self) -> None:
+        if self.facts.terminal is not None and self.facts.run == self.record.run:
+            self._save(redeliver(self.record, self.now))
+
+    @rule(seconds=st.sampled_from([1, 5, 40, 400, 4000, 300_000]))
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
-    @precondition(lambda self: self.flying is None)
-    @rule(early=st.booleans(), arrives=st.booleans())
-    def send(self, early: bool, arrives: bool) -> None:
-        decide = early_callback if early else next_callback
-        due = decide(self.record, self.facts, self.now)
-        if isinstance(due, Due):
-            before = started(self.record, due)
-            if before != self.record:
-                self._save(before)
-            self.flying = due
-            self._check(due)
-            if arrives:
-                self.received.append(due)
+    @rule(
+        early=st.booleans(),
+        patient=st.booleans(),
+        outcome=st.sampled_from(["acknowledged"] * 3 + ["lost", "refused", "crash before", "crash after"]),
+        meanwhile=st.lists(moves, max_size=2),
+        failure=failures,
+    )
+    def try_next(self, early: bool, patient: bool, outcome: str, meanwhile: list[str], failure: Failure) -> None:
+        due = self._decide(early, patient)
+        if due is None:
+            return
+        if outcome not in ("refused", "crash before"):
+            self.received.append(due)
+        self.job_moves_on(meanwhile)
+        if outcome == "acknowledged":
+            after = acknowledged(self.record, due, self.now)
+            if after != self.record:
+                self.recorded.add(due.webhook_id)
+            self._save(after)
+        elif outcome in ("lost", "refused"):
+            self._save(failed_try(self.record, due, self.now, failure, lambda: 0.5))
+
+    def _decide(self, early: bool, patient: bool) -> Due | None:
+        """The callback that is due, recorded as started; a patient sender waits for it."""
+        decision = next_callback(self.record, self.facts, self.now)
+        if early:
+            decision = early_callback(self.record, self.facts, self.now) or decision
+        if isinstance(decision, WaitUntil) and patient:
+            self.now = decision.time
+            decision = next_callback(self.record, self.facts, self.now)
+        if not isinstance(decision, Due):
+            return None
+        before = started(self.record, decision)
+        if before != self.record:
+            self._save(before)
+        self._check(decision)
+        return decision
 
     def _check(self, due: Due) -> None:
         assert due.webhook_id not in self.recorded, "acknowledged and recorded, yet sent again"
@@ -108,30 +136,8 @@ class Callbacks(RuleBasedStateMachine):
                 assert rank(earlier) <= rank(due), f"{rank(due)} after {rank(earlier)}"
                 assert (rank(earlier) == rank(due)) == (earlier.webhook_id == due.webhook_id)
 
-    @precondition(lambda self: self.flying is not None and self.flying in self.received)
-    @rule()
-    def acknowledgement_arrives(self) -> None:
-        assert self.flying is not None
-        after = acknowledged(self.record, self.flying, self.now)
-        if after != self.record:
-            self.recorded.add(self.flying.webhook_id)
-        self._save(after)
-        self.flying = None
-
-    @precondition(lambda self: self.flying is not None)
-    @rule(failure=failures, chance=st.floats(0, 1, exclude_max=True))
-    def try_fails(self, failure: Failure, chance: float) -> None:
-        assert self.flying is not None
-        self._save(failed_try(self.record, self.flying, self.now, failure, lambda: chance))
-        self.flying = None
-
-    @rule()
-    def crash(self) -> None:
-        self.flying = None
-
     def teardown(self) -> None:
         """Whatever happened: once the backend answers, the job ends and its terminal callback is settled."""
-        self.flying = None
         if self.facts.terminal is None:
             self._facts(terminal="completed")
         for _ in range(20):
@@ -150,7 +156,7 @@ class Callbacks(RuleBasedStateMachine):
 
 
 Callbacks.TestCase.settings = settings(
-    max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=400, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestCallbacks = Callbacks.TestCase
 
