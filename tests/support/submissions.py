@@ -1,0 +1,18 @@
+"""A submission as the front door makes them."""
+
+from ecg_api.stores.base import JobKind, Submission
+from ecg_contract.pipeline import Language, Source
+
+
+def submission(job_id: str, *, body_key: str = "key", callback_base: str | None = "https://b.example") -> Submission:
+    return Submission(
+        job_id=job_id,
+        kind=JobKind.VIDEO,
+        source=Source(url="https://example.com/v.mp4"),
+        language=Language.KO,
+        emotion_detection=True,
+        enable_gpu=True,
+        max_workers=4,
+        callback_base=callback_base,
+        body_key=body_key,
+    )
