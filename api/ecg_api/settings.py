@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ecg_contract.callback_target import CallbackPolicy, check_callback_base
 
 KIB = 1024
 GIB = 1024**3
@@ -18,6 +20,11 @@ SPECIFIED_ORIGINS = (
 
 def _comma_separated(value: Any) -> Any:
     return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+
+def _checked_base(url: str) -> str:
+    check_callback_base(url, CallbackPolicy(backend_url=url))
+    return url
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
@@ -34,7 +41,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     """Port to listen on; 0 takes a free one."""
 
-    backend_url: str | None = None
+    backend_url: Annotated[str, AfterValidator(_checked_base)] | None = None
     """Where callbacks go when a request names no `fastapi_base_url`; its origin is always allowed."""
 
     callback_allow: CommaSeparated = ()
@@ -64,3 +71,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least level that is logged."""
+
+    @property
+    def callback_policy(self) -> CallbackPolicy:
+        return CallbackPolicy(self.callback_allow, self.callback_strict, self.backend_url)

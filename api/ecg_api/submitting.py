@@ -3,9 +3,10 @@
 import logging
 
 from ecg_api.context import Context
-from ecg_api.problems import ProblemError, busy
+from ecg_api.problems import ProblemError, busy, wrong_field
 from ecg_api.settings import Settings
 from ecg_api.stores.base import QueueFullError, StoreUnavailableError, Submission, SubmitOutcome
+from ecg_contract.callback_target import check_callback_base
 from ecg_contract.logs import job_logger
 
 RETRY_FULL_S = 30
@@ -28,5 +29,12 @@ async def submit(context: Context, submission: Submission) -> SubmitOutcome:
 
 
 def callback_base(requested: str | None, settings: Settings) -> str | None:
-    """Where the callbacks of a request go; None sends none. Raises ProblemError 422."""
-    return requested or settings.backend_url
+    """Where the callbacks of a request go; None sends none. Raises ProblemError 422 that names the setting."""
+    base = requested or settings.backend_url
+    if base is None:
+        return None
+    try:
+        check_callback_base(base, settings.callback_policy)
+    except ValueError as refusal:
+        raise wrong_field("fastapi_base_url", str(refusal)) from None
+    return base
