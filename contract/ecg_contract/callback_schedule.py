@@ -24,10 +24,12 @@ LONGEST_RETRY_AFTER = timedelta(hours=1)
 def next_try(
     due: Due, earlier: InHand | None, failure: Failure, now: datetime, random: Callable[[], float]
 ) -> InHand | None:
-    """What is in hand after a failed try; None when there is no further one. `random` gives floats in [0, 1)."""
-    same_kind = earlier is not None and earlier.is_terminal == due.is_terminal
-    tries = earlier.tries + 1 if earlier and same_kind else 1
-    first_try = earlier.first_try if earlier and same_kind else due.at
+    """What is in hand after a failed try; None when there is no further one.
+
+    `earlier` is what the try was for, if it had failed before. `random` gives floats in [0, 1).
+    """
+    tries = earlier.tries + 1 if earlier else 1
+    first_try = earlier.first_try if earlier else due.at
     delay = max(_delay(due, tries, random), bounded(failure.retry_after))
     window = TERMINAL_WINDOW if due.is_terminal else PROGRESS_WINDOW
     if failure.is_final or now + delay > first_try + window or (not due.is_terminal and tries >= PROGRESS_TRIES):

@@ -6,6 +6,7 @@ that the backend closes at that moment would look like a failed try.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,20 +17,12 @@ import httpx
 from ecg_contract.callback_body import CallbackBody, ResultDamagedError
 from ecg_contract.callback_record import Due, Failure, JobFacts
 from ecg_contract.callback_signature import Signer, signing_key
-from ecg_contract.callback_target import (
-    CallbackPolicy,
-    Resolve,
-    Resolver,
-    TargetRefusedError,
-    allowed_addresses,
-    callback_url,
-)
+from ecg_contract.callback_target import CallbackPolicy, NameUnknownError, TargetRefusedError, Targets, callback_url
 from ecg_contract.deliverer_ports import ResultSource
+from ecg_contract.netguard import Resolve
 
 CONNECT_S = 5.0
 TOTAL_S = 30.0
-_ADDRESSES = 3
-"""Addresses of one name that are tried before the try counts as failed."""
 _ANSWER_BYTES = 64 * 1024
 _ANSWER_S = 1.0
 """How much of the answer is waited for: it says nothing beyond its status."""
@@ -63,10 +56,9 @@ class CallbackSender:
         total_s: float = TOTAL_S,
     ) -> None:
         """Raises ValueError where `secret` is malformed."""
-        self._results, self._policy, self._clock, self._total_s = results, policy, clock, total_s
+        self._results, self._clock, self._total_s = results, clock, total_s
         self._key = signing_key(secret)
-        self._own_resolver = Resolver()
-        self._resolve = resolve or self._own_resolver
+        self._targets = Targets(policy, resolve)
         self._client = httpx.AsyncClient(
             verify=httpx.create_ssl_context(),
             trust_env=False,
@@ -82,25 +74,26 @@ class CallbackSender:
                 return await self._post(due, facts)
         except TimeoutError:
             return Failure(f"no answer within {self._total_s:g} s")
-        except TargetRefusedError as error:
-            return Failure(f"not sent: {error}")
-        except ResultDamagedError as error:
+        except (TargetRefusedError, ResultDamagedError) as error:
             return Failure(f"not sent: {error}")
         except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
             return Failure(_in_words(error))
+        except Exception as error:  # a fault of ours waits for the schedule, too
+            logging.getLogger(__name__).exception("callback_sender_failed", extra={"job_id": facts.job_id})
+            return Failure(f"not sent ({type(error).__name__})")
 
     async def aclose(self) -> None:
-        self._own_resolver.close()
+        self._targets.close()
         await self._client.aclose()
 
     async def _post(self, due: Due, facts: JobFacts) -> Outcome:
         base = facts.callback_base or ""
-        addresses = await allowed_addresses(base, self._policy, self._resolve)
+        addresses = await self._targets.addresses(base)
         body = CallbackBody(due, facts, self._results)
         signer = Signer(self._key, due.webhook_id, self._clock())
         await body.check(signer.update)
         url = httpx.URL(callback_url(base))
-        *others, last = addresses[:_ADDRESSES]
+        *others, last = addresses
         for address in others:
             with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
                 return await self._post_to(address, url, body, signer.headers)
@@ -162,6 +155,7 @@ async def _drain(response: httpx.Response) -> None:
 
 
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (NameUnknownError, "the backend's name is not known"),
     (httpx.ConnectTimeout, "no connection within 5 s"),
     (httpx.ConnectError, "connection failed"),
     (httpx.TimeoutException, "no answer in time"),

@@ -5,47 +5,56 @@ when a connection is made. Refusals name the setting that would allow it.
 """
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from urllib.parse import SplitResult, urlsplit
+from functools import partial
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
+from ecg_contract.netguard import AddressGuard, AddressRefusedError, AllowList, Resolve, literal_address, plain_host
 from ecg_contract.wire import RESULT_PATH
 
-Address = IPv4Address | IPv6Address
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""From a host's name and a port to its addresses; raises OSError."""
-
 _PORTS = {"http": 80, "https": 443}
-_NAT64 = IPv6Network("64:ff9b::/96")
+_SETTING = "CALLBACK_ALLOW"
+_THREADS = 8
 
 
 class TargetRefusedError(ValueError):
-    """No callback goes to this place; the message names the setting."""
+    """No callback goes to this place; the message names the setting that would allow it."""
+
+
+class NameUnknownError(OSError):
+    """The backend's name leads to no address, for now."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackPolicy:
-    """The settings that decide."""
+    """The settings that decide. Raises ValueError where they are malformed."""
 
     allow: tuple[str, ...] = ()
-    """CALLBACK_ALLOW: hosts and CIDRs."""
+    """CALLBACK_ALLOW: hosts and networks, as `AllowList` reads them."""
     strict: bool = False
     """CALLBACK_STRICT: no public host but the allowed ones."""
     backend_url: str | None = None
-    """BACKEND_URL: its origin is always allowed."""
+    """BACKEND_URL: its host and port are always allowed."""
 
-    def allows_host(self, host: str) -> bool:
-        return host in {entry.lower().strip("[]").rstrip(".") for entry in self.allow}
-
-    def allows_address(self, address: Address) -> bool:
-        return any(address.version == net.version and address in net for net in map(_network, self.allow) if net)
+    def __post_init__(self) -> None:
+        if self.backend_url is not None:
+            _backend(self.backend_url)
+        try:
+            AllowList.parse(self.allow)
+        except ValueError as error:
+            raise ValueError(f"{_SETTING}: {error}") from None
 
     @property
-    def has_networks(self) -> bool:
-        return any(_network(entry) for entry in self.allow)
+    def allowed(self) -> AllowList:
+        return AllowList.parse([*self.allow, *([_backend(self.backend_url)] if self.backend_url else [])])
+
+
+class _Target(NamedTuple):
+    host: str
+    port: int
 
 
 def callback_url(base: str) -> str:
@@ -54,78 +63,61 @@ def callback_url(base: str) -> str:
 
 
 def origin_of(base: str) -> str:
-    """Scheme, host and port. Raises ValueError for what is no URL."""
-    parts = urlsplit(base)
-    return f"{parts.scheme}://{_host(parts)}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+    """Scheme, host and port, for grouping and for logs; never raises."""
+    try:
+        parts = urlsplit(base)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return "malformed"
+    return f"{parts.scheme}://{plain_host(parts.hostname or '')}:{port}"
 
 
 def check_callback_base(base: str, policy: CallbackPolicy) -> None:
     """Raises TargetRefusedError (a ValueError) where callbacks cannot go there, as far as the URL itself shows it."""
-    parts = _checked_form(base)
-    if _is_backend(base, policy):
-        return
-    host = _host(parts)
-    address = literal_address(host)
-    if address is not None:
-        _check_address(host, address, policy)
-    elif not policy.allows_host(host):
-        if host == "localhost" or host.endswith(".localhost"):
-            raise TargetRefusedError(f"{host} is this machine itself; {_how_to_allow(host)}")
-        if policy.strict and not policy.has_networks:
-            raise TargetRefusedError(f"CALLBACK_STRICT is set; {_how_to_allow(host)}")
+    target = _checked_form(base)
+    if literal_address(target.host) or target.host == "localhost":
+        _guarded(target, policy, None)
+    elif policy.strict and not policy.allowed.has_host(*target) and not policy.allowed.networks:
+        raise TargetRefusedError(_why_strict(target))
 
 
-async def allowed_addresses(base: str, policy: CallbackPolicy, resolve: Resolve) -> list[str]:
-    """The addresses to connect to for `base`. Raises TargetRefusedError where one of them is not allowed, OSError."""
-    check_callback_base(base, policy)
-    parts = urlsplit(base)
-    host = _host(parts)
-    literal = literal_address(host)
-    port = parts.port or _PORTS[parts.scheme]
-    found = [str(literal)] if literal else list(await resolve(host, port))
-    if not _is_backend(base, policy) and not policy.allows_host(host):
-        for address in found:
-            _check_address(host, ip_address(address), policy)
-    return found
+class Targets:
+    """The addresses behind callback bases, looked up in threads of its own: names that hang hold up nothing else."""
 
+    def __init__(self, policy: CallbackPolicy, resolve: Resolve | None = None) -> None:
+        """`resolve` is getaddrinfo where None."""
+        self._policy, self._resolve = policy, resolve
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="callback-names")
 
-class Resolver:
-    """getaddrinfo in threads of its own: names that hang do not hold up what else runs in threads."""
-
-    def __init__(self, threads: int = 8) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="callback-dns")
-
-    async def __call__(self, host: str, port: int) -> list[str]:
+    async def addresses(self, base: str) -> list[str]:
+        """Where to connect for `base`. Raises TargetRefusedError where one of them is not allowed, OSError."""
+        check_callback_base(base, self._policy)
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _lookup, host, port)
-        return list(dict.fromkeys(found))
+        return await loop.run_in_executor(self._threads, _guarded, _checked_form(base), self._policy, self._resolve)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def literal_address(host: str) -> Address | None:
-    """The address that `host` spells, also in the short, decimal, octal and hexadecimal forms that C libraries read."""
+def _guarded(target: _Target, policy: CallbackPolicy, resolve: Resolve | None) -> list[str]:
+    allowed = policy.allowed
     try:
-        return _plain(ip_address(host.partition("%")[0]))
-    except ValueError:
-        pass
-    try:
-        return IPv4Address(socket.inet_aton(host))
-    except (OSError, UnicodeError):
-        return None
+        found = AddressGuard(allowed, _SETTING, resolve).addresses(*target)
+    except AddressRefusedError as error:
+        raise TargetRefusedError(str(error)) from None
+    if policy.strict and not allowed.has_host(*target):
+        for address in found:
+            if not allowed.has_address(ip_address(address.partition("%")[0]), target.port):
+                raise TargetRefusedError(_why_strict(target))
+    return found
 
 
-def _lookup(host: str, port: int) -> list[str]:
-    return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-
-
-def _checked_form(base: str) -> SplitResult:
+def _checked_form(base: str) -> _Target:
     if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in base) or "\\" in base:
         raise TargetRefusedError("must not contain spaces, control characters or backslashes")
     try:
         parts = urlsplit(base)
-        host, port = _host(parts), parts.port
+        host, port = plain_host(parts.hostname or ""), parts.port
         host.encode("idna")
     except ValueError:
         raise TargetRefusedError("is not a URL") from None
@@ -135,46 +127,17 @@ def _checked_form(base: str) -> SplitResult:
         raise TargetRefusedError("must not hold a user name or password; CALLBACK_SECRET signs callbacks")
     if "?" in base or "#" in base:
         raise TargetRefusedError("must not have a query string or a fragment")
-    return parts
+    return _Target(host, port or _PORTS[parts.scheme])
 
 
-def _check_address(host: str, address: Address, policy: CallbackPolicy) -> None:
-    if policy.allows_host(host) or policy.allows_address(_plain(address)):
-        return
-    if not _is_public(_plain(address)):
-        raise TargetRefusedError(f"{host} is a private, loopback or link-local address; {_how_to_allow(host)}")
-    if policy.strict:
-        raise TargetRefusedError(f"CALLBACK_STRICT is set; {_how_to_allow(host)}")
-
-
-def _is_backend(base: str, policy: CallbackPolicy) -> bool:
-    return policy.backend_url is not None and origin_of(policy.backend_url) == origin_of(base)
-
-
-def _is_public(address: Address) -> bool:
-    return address.is_global and not address.is_multicast
-
-
-def _plain(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one that carries it (mapped, 6to4, NAT64)."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
-
-
-def _host(parts: SplitResult) -> str:
-    return (parts.hostname or "").rstrip(".").lower()
-
-
-def _network(entry: str) -> IPv4Network | IPv6Network | None:
-    """The CIDR or single address of an entry of CALLBACK_ALLOW; None for a name."""
+def _backend(url: str) -> str:
+    """BACKEND_URL's entry in the allow list. Raises ValueError."""
     try:
-        return ip_network(entry.strip("[]"), strict=False)
-    except ValueError:
-        return None
+        host, port = _checked_form(url)
+    except TargetRefusedError as error:
+        raise ValueError(f"BACKEND_URL {error}") from None
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _how_to_allow(host: str) -> str:
-    return f"name it in CALLBACK_ALLOW to allow it (CALLBACK_ALLOW={host})"
+def _why_strict(target: _Target) -> str:
+    return f"{target.host} is not in {_SETTING}, and CALLBACK_STRICT is set"
