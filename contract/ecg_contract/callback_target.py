@@ -90,10 +90,16 @@ class Targets:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="callback-names")
 
     async def addresses(self, base: str) -> list[str]:
-        """Where to connect for `base`. Raises TargetRefusedError where one of them is not allowed, OSError."""
+        """Where to connect for `base`. Raises TargetRefusedError where one of them is not allowed, NameUnknownError."""
         check_callback_base(base, self._policy)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _guarded, _checked_form(base), self._policy, self._resolve)
+        look_up = partial(_guarded, _checked_form(base), self._policy, self._resolve)
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        except (OSError, UnicodeEncodeError) as error:
+            raise NameUnknownError(str(error)) from error
+        if not found:
+            raise NameUnknownError("it has no address")
+        return found
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
