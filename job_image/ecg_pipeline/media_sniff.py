@@ -1,0 +1,34 @@
+"""Says what a file is that a server sent in place of media."""
+
+from pathlib import Path
+
+_HEAD = 1024
+_TEXTS = {
+    b"#extm3u": "an HLS playlist (m3u8), whose parts are not fetched; give the URL of one media file",
+    b"<?xml": "an XML text (an error message or a DASH manifest), not media",
+    b"<!doctype": "a web page (HTML), not media; the URL may lead to a login or preview page",
+    b"<html": "a web page (HTML), not media; the URL may lead to a login or preview page",
+    b"<head": "a web page (HTML), not media; the URL may lead to a login or preview page",
+    b"{": "a JSON text, not media",
+    b"ffconcat": "a list of files, not media",
+}
+
+
+def why_no_media(path: Path) -> str | None:
+    """What the file is instead, from its first bytes; None when it may be media."""
+    head = _head(path)
+    if not head:
+        return "the file is empty"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    what = next((what for mark, what in _TEXTS.items() if text.startswith(mark)), None)
+    return what and f"the file is {what}"
+
+
+def is_mp4(path: Path) -> bool:
+    """Whether it begins like an MP4 or QuickTime file."""
+    return _head(path)[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)

@@ -1,0 +1,76 @@
+"""Settings of what comes from outside: downloads and media. The pipeline's settings inherit them."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ecg_contract.netguard import AllowList
+
+GIB = 1024**3
+
+
+def _comma_separated(value: Any) -> Any:
+    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+
+def _allow_list(entries: tuple[str, ...]) -> tuple[str, ...]:
+    AllowList.parse(entries)
+    return entries
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """What a media file may ask of this machine."""
+
+    max_seconds: float = 43200.0
+
+
+class FetchSettings(BaseSettings):
+    """Downloads and media."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
+
+    fetch_allow: Annotated[CommaSeparated, AfterValidator(_allow_list)] = ()
+    """Hosts, host:port pairs and CIDRs, comma-separated, that videos may be downloaded from although their addresses
+    are private, such as `10.0.0.0/8,media.internal,127.0.0.1:9000`."""
+
+    fetch_max_bytes: Annotated[int, Field(gt=0)] = 10 * GIB
+    """Largest video, in bytes."""
+
+    fetch_connect_timeout_s: Seconds = 10.0
+    """Seconds that making a connection may take."""
+
+    fetch_stall_timeout_s: Seconds = 60.0
+    """Seconds without a byte, or with fewer than 64 KiB, after which a download is tried again."""
+
+    fetch_total_timeout_s: Seconds = 7200.0
+    """Seconds that a download may take, tries and pauses included."""
+
+    fetch_max_redirects: Annotated[int, Field(ge=0)] = 3
+    """Redirects that are followed, each checked like the first address."""
+
+    fetch_tries: Annotated[int, Field(ge=1)] = 3
+    """Tries of a download that fails for reasons that may pass, with pauses of 1 s, 4 s, 16 s."""
+
+    s3_endpoint_url: str | None = None
+    """Another S3 than Amazon's, or a VPC endpoint, such as `https://s3.internal:9000`."""
+
+    s3_buckets: CommaSeparated = ()
+    """Buckets, comma-separated, that videos may be read from; empty: all that the process's role may read, but for
+    RESULTS_BUCKET."""
+
+    results_bucket: str | None = None
+    """Bucket of the results, from which no video is read unless S3_BUCKETS names it."""
+
+    media_max_seconds: Seconds = 43200.0
+    """Longest media, in seconds; each hour takes 230 MB of memory."""
+
+    @property
+    def media_limits(self) -> MediaLimits:
+        return MediaLimits(max_seconds=self.media_max_seconds)
