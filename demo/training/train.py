@@ -1,0 +1,75 @@
+"""Train the demo models anew: seeded, of fixed step counts, about an hour of one core.
+
+`python demo/training/train.py` writes below demo/models; `--only whisper` trains one of them. Weights are
+the same again on the same machine with one thread; another processor rounds otherwise.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import aligner
+import corpus
+import embedding
+import emotion
+import torch
+import whisper
+from espeak import Synthesizer
+from whisper_export import export
+from whisper_tokens import train_tokenizer
+
+MODELS = Path(__file__).parents[1] / "models"
+
+
+def train_whisper(synthesizer: Synthesizer, out: Path, scratch: Path) -> None:
+    spoken = corpus.continuous(synthesizer, 2500, seed=11)
+    clips = corpus.word_clips(synthesizer, 2, seed=12)
+    tokenizer = train_tokenizer(scratch / "tokenizer")
+    trainer = whisper.Trainer(tokenizer, spoken, clips, seed=13)
+    trainer.run(scratch / "whisper.pt")
+    export(trainer.model, tokenizer, out / "whisper")
+
+
+def train_aligner(synthesizer: Synthesizer, out: Path, _scratch: Path) -> None:
+    spoken = corpus.continuous(synthesizer, 1500, seed=21)
+    clips = corpus.word_clips(synthesizer, 2, seed=22)
+    aligner.Trainer(spoken, clips, seed=23).run(out / "aligner")
+
+
+def train_embedding(synthesizer: Synthesizer, out: Path, _scratch: Path) -> None:
+    voices = embedding.render_voices(synthesizer, seed=31)
+    embedding.save(embedding.train(voices, seed=32), voices, out / "diarization")
+
+
+def train_emotion(synthesizer: Synthesizer, out: Path, _scratch: Path) -> None:
+    model = emotion.train(emotion.render_all(synthesizer, seed=41), seed=42)
+    emotion.save(model, out / "emotion")
+    print(
+        f"emotion: {emotion.accuracy(model, emotion.render_all(synthesizer, seed=43)[::12]):.0%} of unheard utterances"
+    )
+
+
+TRAINERS: dict[str, Callable[[Synthesizer, Path, Path], None]] = {
+    "whisper": train_whisper,
+    "aligner": train_aligner,
+    "embedding": train_embedding,
+    "emotion": train_emotion,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=TRAINERS)
+    parser.add_argument("--out", type=Path, default=MODELS)
+    parser.add_argument("--scratch", type=Path, default=Path(".cache/training"), help="checkpoints go here")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    arguments.scratch.mkdir(parents=True, exist_ok=True)
+    synthesizer = Synthesizer()
+    for name, train in TRAINERS.items():
+        if arguments.only in (None, name):
+            train(synthesizer, arguments.out, arguments.scratch)
+
+
+if __name__ == "__main__":
+    main()

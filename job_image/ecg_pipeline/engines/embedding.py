@@ -1,0 +1,74 @@
+"""A small speaker embedding for pyannote.audio: log-mel bands, four convolutions, mean and deviation over time.
+
+A checkpoint names this class by module and name, so it lives here, where whoever loads the checkpoint finds it.
+"""
+
+from typing import Any
+
+import torch
+from pyannote.audio.core.model import Model
+from pyannote.audio.core.task import Problem, Resolution, Specifications
+from torch import Tensor, nn
+from torch.nn import functional
+from torchaudio.transforms import MelSpectrogram
+
+_BANDS, _CHANNELS, _HOP = 40, 64, 160
+_EPSILON = 1e-5
+
+
+class SmallSpeakerEmbedding(Model):
+    """Waveforms (batch, 1, samples) at 16 kHz to embeddings (batch, dimension).
+
+    `weights` (batch, frames) of any frame rate say where the speaker is heard; they are interpolated to the model's
+    own frames. The pooling is mean and deviation over time (Snyder et al., "X-vectors", 2018).
+    """
+
+    def __init__(self, sample_rate: int = 16_000, num_channels: int = 1, dimension: int = 32, task: Any = None) -> None:
+        super().__init__(sample_rate=sample_rate, num_channels=num_channels, task=task)
+        self.save_hyperparameters("dimension")
+        self.mel = MelSpectrogram(sample_rate, n_fft=400, hop_length=_HOP, n_mels=_BANDS)
+        self.layers = nn.Sequential(*(_layer(_BANDS if i == 0 else _CHANNELS, 2**i) for i in range(4)))
+        self.embedding = nn.Linear(2 * _CHANNELS, dimension)
+        self.specifications = Specifications(
+            problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=5.0, classes=[""]
+        )
+
+    @property
+    def dimension(self) -> int:
+        return int(self.hparams["dimension"])
+
+    def num_frames(self, num_samples: int) -> int:
+        return 1 + num_samples // _HOP
+
+    def receptive_field_size(self, num_frames: int = 1) -> int:
+        """In samples: the convolutions keep the frame rate and see 2 * (1 + 2 + 4 + 8) frames around."""
+        return 400 + (num_frames - 1 + 30) * _HOP
+
+    def receptive_field_center(self, frame: int = 0) -> int:
+        return frame * _HOP
+
+    def forward(self, waveforms: Tensor, weights: Tensor | None = None) -> Tensor:
+        bands = (self.mel(waveforms.squeeze(1)) + 1e-6).log()
+        bands = bands - bands.mean(dim=(1, 2), keepdim=True)  # the level says nothing about the speaker
+        hidden = self.layers(bands)
+        return self.embedding(_pooled(hidden, _at_frames(weights, hidden)))
+
+
+def _layer(channels: int, dilation: int) -> nn.Sequential:
+    convolution = nn.Conv1d(channels, _CHANNELS, 3, padding=dilation, dilation=dilation)
+    return nn.Sequential(convolution, nn.BatchNorm1d(_CHANNELS), nn.LeakyReLU(0.1))
+
+
+def _at_frames(weights: Tensor | None, hidden: Tensor) -> Tensor:
+    """(batch, 1, frames) of `hidden`; an empty mask counts as a whole one, since nothing can be pooled from nothing."""
+    if weights is None:
+        return torch.ones_like(hidden[:, :1])
+    resized = functional.interpolate(weights[:, None].to(hidden.dtype), size=hidden.shape[-1], mode="nearest")
+    return torch.where(resized.sum(-1, keepdim=True) > 0, resized, torch.ones_like(resized))
+
+
+def _pooled(hidden: Tensor, weights: Tensor) -> Tensor:
+    shares = weights / weights.sum(-1, keepdim=True)
+    mean = (hidden * shares).sum(-1)
+    variance = ((hidden - mean[..., None]) ** 2 * shares).sum(-1)
+    return torch.cat([mean, (variance + _EPSILON).sqrt()], dim=-1)  # inside the root: its slope at 0 is infinite
