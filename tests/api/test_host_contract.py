@@ -1,0 +1,38 @@
+"""The contract of every host, kept by the app over the store in memory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ecg_api.stores.base import JobState
+from ecg_contract.errors import ErrorCode
+from ecg_contract.wire import JobError
+from support.fake_store import FakeStore
+from support.host_contract import Host, HostContract
+from support.wire_results import stored_result
+
+
+@dataclass
+class _FakeHost:
+    client: httpx.AsyncClient
+    store: FakeStore
+    folder: Path
+
+    async def complete(self, job_id: str | None = None) -> None:
+        job = job_id or await self.store.submitted()
+        await self.store.move(job, JobState.COMPLETED, result=stored_result(self.folder))
+
+    async def fail(self, job_id: str | None = None) -> None:
+        error = JobError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패: no audio stream")
+        await self.store.move(job_id or await self.store.submitted(), JobState.FAILED, error=error)
+
+
+@pytest.fixture
+def host(client: httpx.AsyncClient, store: FakeStore, tmp_path: Path) -> Host:
+    return _FakeHost(client, store, tmp_path)
+
+
+class TestOverTheStoreInMemory(HostContract):
+    """Every test of the contract."""

@@ -1,0 +1,148 @@
+"""What every host of the API keeps, whatever stores its jobs and runs their work.
+
+A test module subclasses `HostContract` and offers the fixture `host`; the tests below are then its own.
+"""
+
+import asyncio
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from ecg_contract.wire import WireResult
+
+PATH = "/api/upload-video/process-video"
+UNUSUAL_IDS = ["a/b", "a/result", "100%", "%2F", "🎬", "영상 1", "a?b#c", "..%2f", "x" * 256]
+
+
+class Host(Protocol):
+    """A running host, and a hand on the work behind it."""
+
+    @property
+    def client(self) -> httpx.AsyncClient: ...
+
+    async def complete(self, job_id: str | None = None) -> None:
+        """Let the work of the job, or of the newest one, end well; wait until the record says so."""
+
+    async def fail(self, job_id: str | None = None) -> None:
+        """Let it end with AUDIO_EXTRACTION_ERROR."""
+
+
+def body(job_id: str, **fields: object) -> dict[str, Any]:
+    return {"job_id": job_id, "video_url": "https://media.example/v.mp4", **fields}
+
+
+async def _state(host: Host, job_id: str) -> str:
+    answer = await host.client.get(f"/jobs/{quote(job_id, safe='')}")
+    return str(answer.json().get("status"))
+
+
+class HostContract:
+    """The tests; each gets a host without jobs."""
+
+    async def test_a_video_is_answered_to_the_letter(self, host: Host) -> None:
+        answer = await host.client.post(PATH, json=body("550e8400-e29b-41d4-a716-446655440000"))
+        assert answer.status_code == 200
+        assert answer.json() == {
+            "job_id": "550e8400-e29b-41d4-a716-446655440000",
+            "status": "processing",
+            "message": "비디오 처리가 시작되었습니다",
+            "status_url": "/jobs/550e8400-e29b-41d4-a716-446655440000",
+            "estimated_time": 300,
+        }
+
+    @pytest.mark.parametrize("job_id", UNUSUAL_IDS)
+    async def test_any_id_can_be_read_and_removed_under_its_status_url(self, host: Host, job_id: str) -> None:
+        url = (await host.client.post(PATH, json=body(job_id))).json()["status_url"]
+        assert (await host.client.get(url)).json()["job_id"] == job_id
+        assert (await host.client.delete(url)).status_code == 204
+        assert (await host.client.get(url)).status_code == 404
+
+    async def test_a_running_job_posted_again_stays_one_job(self, host: Host) -> None:
+        answers = await asyncio.gather(*[host.client.post(PATH, json=body("one")) for _ in range(50)])
+        assert {a.status_code for a in answers} == {200}
+        assert len({a.text for a in answers}) == 1
+        assert await _state(host, "one") == "processing"
+
+    async def test_a_renewed_signature_is_the_same_body(self, host: Host) -> None:
+        for signature in ("aa", "bb"):
+            url = f"https://b.s3.amazonaws.com/v.mp4?X-Amz-Signature={signature}"
+            assert (await host.client.post(PATH, json=body("j", video_url=url))).status_code == 200
+
+    async def test_another_body_is_a_conflict_while_the_job_lives(self, host: Host) -> None:
+        await host.client.post(PATH, json=body("j"))
+        assert (await host.client.post(PATH, json=body("j", language="ja"))).status_code == 409
+        await host.complete("j")
+        assert (await host.client.post(PATH, json=body("j", language="ja"))).status_code == 409
+        assert await _state(host, "j") == "completed"
+
+    async def test_a_completed_job_posted_again_is_answered_alike_and_not_run_again(self, host: Host) -> None:
+        first = await host.client.post(PATH, json=body("j"))
+        await host.complete("j")
+        again = await host.client.post(PATH, json=body("j"))
+        assert (again.status_code, again.json()) == (200, first.json())
+        assert await _state(host, "j") == "completed"
+
+    @pytest.mark.parametrize("language", ["auto", "ja"])
+    async def test_a_failed_job_posted_again_runs_again_with_the_body_given(self, host: Host, language: str) -> None:
+        await host.client.post(PATH, json=body("j"))
+        await host.fail("j")
+        assert (await host.client.post(PATH, json=body("j", language=language))).status_code == 200
+        assert await _state(host, "j") == "processing"
+        await host.complete("j")
+        assert await _state(host, "j") == "completed"
+
+    async def test_a_completed_job_has_the_specified_status_and_a_result(self, host: Host) -> None:
+        await host.client.post(PATH, json=body("j"))
+        early = await host.client.get("/jobs/j/result")
+        assert (early.status_code, early.headers["content-type"]) == (409, "application/problem+json")
+        await host.complete("j")
+        status = (await host.client.get("/jobs/j")).json()
+        assert (status["status"], status["progress"], status["stage"]) == ("completed", 100.0, "completed")
+        assert status["completed_at"].endswith("Z")
+        assert status["processing_time"] >= 0
+        assert WireResult.model_validate_json((await host.client.get("/jobs/j/result")).content)
+
+    async def test_a_failed_job_says_why(self, host: Host) -> None:
+        await host.client.post(PATH, json=body("j"))
+        await host.fail("j")
+        status = (await host.client.get("/jobs/j")).json()
+        assert (status["status"], status["error"]["code"]) == ("failed", "AUDIO_EXTRACTION_ERROR")
+        assert status["error"]["message"].startswith("오디오 추출 실패")
+        assert (await host.client.get("/jobs/j/result")).status_code == 409
+
+    async def test_an_unknown_job_is_a_404(self, host: Host) -> None:
+        for method, end in (("GET", ""), ("GET", "/result"), ("DELETE", ""), ("POST", "/redeliver")):
+            assert (await host.client.request(method, f"/jobs/nobody{end}")).status_code == 404
+
+    async def test_a_transcription_is_answered_with_its_result(self, host: Host) -> None:
+        asked = host.client.post("/transcribe", json={"video_url": "https://media.example/v.mp4"})
+        answer, _ = await asyncio.gather(asked, host.complete())
+        envelope = answer.json()
+        assert (answer.status_code, envelope["success"], envelope["error"]) == (200, True, None)
+        assert envelope["metadata"]["filename"] == "v.mp4"
+        assert envelope["segments"]
+
+    async def test_a_failed_transcription_is_a_200_that_says_so(self, host: Host) -> None:
+        asked = host.client.post("/transcribe", json={"audio_path": "s3://bucket/a.wav"})
+        answer, _ = await asyncio.gather(asked, host.fail())
+        envelope = answer.json()
+        assert (answer.status_code, envelope["success"]) == (200, False)
+        assert (envelope["error_code"], envelope["segments"]) == ("AUDIO_EXTRACTION_ERROR", None)
+
+    async def test_an_uploaded_file_is_transcribed(self, host: Host) -> None:
+        asked = host.client.post("/transcribe", files={"file": ("회의.wav", b"RIFF" * 1000, "audio/wav")})
+        answer, _ = await asyncio.gather(asked, host.complete())
+        assert answer.json()["metadata"]["filename"] == "회의.wav"
+
+    async def test_bad_input_is_refused_by_name(self, host: Host) -> None:
+        for fields in ({"language": "xx"}, {"max_workers": 0}, {"video_url": "file:///etc/passwd"}):
+            answer = await host.client.post(PATH, json=body("j", **fields))
+            assert answer.status_code == 422
+            assert answer.json()["errors"][0]["field"] == next(iter(fields))
+        assert (await host.client.get("/jobs/j")).status_code == 404
+
+    async def test_a_healthy_host_says_so(self, host: Host) -> None:
+        assert set((await host.client.get("/health")).json()) == {"status", "timestamp"}
+        assert (await host.client.get("/health/live")).status_code == 200
