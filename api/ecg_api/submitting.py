@@ -8,6 +8,7 @@ from ecg_api.settings import Settings
 from ecg_api.stores.base import QueueFullError, StoreUnavailableError, Submission, SubmitOutcome
 from ecg_contract.callback_target import check_callback_base
 from ecg_contract.logs import job_logger
+from ecg_contract.redact import redact_url
 
 RETRY_FULL_S = 30
 RETRY_UNAVAILABLE_S = 5
@@ -24,8 +25,19 @@ async def submit(context: Context, submission: Submission) -> SubmitOutcome:
         raise busy(503, "the job could not be stored; nothing was accepted", RETRY_UNAVAILABLE_S) from None
     if outcome is SubmitOutcome.CONFLICT:
         raise ProblemError(409, "job_id: another request under this id is queued, running or completed")
-    job_logger(__name__, submission.job_id).info("job_submitted", extra={"outcome": outcome, "kind": submission.kind})
+    job_logger(__name__, submission.job_id).info("job_submitted", extra={"outcome": outcome, **_story(submission)})
     return outcome
+
+
+def _story(submission: Submission) -> dict[str, str | None]:
+    """What a reader of the log wants to know of a job, without credentials."""
+    url = submission.source.url
+    return {
+        "kind": submission.kind,
+        "source": redact_url(url) if url else "upload",
+        "language": submission.language,
+        "callback_base": submission.callback_base,
+    }
 
 
 def callback_base(requested: str | None, settings: Settings) -> str | None:

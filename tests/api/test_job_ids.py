@@ -54,6 +54,14 @@ async def test_an_unusual_id_has_its_own_result(
     assert answer.content == stored_result(tmp_path).read_bytes()
 
 
+async def test_a_result_whose_file_is_gone_is_a_404(
+    client: httpx.AsyncClient, store: FakeStore, tmp_path: Path
+) -> None:
+    await client.post(PATH, json=_body("a"))
+    await store.move("a", JobState.COMPLETED, result=tmp_path / "gone")
+    assert (await client.get("/jobs/a/result")).status_code == 404
+
+
 async def test_a_slash_that_was_sent_encoded_belongs_to_the_id(client: httpx.AsyncClient) -> None:
     await client.post(PATH, json=_body("a"))
     assert (await client.get("/jobs/a/result")).status_code == 409  # the job a, without a result yet

@@ -67,6 +67,18 @@ async def test_another_body_under_the_same_id_is_a_conflict(client: httpx.AsyncC
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_the_log_tells_of_the_job_without_its_credential(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    url = "https://user:hunter2@h.example/v.mp4?X-Amz-Signature=hunter2"
+    await client.post(PATH, json={**BODY, "video_url": url})
+    (record,) = [r for r in caplog.records if r.message == "job_submitted"]
+    told = record.__dict__
+    assert (told["job_id"], told["source"]) == (BODY["job_id"], "https://h.example/v.mp4")
+    assert not [r for r in caplog.records if "hunter2" in repr(r.__dict__)]
+
+
 async def test_a_failed_job_posted_again_runs_again(client: httpx.AsyncClient, store: FakeStore) -> None:
     await client.post(PATH, json=BODY)
     await store.move(str(BODY["job_id"]), JobState.FAILED)

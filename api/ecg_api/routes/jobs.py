@@ -1,18 +1,24 @@
 """A job's status and result, its removal, and the replay of a terminal callback that never arrived."""
 
-from typing import Annotated, Literal
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Annotated, Literal
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response, StreamingResponse
 
 from ecg_api.context import ContextOf
 from ecg_api.job_paths import JobIdInPath
 from ecg_api.job_status import status_of
 from ecg_api.openapi import JOB_ID_IN_PATH, problems
 from ecg_api.problems import ProblemError
+from ecg_contract.logs import job_logger
 from ecg_contract.wire import JobStatusResponse, WireResult
 
 router = APIRouter(tags=["jobs"])
+_PIECE = 256 * 1024
 
 
 def _unknown() -> ProblemError:
@@ -40,11 +46,27 @@ async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
     """The result as it was stored; 409 while there is none."""
     path = await context.store.result(job_id)
     if path is not None:
-        return FileResponse(path, media_type="application/json")
+        return await _stored(path)
     job = await context.store.get(job_id)
     if job is None:
         raise _unknown()
     raise ProblemError(409, f"the job is {job.state} and has no result" + ("" if job.state.is_final else " yet"))
+
+
+async def _stored(path: Path) -> Response:
+    """The file as it is, opened now: a job that is removed meanwhile still answers whole."""
+    try:
+        file = await asyncio.to_thread(path.open, "rb")
+    except FileNotFoundError:
+        raise _unknown() from None
+    headers = {"content-length": str(os.fstat(file.fileno()).st_size)}
+    return StreamingResponse(_pieces(file), media_type="application/json", headers=headers)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE):
+            yield piece
 
 
 @router.post(
@@ -82,3 +104,4 @@ async def delete(job_id: JobIdInPath, context: ContextOf) -> None:
     """Stop the job's work and remove it; nothing is sent."""
     if not await context.store.delete(job_id):
         raise _unknown()
+    job_logger(__name__, job_id).info("job_deleted")
