@@ -4,8 +4,11 @@ What a name resolves to is checked, and the connection goes to the address that 
 change its meaning in between; TLS and the Host header keep the name.
 """
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
@@ -91,36 +94,38 @@ class AddressGuard:
             raise AddressRefusedError(host, f"{verb} {reason}; name it in {self.setting} to allow it")
 
 
-class GuardedTransport(httpx.BaseTransport):
+class GuardedTransport(httpx.AsyncBaseTransport):
     """An httpx transport whose every connection was checked. It uses no proxy and no connection twice."""
 
     def __init__(self, guard: AddressGuard) -> None:
         self._guard = guard
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="guarded-dns")
         # A kept connection to one address could be taken for another name's, whose certificate nobody checked.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._inner = httpx.HTTPTransport(trust_env=False, limits=limits)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        self._inner = httpx.AsyncHTTPTransport(verify=httpx.create_ssl_context(), limits=limits)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises AddressRefusedError, httpx.TransportError."""
-        *others, last = self._addresses(request)
+        *others, last = await self._addresses(request)
         for address in others:
-            try:
-                return self._inner.handle_request(_sent_to(address, request))
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue
-        return self._inner.handle_request(_sent_to(last, request))
+            with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await self._inner.handle_async_request(_sent_to(address, request))
+        return await self._inner.handle_async_request(_sent_to(last, request))
 
-    def close(self) -> None:
-        self._inner.close()
+    async def aclose(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._inner.aclose()
 
-    def _addresses(self, request: httpx.Request) -> list[str]:
+    async def _addresses(self, request: httpx.Request) -> list[str]:
+        host = request.url.raw_host.decode()
         port = request.url.port or {"http": 80, "https": 443}[request.url.scheme]
+        loop = asyncio.get_running_loop()
         try:
-            found = self._guard.addresses(request.url.raw_host.decode(), port)
+            found = await loop.run_in_executor(self._threads, self._guard.addresses, host, port)
         except (OSError, UnicodeError) as error:
-            raise httpx.ConnectError(f"{request.url.host} is not known: {error}", request=request) from None
+            raise httpx.ConnectError(f"{host} is not known: {error}", request=request) from None
         if not found:
-            raise httpx.ConnectError(f"{request.url.host} has no address", request=request)
+            raise httpx.ConnectError(f"{host} has no address", request=request)
         return found
 
 

@@ -88,42 +88,43 @@ def test_an_ipv4_address_is_judged_alike_inside_every_ipv6_form(address: object)
     assert why_not_public(ip_address(((0x2002 << 112) | number << 80).to_bytes(16, "big"))) == plain
 
 
-def test_the_connection_goes_to_the_address_that_was_checked_under_the_urls_name() -> None:
+async def test_the_connection_goes_to_the_address_that_was_checked_under_the_urls_name() -> None:
     looked_up = iter([["127.0.0.1"], ["169.254.169.254"]])  # a name that changes its meaning
     with Receiver() as server:
         port = httpx.URL(server.url).port or 0
         transport = GuardedTransport(
             AddressGuard(AllowList.parse(f"127.0.0.1:{port}"), "FETCH_ALLOW", lambda *_: next(looked_up))
         )
-        with httpx.Client(transport=transport, trust_env=False) as client:
-            answer = client.post(f"http://media.example:{port}/x", json={"job_id": "1"})
+        async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+            answer = await client.post(f"http://media.example:{port}/x", json={"job_id": "1"})
             with pytest.raises(AddressRefusedError, match="link-local"):
-                client.post(f"http://media.example:{port}/x")
+                await client.post(f"http://media.example:{port}/x")
     assert answer.status_code == 200
     assert answer.url.host == "media.example"
     assert [r.headers["host"] for r in server.requests] == [f"media.example:{port}"]
 
 
-def test_a_second_address_is_tried_when_the_first_does_not_answer() -> None:
+async def test_a_second_address_is_tried_when_the_first_does_not_answer() -> None:
     with Receiver() as server:
         port = httpx.URL(server.url).port or 0
         resolve = guard("127.0.0.0/8", {"two": ["127.0.0.99", "127.0.0.1"]})
-        with httpx.Client(transport=GuardedTransport(resolve), trust_env=False) as client:
-            assert client.post(f"http://two:{port}/", json={}).status_code == 200
+        async with httpx.AsyncClient(transport=GuardedTransport(resolve), trust_env=False) as client:
+            assert (await client.post(f"http://two:{port}/", json={})).status_code == 200
 
 
-def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with Receiver() as proxy, Receiver() as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        with httpx.Client(transport=GuardedTransport(guard("127.0.0.1")), trust_env=False) as client:
-            assert client.post(server.url, json={}).status_code == 200
+        async with httpx.AsyncClient(transport=GuardedTransport(guard("127.0.0.1")), trust_env=False) as client:
+            assert (await client.post(server.url, json={})).status_code == 200
     assert not proxy.requests
 
 
-def test_an_unknown_name_is_a_connection_error() -> None:
+async def test_an_unknown_name_is_a_connection_error() -> None:
     def unknown(host: str, port: int) -> list[str]:
         raise OSError("Name or service not known")
 
     transport = GuardedTransport(AddressGuard(AllowList(), "FETCH_ALLOW", unknown))
-    with httpx.Client(transport=transport) as client, pytest.raises(httpx.ConnectError, match="not known"):
-        client.get("http://nowhere.example/")
+    async with httpx.AsyncClient(transport=transport) as client:
+        with pytest.raises(httpx.ConnectError, match="not known"):
+            await client.get("http://nowhere.example/")

@@ -1,0 +1,59 @@
+"""What downloads by HTTP and from S3 have in common."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecg_contract.errors import ErrorCode, TransientError, UsageError, download_failed
+from ecg_contract.redact import redact_text
+
+OnBytes = Callable[[int, int | None], None]
+"""Called with the bytes that are there and, where known, all bytes; what it raises ends the download."""
+Log = logging.Logger | logging.LoggerAdapter[Any]
+
+PAUSES_S = (1.0, 4.0, 16.0)
+"""After the first, second, third and later failed try."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file that was downloaded."""
+
+    path: Path
+    bytes: int
+    url: str
+    """Without credentials."""
+
+
+class TryAgainError(Exception):
+    """A try failed for a reason that may pass; the message holds no credential."""
+
+    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(redact_text(reason)[:300])
+        self.retry_after_s = retry_after_s
+
+
+def refused(reason: str) -> UsageError:
+    """The same URL fails again."""
+    return UsageError(ErrorCode.DOWNLOAD_ERROR, download_failed(redact_text(reason)))
+
+
+def given_up(reason: str, tries: int) -> TransientError:
+    """Another time may do."""
+    suffix = f" ({tries} tries)" if tries > 1 else ""
+    return TransientError(ErrorCode.DOWNLOAD_ERROR, download_failed(redact_text(reason) + suffix))
+
+
+def too_large(size: int, limit: int) -> UsageError:
+    return refused(f"larger than FETCH_MAX_BYTES allows ({size} bytes, allowed {limit})")
+
+
+def check_size(size: int, limit: int, folder: Path) -> None:
+    """Raises UsageError, or TransientError where this machine's disk is too small."""
+    if size > limit:
+        raise too_large(size, limit)
+    if size > shutil.disk_usage(folder).free:
+        raise given_up(f"no space on this machine's disk for {size} bytes", 1)

@@ -1,0 +1,173 @@
+"""Downloads by HTTP from whoever a request names.
+
+Every connection is checked (`ecg_contract.netguard`), redirects are followed by hand, bytes and time are limited, and
+what breaks off is continued where the server can do so. Bodies are taken as they are: nothing is decompressed.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ecg_contract.netguard import AddressGuard, AddressRefusedError, AllowList, GuardedTransport, Resolve
+from ecg_pipeline.fetch.common import PAUSES_S, Log, OnBytes, TryAgainError, given_up, refused
+from ecg_pipeline.fetch.http_answer import check_status, redirected_to
+from ecg_pipeline.fetch.partial import Partial
+from ecg_pipeline.settings_media import FetchSettings
+
+_LONGEST_PAUSE_S = 60.0
+_REPORT_S = 0.2
+_SLOWEST_BYTES = 64 * 1024
+"""Fewer in a stall timeout count as a stall: a server that sends a byte a second is no better than a silent one."""
+_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "ecg-audio-analyzer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Name resolution, clock and pauses; tests bring their own."""
+
+    resolve: Resolve | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Downloader:
+    """Downloads by HTTP."""
+
+    def __init__(self, settings: FetchSettings, log: Log, surroundings: Surroundings | None = None) -> None:
+        self._settings, self._log = settings, log
+        self._around = surroundings or Surroundings()
+        self._guard = AddressGuard(AllowList.parse(settings.fetch_allow), "FETCH_ALLOW", self._around.resolve)
+
+    def download(self, url: str, target: Path, on_progress: OnBytes) -> int:
+        """Download `url` to `target`; its size in bytes. Raises UsageError, TransientError."""
+        return asyncio.run(self._download(url, target, on_progress))
+
+    async def _download(self, url: str, target: Path, on_progress: OnBytes) -> int:
+        partial = Partial(target, self._settings.fetch_max_bytes)
+        timeout = httpx.Timeout(self._settings.fetch_stall_timeout_s, connect=self._settings.fetch_connect_timeout_s)
+        client = httpx.AsyncClient(
+            transport=GuardedTransport(self._guard), trust_env=False, timeout=timeout, headers=_HEADERS
+        )
+        try:
+            async with client, asyncio.timeout(self._settings.fetch_total_timeout_s):
+                await self._in_tries(client, _checked(url), partial, on_progress)
+        except TimeoutError:
+            raise given_up(f"not complete within {self._settings.fetch_total_timeout_s:g} s", 1) from None
+        except OSError as error:
+            raise given_up(f"the file cannot be written: {error.strerror}", 1) from None
+        finally:
+            partial.close()
+        return partial.size
+
+    async def _in_tries(self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial, report: OnBytes) -> None:
+        tries = self._settings.fetch_tries
+        for number in range(1, tries + 1):
+            try:
+                return await self._try(client, url, partial, report)
+            except TryAgainError as error:
+                details = {"reason": str(error), "try": number, "tries": tries, "bytes": partial.size}
+                self._log.warning("download_try_failed", extra=details)
+                if number == tries:
+                    raise given_up(str(error), tries) from None
+                pause = max(PAUSES_S[min(number, len(PAUSES_S)) - 1], min(error.retry_after_s, _LONGEST_PAUSE_S))
+            await self._around.sleep(pause)
+
+    async def _try(self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial, report: OnBytes) -> None:
+        for _ in range(self._settings.fetch_max_redirects + 1):
+            async with self._answer(client, url, partial) as response:
+                target = redirected_to(response)
+                if target is None:
+                    await self._take(response, partial, report)
+                    return
+            url = _checked(target)
+        raise refused(f"more than {self._settings.fetch_max_redirects} redirects")
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer whose head has arrived; whatever the network does becomes TryAgainError."""
+        request = client.build_request("GET", url, headers=partial.request_headers())
+        try:
+            async with asyncio.timeout(self._settings.fetch_connect_timeout_s + self._settings.fetch_stall_timeout_s):
+                response = await client.send(request, stream=True)
+        except TimeoutError:
+            raise TryAgainError(f"no answer from {url.host}") from None
+        except AddressRefusedError as error:
+            raise refused(str(error)) from None
+        except (httpx.TransportError, ssl.SSLError) as error:
+            raise TryAgainError(_in_words(error, url)) from None
+        try:
+            yield response
+        except (httpx.TransportError, ssl.SSLError) as error:
+            raise TryAgainError(_in_words(error, url)) from None
+        finally:
+            await response.aclose()
+
+    async def _take(self, response: httpx.Response, partial: Partial, report: OnBytes) -> None:
+        """The body, to the disk."""
+        if response.status_code == 416:
+            partial.forget()
+            raise TryAgainError("416 Range Not Satisfiable")
+        await check_status(response)
+        partial.begin(response)
+        reported = self._around.clock()
+        async for piece in self._pieces(response):
+            partial.write(piece)
+            if self._around.clock() - reported >= _REPORT_S:
+                reported = self._around.clock()
+                report(partial.size, partial.total)
+        if partial.total is not None and partial.size != partial.total:
+            raise TryAgainError(f"the answer ended after {partial.size} of {partial.total} bytes")
+        report(partial.size, partial.total)
+
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises TryAgainError when it arrives too slowly."""
+        limit = self._settings.fetch_stall_timeout_s
+        pieces = response.aiter_raw()
+        since, arrived = self._around.clock(), 0
+        while True:
+            try:
+                async with asyncio.timeout(limit):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise TryAgainError(f"no data for {limit:g} s") from None
+            yield piece
+            arrived += len(piece)
+            if self._around.clock() - since >= limit:
+                if arrived < _SLOWEST_BYTES:
+                    raise TryAgainError(f"only {arrived} bytes in {limit:g} s")
+                since, arrived = self._around.clock(), 0
+
+
+def _checked(url: str | httpx.URL) -> httpx.URL:
+    """Raises UsageError for all but http and https URLs."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        raise refused("not a URL") from None
+    if parsed.scheme not in ("http", "https"):
+        raise refused(f"a {parsed.scheme or 'bare path'} URL is not read, but http, https and s3 URLs")
+    if not parsed.host:
+        raise refused("the URL names no host")
+    return parsed
+
+
+def _in_words(error: httpx.TransportError | ssl.SSLError, url: httpx.URL) -> str:
+    match error:
+        case httpx.ConnectTimeout():
+            return f"no connection to {url.host}"
+        case httpx.TimeoutException():
+            return f"no answer from {url.host}"
+        case httpx.ConnectError():
+            return f"no connection to {url.host} ({error})"
+        case _:
+            return f"the connection to {url.host} broke ({error})"

@@ -1,0 +1,72 @@
+"""What an HTTP answer's head means for a download."""
+
+import asyncio
+from http import HTTPStatus
+
+import httpx
+
+from ecg_pipeline.fetch.common import TryAgainError, refused
+
+_OK = {200, 206}
+_REDIRECTS = {301, 302, 303, 307, 308}
+_MAY_PASS = {408, 425, 429}
+_BODY_BYTES, _BODY_S = 4096, 5.0
+
+_HINTS = {
+    b"Request has expired": "the presigned URL has expired; a new one is needed",
+    b"<Code>ExpiredToken</Code>": "the presigned URL has expired; a new one is needed",
+    b"Signature not valid in the specified time frame": "the signed URL has expired; a new one is needed",
+    b"<Code>SignatureDoesNotMatch</Code>": "the presigned URL's signature does not match; was the URL changed?",
+}
+"""What storage services write (S3, GCS, Azure), and what to do about it."""
+
+
+def redirected_to(response: httpx.Response) -> httpx.URL | None:
+    """Where a redirect leads; None for any other answer. Raises UsageError for one that leads nowhere."""
+    if response.status_code not in _REDIRECTS:
+        return None
+    location = response.headers.get("location")
+    if not location:
+        raise refused(f"{status_line(response.status_code)} without a Location")
+    try:
+        return response.url.join(location)
+    except (httpx.InvalidURL, ValueError):
+        raise refused(f"{status_line(response.status_code)} to something that is no URL") from None
+
+
+async def check_status(response: httpx.Response) -> None:
+    """Raises UsageError for what stays as it is, TryAgainError for what may pass."""
+    status = response.status_code
+    if status in _OK:
+        return
+    if status in _MAY_PASS or status >= 500:
+        raise TryAgainError(status_line(status), _seconds(response.headers.get("retry-after", "")))
+    hint = await _hint(response) if status >= 400 else None
+    raise refused(f"{status_line(status)} ({hint})" if hint else status_line(status))
+
+
+def status_line(status: int) -> str:
+    """Such as `404 Not Found`; the server's own words are not repeated."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _seconds(retry_after: str) -> float:
+    """Zero where it is no number of seconds."""
+    text = retry_after.strip()
+    return float(text[:6]) if text.isascii() and text.isdigit() else 0.0
+
+
+async def _hint(response: httpx.Response) -> str | None:
+    body = b""
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for piece in response.aiter_raw():
+                body += piece
+                if len(body) >= _BODY_BYTES:
+                    break
+    except (TimeoutError, httpx.HTTPError):
+        pass  # the status alone has to do
+    return next((hint for mark, hint in _HINTS.items() if mark in body), None)

@@ -1,0 +1,65 @@
+"""A file that grows over several tries."""
+
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+
+from ecg_pipeline.fetch.common import TryAgainError, check_size, too_large
+
+
+class Partial:
+    """What has been downloaded so far, and how to ask for the rest (RFC 9110, 13.1.5 and 14.2)."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path, self._max = path, max_bytes
+        self._etag: str | None = None
+        self._file: BinaryIO | None = None
+        self.size = 0
+        self.total: int | None = None
+        """None: the server does not say."""
+
+    def request_headers(self) -> dict[str, str]:
+        """Ask for the rest, or for the whole where the file has changed since."""
+        if not (self.size and self._etag):
+            return {}
+        return {"Range": f"bytes={self.size}-", "If-Range": self._etag}
+
+    def begin(self, response: httpx.Response) -> None:
+        """Take up an answer's body. Raises UsageError when it will be too large, TryAgainError, OSError."""
+        self.close()
+        if response.status_code == 206:
+            self._continue(response.headers.get("content-range", ""))
+        else:
+            self.forget()
+            length = response.headers.get("content-length", "")
+            self.total = int(length) if length.isascii() and length.isdigit() else None
+        check_size(self.total or 0, self._max, self._path.parent)
+        etag = response.headers.get("etag", "")
+        self._etag = etag if etag.startswith('"') else None  # a weak one does not stand for the same bytes
+        self._file = self._path.open("ab" if self.size else "wb")
+
+    def write(self, piece: bytes) -> None:
+        """Raises UsageError beyond the limit, OSError."""
+        assert self._file is not None
+        if self.size + len(piece) > self._max:
+            raise too_large(self.size + len(piece), self._max)
+        self._file.write(piece)
+        self.size += len(piece)
+
+    def forget(self) -> None:
+        """Begin at the beginning."""
+        self.size, self.total, self._etag = 0, None, None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _continue(self, content_range: str) -> None:
+        found = re.fullmatch(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)", content_range)
+        if not found or int(found[1]) != self.size:
+            self.forget()
+            raise TryAgainError("206 Partial Content that was not asked for")
+        self.total = None if found[2] == "*" else int(found[2])

@@ -1,0 +1,172 @@
+"""Reads from S3 by boto3: with the process's own role, else as the public does."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+
+from ecg_contract.errors import UsageError
+from ecg_pipeline.fetch.common import PAUSES_S, Log, OnBytes, TryAgainError, check_size, given_up, refused, too_large
+from ecg_pipeline.fetch.http_answer import status_line
+from ecg_pipeline.fetch.s3_url import S3Object
+from ecg_pipeline.settings_media import FetchSettings
+
+_PIECE = 1024 * 1024
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+_MAY_PASS = {"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "InternalError", "ServiceUnavailable", "Throttling"}
+
+
+class _NotAllowedError(Exception):
+    """The reader has no credentials, or they do not do."""
+
+
+class S3Reader:
+    """Reads objects to the disk."""
+
+    def __init__(self, settings: FetchSettings, log: Log, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._settings, self._log, self._sleep = settings, log, sleep
+
+    def read(self, source: S3Object, target: Path, on_progress: OnBytes) -> int:
+        """Download `source` to `target`; its size in bytes. Raises UsageError, TransientError."""
+        self._check_bucket(source.bucket)
+        try:
+            return self._in_tries(self._client(source, public=False), source, target, on_progress)
+        except _NotAllowedError:
+            self._log.info("s3_read_as_public", extra={"url": source.url})
+        try:
+            return self._in_tries(self._client(source, public=True), source, target, on_progress)
+        except _NotAllowedError:
+            raise refused(
+                f"403 Forbidden (neither this server's role nor the public has s3:GetObject on {source.url};"
+                " without s3:ListBucket a missing object is answered alike)"
+            ) from None
+
+    def _check_bucket(self, bucket: str) -> None:
+        allowed = self._settings.s3_buckets
+        if allowed and bucket not in allowed:
+            raise refused(f"403 Forbidden (the bucket {bucket} is not named in S3_BUCKETS)")
+        if not allowed and bucket == self._settings.results_bucket:
+            raise refused(f"403 Forbidden (the bucket {bucket} holds results; no video is read from it)")
+
+    def _client(self, source: S3Object, *, public: bool) -> Any:
+        endpoint = self._settings.s3_endpoint_url
+        options: dict[str, Any] = {"signature_version": UNSIGNED} if public else {}
+        session = boto3.Session()
+        return session.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=source.region or session.region_name or "us-east-1",
+            config=Config(
+                connect_timeout=self._settings.fetch_connect_timeout_s,
+                read_timeout=self._settings.fetch_stall_timeout_s,
+                retries={"total_max_attempts": 1},  # tries are counted and logged here
+                s3={"addressing_style": "path" if endpoint else "auto"},
+                **options,
+            ),
+        )
+
+    def _in_tries(self, client: Any, source: S3Object, target: Path, on_progress: OnBytes) -> int:
+        reading = _Reading(client, source, target, self._settings, on_progress)
+        tries = self._settings.fetch_tries
+        for number in range(1, tries + 1):
+            try:
+                return reading.go_on()
+            except TryAgainError as error:
+                details = {"reason": str(error), "try": number, "tries": tries, "bytes": reading.size}
+                self._log.warning("download_try_failed", extra=details)
+                if number == tries:
+                    raise given_up(str(error), tries) from None
+            self._sleep(PAUSES_S[min(number, len(PAUSES_S)) - 1])
+        raise AssertionError("FETCH_TRIES is at least 1")
+
+
+class _Reading:
+    """One object on its way, over several tries."""
+
+    def __init__(
+        self, client: Any, source: S3Object, target: Path, settings: FetchSettings, on_progress: OnBytes
+    ) -> None:
+        self._client, self._source, self._target, self._on_progress = client, source, target, on_progress
+        self._limit, self._deadline = settings.fetch_max_bytes, time.monotonic() + settings.fetch_total_timeout_s
+        self._etag: str | None = None
+        self._total = 0
+        self.size = 0
+
+    def go_on(self) -> int:
+        """Read what is missing. Raises TryAgainError, _NotAllowedError, UsageError, TransientError."""
+        try:
+            answer = self._client.get_object(**self._request())
+            self._begin(answer)
+            self._store(answer["Body"])
+        except _NO_CREDENTIALS:
+            raise _NotAllowedError from None
+        except ClientError as error:
+            if _status(error) in (412, 416):  # the object has changed in between
+                self.size, self._etag = 0, None
+            raise _understood(error, self._source) from None
+        except ParamValidationError:
+            raise refused("no legal S3 bucket or key") from None
+        except BotoCoreError as error:
+            raise TryAgainError(f"S3 is not reached: {error}") from None
+        except OSError as error:
+            raise given_up(f"the file cannot be written: {error.strerror}", 1) from None
+        return self.size
+
+    def _request(self) -> dict[str, str]:
+        request = {"Bucket": self._source.bucket, "Key": self._source.key}
+        if self._source.version_id:
+            request["VersionId"] = self._source.version_id
+        if self.size and self._etag:
+            request |= {"Range": f"bytes={self.size}-", "IfMatch": self._etag}
+        return request
+
+    def _begin(self, answer: dict[str, Any]) -> None:
+        if not self._etag:
+            self.size = 0
+        self._etag = answer.get("ETag")
+        self._total = self.size + int(answer["ContentLength"])
+        check_size(self._total, self._limit, self._target.parent)
+
+    def _store(self, body: Any) -> None:
+        with self._target.open("ab" if self.size else "wb") as file:
+            for piece in body.iter_chunks(_PIECE):
+                file.write(piece)
+                self.size += len(piece)
+                if self.size > self._limit:
+                    raise too_large(self.size, self._limit)
+                if time.monotonic() > self._deadline:
+                    raise given_up("not complete within FETCH_TOTAL_TIMEOUT_S", 1)
+                self._on_progress(self.size, self._total)
+        if self.size != self._total:
+            raise TryAgainError(f"S3's answer ended after {self.size} of {self._total} bytes")
+
+
+def _understood(error: ClientError, source: S3Object) -> UsageError | TryAgainError | _NotAllowedError:
+    """What a refusal by S3 means."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = _status(error)
+    if code in _MAY_PASS or status >= 500 or status in (412, 416, 429):
+        return TryAgainError(f"{status_line(status)} ({code})")
+    if code == "InvalidObjectState":
+        return refused(f"403 Forbidden ({source.url} is archived and has to be restored first)")
+    if status in (401, 403) or code in ("InvalidAccessKeyId", "ExpiredToken", "InvalidToken"):
+        return _NotAllowedError()
+    if code == "NoSuchBucket":
+        return refused(f"404 Not Found (there is no bucket {source.bucket})")
+    return refused(status_line(status) if status == 404 else f"{status_line(status)} ({code})")
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -1,0 +1,138 @@
+"""A real HTTP server on loopback that gives out files, and misbehaves as it is told.
+
+with MediaServer() as server:
+    server.serve("/video.mp4", Reply(503), Reply(body=b"..."))   # one after the other, the last for ever
+    ...                                                          # download server.url + "/video.mp4"
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+"""
+
+import itertools
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How one request is answered."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    declared: int | None = -1
+    """Content-Length: -1 the body's, None leaves it out."""
+    pieces: Iterable[bytes] | None = None
+    """In place of `body`: what is sent piece by piece."""
+    pause_s: float = 0.0
+    """After each piece; ends early when the server is closed."""
+    delay_s: float = 0.0
+    """Before the answer."""
+    ranges: bool = False
+    """Range requests are understood, and an ETag is given."""
+    raw: bytes | None = None
+    """In place of everything: these bytes, then the connection is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived; `headers` have lower-case names."""
+
+    path: str
+    headers: Mapping[str, str]
+
+
+def endless(piece: bytes) -> Iterator[bytes]:
+    return itertools.repeat(piece)
+
+
+class MediaServer:
+    """Started and stopped as a context manager."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.requests: list[Request] = []
+        self.closing = threading.Event()
+        self._replies: dict[str, list[Reply]] = {}
+        self._lock = threading.Lock()
+        owner = self
+
+        class Handler(_Handler):
+            server_owner = owner
+
+        self._server = ThreadingHTTPServer((host, 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def serve(self, path: str, *replies: Reply) -> str:
+        """Answer `path` so, one reply after the other, the last for ever; the URL to ask for."""
+        self._replies[path] = list(replies)
+        return self.url + path
+
+    def next_reply(self, path: str, headers: Mapping[str, str]) -> Reply:
+        with self._lock:
+            self.requests.append(Request(path, headers))
+            replies = self._replies.get(path.partition("?")[0], [Reply(404)])
+            return replies.pop(0) if len(replies) > 1 else replies[0]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_owner: MediaServer
+
+    def do_GET(self) -> None:
+        self.close_connection = True
+        reply = self.server_owner.next_reply(self.path, {k.lower(): v for k, v in self.headers.items()})
+        try:
+            self.server_owner.closing.wait(reply.delay_s)
+            if reply.raw is not None:
+                self.wfile.write(reply.raw)
+            else:
+                self._answer(reply)
+        except OSError:
+            pass  # the client has seen enough
+
+    def _answer(self, reply: Reply) -> None:
+        status, body, headers = reply.status, reply.body, dict(reply.headers)
+        if reply.ranges:
+            headers |= {"ETag": '"v1"', "Accept-Ranges": "bytes"}
+            first = self._first_byte()
+            if first is not None:
+                headers["Content-Range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
+                status, body = 206, body[first:]
+        self.send_response(status)
+        if reply.declared is not None:
+            headers.setdefault("Content-Length", str(len(body) if reply.declared == -1 else reply.declared))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        for piece in reply.pieces if reply.pieces is not None else [body]:
+            self.wfile.write(piece)
+            if self.server_owner.closing.wait(reply.pause_s):
+                return
+
+    def _first_byte(self) -> int | None:
+        found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        return int(found[1]) if found and self.headers.get("If-Range") == '"v1"' else None
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base class's name
+        """Nothing: requests are recorded."""
