@@ -95,7 +95,7 @@ class Targets:
         look_up = partial(_guarded, _checked_form(base), self._policy, self._resolve)
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
-        except (OSError, UnicodeEncodeError) as error:
+        except (OSError, UnicodeError) as error:
             raise NameUnknownError(str(error)) from error
         if not found:
             raise NameUnknownError("it has no address")

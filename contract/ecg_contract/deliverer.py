@@ -7,6 +7,7 @@ acknowledges anything again, all that wait for it are sent.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -85,11 +86,10 @@ class Deliverer:
 
     async def _sleep(self, pause: timedelta) -> None:
         seconds = min(max(pause, timedelta(0)), LONGEST_SLEEP).total_seconds()
-        try:
-            await asyncio.wait_for(self._woken.wait(), seconds)
-        except TimeoutError:
-            return
-        await asyncio.sleep(_COALESCE_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # Python 3.11's wait_for can swallow a cancellation
+                await self._woken.wait()
+            await asyncio.sleep(_COALESCE_S)
 
     async def _scan(self) -> timedelta:
         """Start what can be sent; how long nothing else will be due."""
