@@ -1,21 +1,21 @@
 """Write the documents that follow from the code: docs/openapi.json, docs/configuration.md, docs/result.schema.json.
 
-`make verify` runs this and fails where a committed document differs.
+`make verify` runs this and fails where a committed document differs. An argument names another folder.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from ecg_api.settings_standalone import StandaloneSettings
-from ecg_pipeline.settings import PipelineSettings
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from ecg_api.main import create_app
 from ecg_api.settings import Settings
+from ecg_api.settings_standalone import StandaloneSettings
 from ecg_contract.wire import WireResult
+from ecg_pipeline.settings import PipelineSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -35,9 +35,10 @@ Generated from the settings' classes by `make generate`.
 
 
 def main() -> None:
-    _write_json(DOCS / "openapi.json", _openapi())
-    _write_json(DOCS / "result.schema.json", WireResult.model_json_schema())
-    (DOCS / "configuration.md").write_text(_configuration(), encoding="utf-8")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS
+    _write_json(folder / "openapi.json", _openapi())
+    _write_json(folder / "result.schema.json", WireResult.model_json_schema())
+    (folder / "configuration.md").write_text(_configuration(), encoding="utf-8")
 
 
 def _openapi() -> dict[str, Any]:
@@ -65,18 +66,25 @@ def _row(name: str, field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     match value:
-        case None | () | {} | [] | "":
+        case None | "":
             return "none"
-        case SecretStr():
-            return "set"
         case bool():
             return f"`{str(value).lower()}`"
-        case tuple() | list():
-            return ", ".join(f"`{part}`" for part in value)
+        case int() | float():
+            return f"`{value:.15g}`{_in_units(value)}"
         case dict():
-            return ", ".join(f"`{key}`: `{part}`" for key, part in value.items())
+            return ", ".join(f"`{key}`: `{part}`" for key, part in value.items()) or "none"
+        case tuple() | list():
+            return ", ".join(f"`{part}`" for part in value) or "none"
         case _:
             return f"`{value}`"
+
+
+def _in_units(value: float) -> str:
+    for unit, size in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
+        if value >= size and value % size == 0:
+            return f" ({value // size} {unit})"
+    return ""
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -6,10 +6,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import httpx
 
 from ecg_contract.findings import Finding
+from ecg_pipeline.doctor_models import check_models
+from ecg_pipeline.engines.libraries import Libraries
+from ecg_pipeline.settings import PipelineSettings
+from ecg_pipeline.settings_media import FetchSettings
 
 _SPECIFIED_MIB = 15_000
 """What a card that is sold with 16 GB reports."""
@@ -20,15 +25,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ecg_pipeline.doctor")
     parser.add_argument("--no-models", action="store_true", help="do not load the models")
     arguments = parser.parse_args()
-    for finding in _findings(load_models=not arguments.no_models):
-        sys.stdout.write(finding.to_json() + "\n")
-        sys.stdout.flush()
+    with _own_stdout() as out:
+        for finding in _findings(load_models=not arguments.no_models):
+            out.write(finding.to_json() + "\n")
+            out.flush()
     return 0
 
 
+def _own_stdout() -> TextIO:
+    """Stdout for findings alone: what libraries print goes to stderr from now on."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return out
+
+
 def _findings(load_models: bool) -> Iterator[Finding]:
+    settings = PipelineSettings()
+    token = settings.hf_token.get_secret_value() if settings.hf_token else None
     yield check_gpu()
-    yield check_s3()
+    yield from check_s3(settings)
+    yield check_gated_model(settings.diarization_model, token)
+    if load_models:
+        yield from check_models(Libraries(settings), settings)
 
 
 def check_gpu() -> Finding:
@@ -74,19 +92,32 @@ def check_gated_model(model: str, token: str | None, endpoint: str | None = None
     return Finding.fail(name, f"{model}: the hub answers {answer.status_code}", "check DIARIZATION_MODEL's name")
 
 
-def check_s3() -> Finding:
-    """Whether there are credentials to read private buckets with."""
-    import boto3  # noqa: PLC0415 - slow to import
+def check_s3(settings: FetchSettings) -> Iterator[Finding]:
+    """Credentials for private buckets, and each bucket that S3_BUCKETS names."""
+    import boto3  # noqa: PLC0415 - takes a second
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     advice = "give the machine a role, or set AWS credentials, where private buckets are to be read"
     try:
         if boto3.Session().get_credentials() is None:
-            return Finding.warn("S3", "no credentials: public objects and presigned URLs only", advice)
-        identity = boto3.client("sts", region_name=_region()).get_caller_identity()
+            yield Finding.warn("S3", "no credentials: public objects and presigned URLs only", advice)
+            return
+        if not settings.s3_endpoint_url:
+            identity = boto3.client("sts", region_name=_region()).get_caller_identity()
+            yield Finding.ok("S3", f"reads as {identity['Arn'].rpartition(':')[2]}")
     except (BotoCoreError, ClientError) as error:
-        return Finding.fail("S3", f"the credentials are refused: {type(error).__name__}", advice)
-    return Finding.ok("S3", f"reads as {identity['Arn'].rpartition(':')[2]}")
+        yield Finding.fail("S3", f"the credentials are refused: {type(error).__name__}", advice)
+        return
+    client = boto3.client("s3", endpoint_url=settings.s3_endpoint_url, region_name=_region())
+    for bucket in settings.s3_buckets:
+        try:
+            client.head_bucket(Bucket=bucket)
+        except (BotoCoreError, ClientError) as error:
+            answer = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+            advice = f"allow s3:ListBucket and s3:GetObject on {bucket}, or mend S3_BUCKETS"
+            yield Finding.fail(f"S3 bucket {bucket}", f"is not readable ({answer})", advice)
+        else:
+            yield Finding.ok(f"S3 bucket {bucket}", "is readable")
 
 
 def _region() -> str:

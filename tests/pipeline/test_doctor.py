@@ -4,11 +4,17 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from ecg_contract.findings import Grade
 from ecg_pipeline.doctor import check_gated_model, check_s3, grade_gpu
+from ecg_pipeline.doctor_models import check_models
+from ecg_pipeline.settings import PipelineSettings
+from ecg_pipeline.settings_media import FetchSettings
 
 
 @pytest.mark.parametrize(
@@ -70,4 +76,72 @@ def test_a_machine_without_aws_credentials_is_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    assert check_s3().grade is Grade.WARN
+    (finding,) = check_s3(FetchSettings())
+    assert finding.grade is Grade.WARN
+
+
+def test_each_bucket_that_is_named_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket="videos")
+        found = list(check_s3(FetchSettings(s3_endpoint_url=endpoint, s3_buckets=("videos", "missing"))))
+    finally:
+        server.stop()
+    assert [(f.name, f.grade) for f in found] == [
+        ("S3 bucket videos", Grade.OK),
+        ("S3 bucket missing", Grade.FAIL),
+    ]
+
+
+class _Engines:
+    """Engines whose models load, but for those that are called broken."""
+
+    def device(self, wanted: str) -> str:
+        return "cpu"
+
+    def compute_type(self, device: str) -> str:
+        return "int8"
+
+    def voice_activity(self, device: str) -> object:
+        return object()
+
+    def transcriber(self, name: str, device: str, compute_type: str, threads: int) -> object:
+        return self._load(name)
+
+    def diarizer(self, device: str) -> object:
+        return object()
+
+    def aligner(self, language: str, name: str, device: str) -> object:
+        return self._load(name)
+
+    def emotion_classifier(self, name: str, device: str) -> object:
+        return self._load(name)
+
+    def _load(self, name: str) -> object:
+        if name == "broken":
+            raise OSError("no file https://hub.example/broken?token=hunter2")
+        return object()
+
+
+def _grades(settings: PipelineSettings) -> dict[str, Grade]:
+    engines: Any = _Engines()
+    found = list(check_models(engines, settings))
+    assert "hunter2" not in repr(found)
+    return {finding.name: finding.grade for finding in found}
+
+
+def test_every_configured_model_is_loaded() -> None:
+    settings = PipelineSettings(align_models={"en": "a", "ko": "b"}, emotion_models={"en": "c"})
+    names = ["device", "speech detection", "transcription", "diarization", "alignment en", "alignment ko", "emotion en"]
+    assert _grades(settings) == dict.fromkeys(names, Grade.OK)
+
+
+def test_a_model_that_jobs_need_fails_and_another_warns() -> None:
+    grades = _grades(PipelineSettings(asr_model="broken", align_models={"en": "broken"}, emotion_models={}))
+    assert (grades["transcription"], grades["alignment en"]) == (Grade.FAIL, Grade.WARN)
+    assert grades["diarization"] is Grade.OK
