@@ -132,7 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _first_byte(self) -> int | None:
         found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        return int(found[1]) if found and self.headers.get("If-Range") == '"v1"' else None
+        same = '"v1"' in (self.headers.get("If-Range"), self.headers.get("If-Match"))
+        return int(found[1]) if found and same else None
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base class's name
         """Nothing: requests are recorded."""
