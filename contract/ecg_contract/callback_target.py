@@ -17,7 +17,8 @@ from ecg_contract.wire import RESULT_PATH
 
 _PORTS = {"http": 80, "https": 443}
 _SETTING = "CALLBACK_ALLOW"
-_THREADS = 8
+_THREADS = 32
+"""Names that may hang at the same time before another has to wait; threads are made when they are needed."""
 
 
 class TargetRefusedError(ValueError):
@@ -88,18 +89,33 @@ class Targets:
         """`resolve` is getaddrinfo where None."""
         self._policy, self._resolve = policy, resolve
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="callback-names")
+        self._asked: dict[_Target, asyncio.Future[list[str]]] = {}
+        """Look-ups under way: one thread a name, however many callbacks ask for it."""
 
     async def addresses(self, base: str) -> list[str]:
         """Where to connect for `base`. Raises TargetRefusedError where one of them is not allowed, NameUnknownError."""
         check_callback_base(base, self._policy)
-        look_up = partial(_guarded, _checked_form(base), self._policy, self._resolve)
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+            found = await asyncio.shield(self._look_up(_checked_form(base)))
         except (OSError, UnicodeError) as error:
             raise NameUnknownError(str(error)) from error
         if not found:
             raise NameUnknownError("it has no address")
         return found
+
+    def _look_up(self, target: _Target) -> asyncio.Future[list[str]]:
+        asked = self._asked.get(target)
+        if asked is None:
+            look_up = partial(_guarded, target, self._policy, self._resolve)
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+            self._asked[target] = asked
+            asked.add_done_callback(partial(self._answered, target))
+        return asked
+
+    def _answered(self, target: _Target, asked: asyncio.Future[list[str]]) -> None:
+        del self._asked[target]
+        if not asked.cancelled():
+            asked.exception()  # whoever asked may be gone: then nobody else looks at it
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,5 +1,7 @@
 """Which callback bases are accepted when a job is posted, and which addresses are connected to."""
 
+import asyncio
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,7 +10,7 @@ import pytest
 from ecg_contract.callback_body import FileResults
 from ecg_contract.callback_record import DeliveryRecord, Due, Failure, JobFacts
 from ecg_contract.callback_sender import CallbackSender, Delivered
-from ecg_contract.callback_target import CallbackPolicy, callback_url, check_callback_base, origin_of
+from ecg_contract.callback_target import CallbackPolicy, Targets, callback_url, check_callback_base, origin_of
 from ecg_contract.callbacks import next_callback
 from ecg_contract.stages import Stage
 from support.receiver import Receiver
@@ -181,3 +183,23 @@ async def test_a_name_that_is_not_known_is_a_failure_to_be_retried() -> None:
     sender = CallbackSender(FileResults(), OPEN, resolve=unknown)
     assert await sender.send(due(facts), replace(facts)) == Failure("the backend's name is not known")
     await sender.aclose()
+
+
+async def test_a_name_that_hangs_takes_one_thread_and_delays_no_other_name() -> None:
+    release, asked = threading.Event(), []
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        if host == "slow.example":
+            release.wait(20)
+        return ["127.0.0.1"]
+
+    targets = Targets(CallbackPolicy(allow=("127.0.0.1",)), resolve)
+    waiting = [asyncio.create_task(targets.addresses("http://slow.example")) for _ in range(40)]
+    try:
+        assert await asyncio.wait_for(targets.addresses("http://quick.example"), 5) == ["127.0.0.1"]
+    finally:
+        release.set()
+    assert await asyncio.gather(*waiting) == [["127.0.0.1"]] * 40
+    assert sorted(asked) == ["quick.example", "slow.example"]
+    targets.close()

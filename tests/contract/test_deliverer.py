@@ -13,7 +13,7 @@ import pytest
 
 from ecg_contract.callback_body import FileResults
 from ecg_contract.callback_record import DeliveryRecord, JobFacts
-from ecg_contract.callback_sender import CallbackSender
+from ecg_contract.callback_sender import CallbackSender, utc_now
 from ecg_contract.callback_target import CallbackPolicy
 from ecg_contract.callbacks import redeliver
 from ecg_contract.deliverer import Deliverer
@@ -378,3 +378,16 @@ async def test_the_log_tells_the_story_without_a_credential(
         ("callback_failed", "job", 500),
         ("callback_rejected", "job", 410),
     ]
+
+
+async def test_a_retry_needs_nobody_to_wake_the_deliverer(backend: Receiver) -> None:
+    backend.script(Answer(500))
+    ledger = FakeLedger(utc_now)
+    sender = CallbackSender(FileResults(), CallbackPolicy(allow=("127.0.0.1",)))
+    ledger.put(JobFacts("job", "job", backend.url, reached=STAGES[:1]))
+    task = asyncio.create_task(Deliverer(ledger, sender).run())
+    first, second = await asyncio.to_thread(backend.wait_for, lambda got: len(got) == 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await sender.aclose()
+    assert 1.0 <= second.time - first.time < 3.0
