@@ -81,6 +81,10 @@ def test_a_pipeline_that_dies_silently_leaves_its_last_lines(tmp_path: Path, med
     assert "a log line" in done.stderr
 
 
+def test_an_end_without_a_result_is_no_success(tmp_path: Path, media: Path) -> None:
+    assert _ecg(write_pipeline(tmp_path / "p"), "analyze", media).returncode == 1
+
+
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     done = _ecg(write_pipeline(tmp_path / "p"), "analyze", tmp_path / "nothing.mp4")
     assert (done.returncode, done.stdout) == (2, "")

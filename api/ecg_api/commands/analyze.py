@@ -38,8 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
             complain("trying again on the CPU")
             status = _attempt({**job, "device": "cpu", "attempt": 2}, work, arguments.verbose)
         if status == 0:
-            _deliver(Path(job["resultPath"]), arguments.output)
-        return status if status >= 0 else 128 - status
+            return _deliver(Path(job["resultPath"]), arguments.output)
+        return status if status > 0 else 128 - status
 
 
 def _source(source: str) -> dict[str, str] | None:
@@ -116,10 +116,14 @@ def _explain(status: int, error: dict[str, str] | None, log_file: Path) -> None:
     complain("\n".join(log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]))
 
 
-def _deliver(result: Path, output: Path | None) -> None:
+def _deliver(result: Path, output: Path | None) -> int:
+    if not result.is_file():
+        complain("the pipeline ended well and left no result")
+        return _DIED
     text = result.read_text(encoding="utf-8")
     for line in transcript(json.loads(text)):
         say(line)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
+    return 0
