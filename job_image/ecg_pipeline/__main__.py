@@ -1,0 +1,88 @@
+"""`python -m ecg_pipeline --job FILE` runs one job, `--serve` one after another from stdin, with its models kept warm.
+
+Reports are lines on stdout (`ecg_contract.pipeline.Report`), logs are JSON lines on stderr; the exit status is
+`ecg_contract.errors.ExitCode`, 143 after SIGTERM, 2 for a wrong setting or argument.
+"""
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ecg_contract.errors import ExitCode
+from ecg_contract.pipeline import PipelineJob
+from ecg_pipeline import joblog
+from ecg_pipeline.engines.libraries import Libraries
+from ecg_pipeline.process import claim_stdout, die_with_parent, end_on_sigterm
+from ecg_pipeline.reporters.lines import LineReporter
+from ecg_pipeline.run import JobRunner
+from ecg_pipeline.serve import serve
+from ecg_pipeline.settings import PipelineSettings
+from ecg_pipeline.sinks.file import FileSink
+
+_USAGE = 2
+_log = logging.getLogger("ecg_pipeline")
+
+
+def main() -> None:
+    arguments = _arguments()
+    die_with_parent()
+    reporter = LineReporter(claim_stdout())
+    try:
+        settings = PipelineSettings()
+        job = PipelineJob.model_validate_json(arguments.job.read_bytes()) if arguments.job else None
+    except (ValidationError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(_USAGE)
+    job_id = joblog.configure(settings.log_file, settings.log_level)
+    scratch = _scratch(settings.work_dir)
+    end_on_sigterm(lambda: shutil.rmtree(scratch, ignore_errors=True))
+    runner = JobRunner(settings, Libraries(settings), reporter, FileSink(), job_id)
+    status = _in_thread(lambda: runner.run(job) if job else serve(runner, sys.stdin.buffer, reporter.ready))
+    shutil.rmtree(scratch, ignore_errors=True)
+    logging.shutdown()
+    os._exit(status)  # models may still be loading in the background, and there is nothing left to wait for
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m ecg_pipeline")
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--job", type=Path, metavar="FILE", help="a PipelineJob in JSON")
+    how.add_argument("--serve", action="store_true", help="read a PipelineJob a line from stdin, until its end")
+    return parser.parse_args()
+
+
+def _scratch(parent: Path | None) -> Path:
+    """A folder for all temporary files of this process."""
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="ecg-pipeline-", dir=parent))
+    tempfile.tempdir = str(folder)
+    return folder
+
+
+def _in_thread(work: Callable[[], int]) -> int:
+    """`work` outside the main thread, which stays free to take signals."""
+    outcome: list[int] = []
+
+    def target() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            _log.critical("pipeline_died", exc_info=error)
+
+    thread = threading.Thread(target=target, name="work", daemon=True)
+    thread.start()
+    thread.join()
+    return outcome[0] if outcome else int(ExitCode.PROCESSING)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Which speaker says which word.
+
+A speaker's turns make a function of time, how long he has spoken so far; a word's overlap with him is its difference
+over the word. So the work is (speakers x words) interpolations, not words x turns comparisons.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_contract.result import SpeakerTurn
+
+Times = npt.NDArray[np.float64]
+FIRST = "SPEAKER_00"
+
+
+def speakers_of(starts: Times, ends: Times, turns: Sequence[SpeakerTurn]) -> list[str]:
+    """The speaker of each word: the one that overlaps most, else the nearest; SPEAKER_00 when there are no turns.
+
+    Speakers are numbered in the order of their first words in time.
+    """
+    if not turns:
+        return [FIRST] * len(starts)
+    by_speaker = _turns_by_speaker(turns)
+    overlap = np.stack([_spoken(t, ends) - _spoken(t, starts) for t in by_speaker])  # (speakers, words)
+    nearest = np.stack([_distance(t, (starts + ends) / 2) for t in by_speaker]).argmin(0)
+    chosen = np.where(overlap.max(0) > 1e-9, overlap.argmax(0), nearest)
+    return _renumbered(chosen, starts)
+
+
+def majority(speakers: Sequence[str]) -> str:
+    """The most frequent one, of equals the first; SPEAKER_00 for none."""
+    return Counter(speakers).most_common(1)[0][0] if speakers else FIRST
+
+
+def _turns_by_speaker(turns: Sequence[SpeakerTurn]) -> list[Times]:
+    """Per speaker an array (turns, 2) of starts and ends, sorted and without overlap."""
+    names = dict.fromkeys(turn.speaker for turn in turns)
+    return [_merged(sorted((t.start, t.end) for t in turns if t.speaker == name)) for name in names]
+
+
+def _merged(spans: Sequence[tuple[float, float]]) -> Times:
+    merged = [list(spans[0])]
+    for start, end in spans[1:]:
+        if start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end])
+    return np.array(merged)
+
+
+def _spoken(turns: Times, at: Times) -> Times:
+    """Seconds of `turns` before each time of `at`."""
+    lengths = turns[:, 1] - turns[:, 0]
+    before = np.concatenate([[0.0], np.cumsum(lengths)])
+    knots = np.repeat(before, 2)[1:-1]  # value at start and at end of each turn
+    return np.interp(at, turns.ravel(), knots)
+
+
+def _distance(turns: Times, at: Times) -> Times:
+    """Seconds from each time to the nearest turn; 0 inside one."""
+    following = np.searchsorted(turns[:, 0], at, side="right")
+    after = np.append(turns[:, 0], np.inf)[following] - at
+    since = at - np.insert(turns[:, 1], 0, -np.inf)[following]
+    nearest: Times = np.minimum(np.maximum(since, 0.0), after)
+    return nearest
+
+
+def _renumbered(chosen: npt.NDArray[np.intp], starts: Times) -> list[str]:
+    order: dict[int, int] = {}
+    for index in chosen[np.argsort(starts, kind="stable")]:
+        order.setdefault(int(index), len(order))
+    return [f"SPEAKER_{order[int(index)]:02d}" for index in chosen]

@@ -1,0 +1,40 @@
+"""Emotion per clip by a transformers audio classification model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
+
+from ecg_contract.result import Emotion
+from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples
+
+_LONGEST_S = 30
+"""More of a clip says nothing more, and attention's memory grows with the square."""
+
+
+class TransformersEmotionClassifier:
+    """`name` is a name on the hub or a folder; labels are the model's own `id2label`."""
+
+    def __init__(self, name: str, device: str, token: str | None) -> None:
+        self._extractor = AutoFeatureExtractor.from_pretrained(name, token=token)
+        self._model = AutoModelForAudioClassification.from_pretrained(name, token=token).to(device).eval()
+        self._device = device
+
+    def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]:
+        """In batches of similar length, so that little is padded."""
+        order = np.argsort([len(clip) for clip in clips])
+        found: dict[int, Emotion] = {}
+        for first in range(0, len(order), batch_size):
+            batch = [int(i) for i in order[first : first + batch_size]]
+            found.update(zip(batch, self._batch([clips[i] for i in batch]), strict=True))
+            on_progress(len(found) / len(clips))
+        return [found[i] for i in range(len(clips))]
+
+    @torch.inference_mode()
+    def _batch(self, clips: Sequence[Samples]) -> list[Emotion]:
+        cut = [clip[: _LONGEST_S * SAMPLE_RATE] for clip in clips]
+        inputs = self._extractor(cut, sampling_rate=SAMPLE_RATE, return_tensors="pt", padding=True).to(self._device)
+        probabilities, labels = self._model(**inputs).logits.softmax(-1).max(-1)
+        names = self._model.config.id2label
+        return [Emotion(names[int(i)], float(p)) for i, p in zip(labels.cpu(), probabilities.cpu(), strict=True)]

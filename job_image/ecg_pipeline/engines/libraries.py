@@ -1,0 +1,58 @@
+"""The engines behind one door. Each method imports its libraries when it is called: nothing heavy before a job."""
+
+import os
+
+from ecg_pipeline.engines.device import pick_compute_type, pick_device
+from ecg_pipeline.ports import Aligner, Diarizer, EmotionClassifier, Transcriber, VoiceActivity
+from ecg_pipeline.settings import PipelineSettings
+
+# ruff: noqa: PLC0415 - late imports are this module's purpose
+
+
+class Libraries:
+    """whisperX, pyannote and transformers."""
+
+    def __init__(self, settings: PipelineSettings) -> None:
+        self._settings = settings
+        self._token = settings.hf_token.get_secret_value() if settings.hf_token else None
+        os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # read when pyannote is imported
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+    def device(self, wanted: str) -> str:
+        return pick_device(wanted)
+
+    def compute_type(self, device: str) -> str:
+        return pick_compute_type(device)
+
+    def warm_up(self) -> None:
+        import ecg_pipeline.engines.alignment
+        import ecg_pipeline.engines.asr
+        import ecg_pipeline.engines.diarization  # noqa: F401
+
+    def voice_activity(self, device: str) -> VoiceActivity:
+        from ecg_pipeline.engines.vad import PyannoteVoiceActivity
+
+        return PyannoteVoiceActivity(device, self._settings.asr_chunk_size)
+
+    def transcriber(self, name: str, device: str, compute_type: str, threads: int) -> Transcriber:
+        import torch
+
+        from ecg_pipeline.engines.asr import WhisperXTranscriber
+
+        torch.set_num_threads(threads)
+        return WhisperXTranscriber(name, device, compute_type, threads, self._token)
+
+    def aligner(self, language: str, name: str, device: str) -> Aligner:
+        from ecg_pipeline.engines.alignment import WhisperXAligner
+
+        return WhisperXAligner(language, name, device, self._settings.nltk_data)
+
+    def diarizer(self, device: str) -> Diarizer:
+        from ecg_pipeline.engines.diarization import PyannoteDiarizer
+
+        return PyannoteDiarizer(self._settings.diarization_model, device, self._token)
+
+    def emotion_classifier(self, name: str, device: str) -> EmotionClassifier:
+        from ecg_pipeline.engines.emotion import TransformersEmotionClassifier
+
+        return TransformersEmotionClassifier(name, device, self._token)

@@ -1,0 +1,52 @@
+"""Speech regions by whisperX's pyannote VAD, whose checkpoint is in the wheel."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from whisperx.vads.pyannote import Pyannote
+from whisperx.vads.vad import Vad
+
+from ecg_contract.result import SpeechRegion
+from ecg_pipeline.ports import SAMPLE_RATE, Chunk, Samples
+
+ONSET, OFFSET = 0.500, 0.363
+"""whisperX's own thresholds on the speech probability."""
+
+
+class PyannoteVoiceActivity:
+    """Regions merged into chunks of at most `chunk_size` seconds."""
+
+    def __init__(self, device: str, chunk_size: float) -> None:
+        self._vad = Pyannote(torch.device(device), vad_onset=ONSET, vad_offset=OFFSET)
+        self._chunk_size = chunk_size
+
+    def find(self, samples: Samples) -> Sequence[Chunk]:
+        scores = self._vad({"waveform": self._vad.preprocess_audio(samples), "sample_rate": SAMPLE_RATE})
+        merged = self._vad.merge_chunks(scores, self._chunk_size, onset=ONSET, offset=OFFSET)
+        return [_chunk(chunk) for chunk in merged]
+
+
+class KnownRegions(Vad):  # type: ignore[misc] # whisperx is untyped
+    """Hands whisperX the chunks that were found before: `load_model(vad_model=...)`."""
+
+    def __init__(self) -> None:
+        super().__init__(ONSET)
+        self.chunks: Sequence[Chunk] = ()
+
+    def __call__(self, audio: Any, **_: Any) -> list[dict[str, Any]]:
+        regions = [[(r.start, r.end) for r in chunk.regions] for chunk in self.chunks]
+        return [{"start": c.start, "end": c.end, "segments": r} for c, r in zip(self.chunks, regions, strict=True)]
+
+    @staticmethod
+    def preprocess_audio(audio: Any) -> Any:
+        return audio
+
+    @staticmethod
+    def merge_chunks(segments: Any, chunk_size: float, onset: float = ONSET, offset: float | None = None) -> Any:
+        return segments
+
+
+def _chunk(merged: dict[str, Any]) -> Chunk:
+    regions = tuple(SpeechRegion(float(start), float(end)) for start, end in merged["segments"])
+    return Chunk(float(merged["start"]), float(merged["end"]), regions)

@@ -1,0 +1,76 @@
+"""Log lines of the running job carry its id, those of libraries too.
+
+One job runs at a time in a process, so its id is the process's; whisperX quotes the transcript in its warnings, and
+text stands in results only.
+"""
+
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ecg_contract.logs import configure_logging
+
+_log = logging.getLogger("ecg_pipeline.output")
+_QUOTING = ("whisperx.alignment", "whisperx.asr")
+
+
+class JobIdFilter(logging.Filter):
+    """Adds the running job's id to every record."""
+
+    job_id: str | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self.job_id is not None and not hasattr(record, "job_id"):
+            record.job_id = self.job_id
+        return True
+
+    @contextmanager
+    def running(self, job_id: str) -> Iterator[None]:
+        self.job_id = job_id
+        try:
+            yield
+        finally:
+            self.job_id = None
+
+
+class LoggedOutput(io.TextIOBase):
+    """What libraries print becomes log lines."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in filter(None, map(str.strip, lines)):
+            _log.debug("library_output", extra={"text": line})
+        return len(text)
+
+
+def configure(log_file: Path | None, level: str) -> JobIdFilter:
+    """Set logging up as the contract says, libraries included."""
+    configure_logging(log_file, level)
+    logging.captureWarnings(capture=True)
+    job_id = JobIdFilter()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(job_id)
+    # A handler of its own keeps whisperX from adding one that prints to stdout.
+    whisperx = logging.getLogger("whisperx")
+    whisperx.addHandler(logging.NullHandler())
+    whisperx.setLevel(logging.WARNING)
+    for name in _QUOTING:
+        logging.getLogger(name).addFilter(_without_quotes)
+    return job_id
+
+
+def _without_quotes(record: logging.LogRecord) -> bool:
+    """`Failed to align segment ("..."): backtrack failed` without the segment's text."""
+    message = record.getMessage()
+    if '("' in message:
+        head, _, tail = message.partition('("')
+        record.msg, record.args = head + "(...)" + tail[tail.rfind('")') + 2 :], ()
+    return True

@@ -1,0 +1,123 @@
+"""What the pipeline asks of the model libraries. `engines` has the real ones, tests have fakes.
+
+Samples are 16 kHz mono float32 of shape (n,); times are seconds from their start. Progress callbacks get 0..1.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_contract.pipeline import PipelineJob, PipelineStatus
+from ecg_contract.result import Emotion, SpeakerTurn, SpeechRegion
+
+SAMPLE_RATE = 16_000
+
+Samples = npt.NDArray[np.float32]
+OnProgress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch with speech in it that fits Whisper's window."""
+
+    start: float
+    end: float
+    regions: Sequence[SpeechRegion] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A chunk's text."""
+
+    start: float
+    end: float
+    text: str
+    log_probability: float | None = None
+    """Mean over the tokens, as Whisper gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedWord:
+    """A word as the aligner leaves it: digits and symbols may lack times and score."""
+
+    text: str
+    start: float | None = None
+    end: float | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of an utterance with its words."""
+
+    start: float
+    end: float
+    text: str
+    words: Sequence[AlignedWord] = ()
+
+
+class VoiceActivity(Protocol):
+    def find(self, samples: Samples) -> Sequence[Chunk]: ...
+
+
+class Transcriber(Protocol):
+    def detect_language(self, samples: Samples, chunks: Sequence[Chunk]) -> str: ...
+
+    def transcribe(
+        self, samples: Samples, chunks: Sequence[Chunk], language: str, batch_size: int, on_progress: OnProgress
+    ) -> Sequence[Utterance]: ...
+
+
+class Aligner(Protocol):
+    def align(
+        self, samples: Samples, utterances: Sequence[Utterance], on_progress: OnProgress
+    ) -> Sequence[Sentence]: ...
+
+
+class Diarizer(Protocol):
+    def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
+        """`batch_share` scales the configured batch sizes, for a GPU that is short of memory."""
+        ...
+
+
+class EmotionClassifier(Protocol):
+    def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]: ...
+
+
+class Engines(Protocol):
+    """Loads models; raises whatever the library raises. `device` is "cuda" or "cpu"."""
+
+    def device(self, wanted: str) -> str: ...
+
+    def compute_type(self, device: str) -> str:
+        """The best that `device` has."""
+        ...
+
+    def warm_up(self) -> None:
+        """Import what any job needs."""
+        ...
+
+    def voice_activity(self, device: str) -> VoiceActivity: ...
+
+    def transcriber(self, name: str, device: str, compute_type: str, threads: int) -> Transcriber: ...
+
+    def aligner(self, language: str, name: str, device: str) -> Aligner: ...
+
+    def diarizer(self, device: str) -> Diarizer: ...
+
+    def emotion_classifier(self, name: str, device: str) -> EmotionClassifier: ...
+
+
+class Reporter(Protocol):
+    def report(self, job_id: str, status: PipelineStatus) -> None: ...
+
+    def finished(self, job_id: str, status: PipelineStatus, exit_code: int) -> None: ...
+
+
+class ResultSink(Protocol):
+    def store(self, job: PipelineJob, data: bytes) -> str:
+        """Keep the result durably and say where it is."""
+        ...
