@@ -28,6 +28,8 @@ LONGEST_SLEEP = timedelta(seconds=60)
 _COALESCE_S = 0.01
 _LEDGER_PAUSE_S = 1.0
 _GRACE_S = 5.0
+_IDLE_PAUSE_S = 0.1
+"""After a look at a job that had nothing to send: a ledger that lists it wrongly keeps nobody busy."""
 
 
 class Sender(Protocol):
@@ -139,7 +141,8 @@ class Deliverer:
 
     async def _guarded(self, key: str, reason: Reason) -> None:
         try:
-            await self._deliver(key, reason)
+            if not await self._deliver(key, reason):
+                await asyncio.sleep(_IDLE_PAUSE_S)
         except Exception:  # one job's trouble is not another's; the pause keeps it from spinning
             logging.getLogger(__name__).exception("delivery_failed", extra={"key": key})
             await asyncio.sleep(_LEDGER_PAUSE_S)
@@ -147,19 +150,21 @@ class Deliverer:
             self._tasks.pop(key, None)
             self._woken.set()
 
-    async def _deliver(self, key: str, reason: Reason) -> None:
-        """Send what a job has to send, one after the other, until there is nothing or something to wait for."""
+    async def _deliver(self, key: str, reason: Reason) -> bool:
+        """Send what a job has to send, one after the other, until it has to wait; False if there was nothing."""
+        sent = False
         while not self._stopping:
             delivery = await self._ledger.load(key)
             due = self._due(delivery, reason)
             if delivery is None or due is None:
-                return
+                break
             origin = self._origin(origin_of(delivery.facts.callback_base or ""))
             async with origin.slot(terminal=due.is_terminal):
                 if reason is Reason.COME_BACK and not origin.is_up:
-                    return
+                    break
                 await self._try(key, origin, reason, terminal=due.is_terminal)
-            reason = Reason.DUE
+            reason, sent = Reason.DUE, True
+        return sent
 
     def _due(self, delivery: Delivery | None, reason: Reason) -> Due | None:
         if delivery is None:
@@ -192,7 +197,9 @@ class Deliverer:
         if isinstance(outcome, Delivered):
             origin.acknowledged(now)
         else:
-            origin.failed(now)
+            origin.failed(due.at, now)
+        if origin.has_come_back:
+            self._woken.set()
         log_outcome(delivery.facts, due, outcome, change(delivery.record))
 
     async def _record(self, key: str, change: Change) -> None:

@@ -22,6 +22,7 @@ class Origin:
         self.has_come_back = False
         """It answers again, and what waits for it has not been sent yet."""
         self.last_try: datetime | None = None
+        self._up_since: datetime | None = None
 
     def slot(self, *, terminal: bool) -> asyncio.Semaphore:
         return self._slots[terminal]
@@ -29,11 +30,16 @@ class Origin:
     def acknowledged(self, now: datetime) -> None:
         self.last_try = now
         self._failures = 0
-        self.has_come_back = self.has_come_back or not self.is_up
-        self.is_up = True
+        if not self.is_up:
+            self.is_up = self.has_come_back = True
+            self._up_since = now
 
-    def failed(self, now: datetime) -> None:
+    def failed(self, began: datetime, now: datetime) -> None:
+        """A try that began at `began`; one that hung since before the return is due again with the others."""
         self.last_try = now
+        if self.is_up and self._up_since is not None and began < self._up_since:
+            self.has_come_back = True
+            return
         self._failures += 1
         if self._failures >= _FAILURES:
             self.is_up = self.has_come_back = False

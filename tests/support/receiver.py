@@ -7,6 +7,7 @@ with Receiver() as backend:
 """
 
 import json
+import ssl
 import threading
 import time
 from collections import deque
@@ -68,8 +69,8 @@ Chooser = Callable[[Received], Answer]
 class Receiver:
     """Listens from construction until `close`; `refuse` and `listen` take it away and bring it back on its port."""
 
-    def __init__(self, answer: Chooser | Answer = OK) -> None:
-        self._otherwise = answer
+    def __init__(self, answer: Chooser | Answer = OK, tls: ssl.SSLContext | None = None) -> None:
+        self._otherwise, self._tls = answer, tls
         self._script: deque[Answer] = deque()
         self._received: list[Received] = []
         self._changed = threading.Condition()
@@ -80,7 +81,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def requests(self) -> list[Received]:
@@ -111,6 +112,8 @@ class Receiver:
     def listen(self) -> None:
         assert self._server is None
         self._server = _Server(self, self.port)
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -154,6 +157,9 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, receiver: Receiver, port: int) -> None:
         self.receiver = receiver
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A sender that goes away, or does not like the certificate, is no fault of the test's."""
 
 
 class _Handler(BaseHTTPRequestHandler):
