@@ -20,7 +20,7 @@ from av.stream import Discard
 
 from ecg_contract.errors import ErrorCode, UsageError, audio_extraction_failed
 from ecg_pipeline.media_samples import SAMPLE_RATE, Buffer, MediaError, Resampler, too_long
-from ecg_pipeline.media_sniff import is_mp4, why_no_media
+from ecg_pipeline.media_sniff import is_mp4, wav_part_there, why_no_media
 from ecg_pipeline.media_timeline import Timeline
 from ecg_pipeline.settings_media import MediaLimits
 
@@ -79,7 +79,7 @@ class _Decoding:
         self._packets = self._lost = 0
         self._reported = 0.0
         self._reached = 0.0
-        """Latest end of any track's packet, on the container's clock."""
+        """Latest end of any track's packet, as the file's timestamps have it."""
 
     def run(self) -> Audio:
         reason = why_no_media(self._path)
@@ -112,10 +112,9 @@ class _Decoding:
             if stream is not self._track and stream not in others:
                 stream.discard = Discard.all
         try:
-            for packet in container.demux(self._track, *others):
+            for packet in _packets(container, [self._track, *others]):
                 if packet.pts is not None:
-                    end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - self._origin
-                    self._reached = max(self._reached, end)
+                    self._reached = max(self._reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is self._track:
                     yield packet
         except (av.error.FFmpegError, OSError):
@@ -154,6 +153,8 @@ class _Decoding:
 
     def _check_complete(self) -> None:
         declared = self._declared or 0.0
+        if self._format == "wav":  # whose declared length ffmpeg cuts to what is there
+            declared = self._buffer.seconds / wav_part_there(self._path)
         there = self._buffer.seconds if self._format in _COUNTED else max(self._reached, self._buffer.seconds)
         if self._format in _DECLARED and declared - there > max(_SHORT_S, _SHORT_PART * declared):
             raise MediaError(f"the file is cut off: {there:.1f} s could be decoded of {declared:.1f} s declared")
@@ -174,6 +175,15 @@ def _opened(path: Path) -> Any:
     except (av.error.FFmpegError, OSError, ValueError):
         reason = "an MP4 file without its index, as one that is cut off" if is_mp4(path) else "of no known format"
         raise MediaError(f"the file is {reason}; formats that are read: {FORMATS}") from None
+
+
+def _packets(container: Any, tracks: list[Any]) -> Iterator[Any]:
+    while True:
+        try:
+            yield from container.demux(*tracks)
+        except IndexError:
+            continue  # PyAV knows no track that appears in the middle of a file; its packet is skipped
+        return
 
 
 def _audio_track(container: Any) -> Any:

@@ -14,6 +14,9 @@ _GROWTH = 1.125
 _RATES = range(1000, 768_001)
 """Beyond them libswresample's filters take memory without bound."""
 
+_PLANES = 8
+"""PyAV 18 reads beyond the last of eight planes."""
+
 
 class MediaError(Exception):
     """The media cannot be used; the message says why, for people."""
@@ -67,6 +70,7 @@ class Resampler:
         self._frames: list[npt.NDArray[Any]] = []
         self._held = 0
         self._swr: Any = None
+        self._packer: Any = None
         self.not_finite = 0
         """Samples that were NaN or infinite, and are silence now."""
 
@@ -76,7 +80,7 @@ class Resampler:
         if form != self._format:
             self.flush()
             self._begin(form)
-        self._frames.append(_by_channel(frame)[:, skip:])
+        self._frames.append(_by_channel(self._packed(frame))[:, skip:])
         self._held += frame.samples - skip
         if self._held >= frame.sample_rate:
             self._pass_on()
@@ -92,6 +96,7 @@ class Resampler:
         if form[0] not in _RATES:
             raise MediaError(f"a sample rate of {form[0]} Hz is not read")
         self._format = form
+        self._packer = None
         if form[0] != SAMPLE_RATE:
             self._swr = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE)
 
@@ -107,6 +112,16 @@ class Resampler:
         frame = av.AudioFrame.from_ndarray(mono[np.newaxis], format="fltp", layout="mono")
         frame.sample_rate = self._format[0]
         self._emit(frame)
+
+    def _packed(self, frame: Any) -> Any:
+        """The frame interleaved, where it has more planes than PyAV hands out whole."""
+        if not frame.format.is_planar or frame.layout.nb_channels < _PLANES:
+            return frame
+        if self._packer is None:
+            packed = frame.format.packed.name
+            self._packer = av.AudioResampler(format=packed, layout=frame.layout, rate=frame.sample_rate)
+        (interleaved,) = self._packer.resample(frame)
+        return interleaved
 
     def _emit(self, frame: Any) -> None:
         for resampled in self._swr.resample(frame):

@@ -29,6 +29,14 @@ def is_mp4(path: Path) -> bool:
     return _head(path)[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
+def wav_part_there(path: Path) -> float:
+    """How much of the file that a WAV header declares is there, at most 1."""
+    head = _head(path)
+    declared = int.from_bytes(head[4:8], "little") + 8
+    is_unknown = head[:4] != b"RIFF" or declared >= 0xFFFF_FFFF or declared <= 44  # written to a pipe, or RF64
+    return 1.0 if is_unknown else min(1.0, path.stat().st_size / declared)
+
+
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_HEAD)
