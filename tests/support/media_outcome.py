@@ -1,0 +1,37 @@
+"""What decoding a file comes to."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_contract.errors import ErrorCode, UsageError
+from ecg_pipeline.media import Audio, decode
+from ecg_pipeline.settings_media import MediaLimits
+
+
+def refusal(path: Path, limits: MediaLimits | None = None) -> str:
+    """The message with which `path` is refused."""
+    with pytest.raises(UsageError) as failure:
+        decode(path, limits)
+    assert failure.value.code is ErrorCode.AUDIO_EXTRACTION_ERROR
+    assert failure.value.message.startswith("오디오 추출 실패: ")
+    return failure.value.message
+
+
+def refused_or_read(path: Path) -> bool:
+    """Whether `path` is either refused as it should be, or read into usable samples."""
+    try:
+        return usable(decode(path))
+    except UsageError as error:
+        return error.code is ErrorCode.AUDIO_EXTRACTION_ERROR
+
+
+def usable(audio: Audio) -> bool:
+    samples = audio.samples
+    return samples.dtype == np.float32 and bool(np.isfinite(samples).all()) and bool((np.abs(samples) <= 1).all())
+
+
+def written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
