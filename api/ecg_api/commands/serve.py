@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 
 import uvicorn
 
@@ -9,6 +10,7 @@ from ecg_api.loading import load
 from ecg_api.settings import Settings
 from ecg_api.settings_standalone import StandaloneSettings
 from ecg_api.standalone import DataDirInUseError, build_app
+from ecg_api.stores.base import StoreUnavailableError
 from ecg_api.terminal import complain
 from ecg_contract.logs import configure_logging
 
@@ -24,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logging(settings.log_file, settings.log_level)
     try:
         app = build_app(settings, standalone)
-    except DataDirInUseError as error:
+    except (DataDirInUseError, StoreUnavailableError) as error:
         complain(f"ecg serve: {error}")
         return 1
     config = uvicorn.Config(
@@ -37,6 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
         ws="none",
         timeout_graceful_shutdown=_GRACE_S,
     )
-    server = uvicorn.Server(config)
-    server.run()
-    return 0 if server.started else 1
+    signal.signal(signal.SIGTERM, _stopped)
+    uvicorn.Server(config).run()
+    return 0
+
+
+def _stopped(*_: object) -> None:
+    """uvicorn stops gracefully and then raises the signal once more; the stop that was asked for is no failure."""

@@ -1,0 +1,99 @@
+"""`ecg serve` as an operator meets it: it starts, says what is wrong, and stops when told to."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SERVE = ("-m", "ecg_api.cli", "serve")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _server(*command: str, data: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
+    arguments = [sys.executable, *command, "--port", str(port), "--data-dir", str(data)]
+    server = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 30
+        while server.poll() is None and not _answers(port):
+            assert time.monotonic() < deadline, "it did not start"
+            time.sleep(0.05)
+        yield server
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.mark.parametrize("command", [SERVE, ("ml_api_server.py",)], ids=["ecg serve", "ml_api_server.py"])
+def test_it_serves_logs_json_and_stops_on_sigterm(tmp_path: Path, command: tuple[str, ...]) -> None:
+    with _server(*command, data=tmp_path, port=_free_port()) as server:
+        server.send_signal(signal.SIGTERM)
+        _, log = server.communicate(timeout=15)
+    assert server.returncode == 0
+    assert all(json.loads(line)["event"] for line in log.splitlines())
+
+
+def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
+    with _server(*SERVE, data=tmp_path, port=_free_port()):
+        second = subprocess.run(
+            [sys.executable, *SERVE, "--port", str(_free_port()), "--data-dir", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert second.returncode == 1
+    assert str(tmp_path) in second.stderr
+
+
+def test_a_taken_port_ends_it_with_a_line_that_says_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, *SERVE, "--port", port, "--data-dir", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert "address already in use" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "http"), ("BACKEND_URL", "ftp://b.example"), ("QUEUE_LIMIT", "0"), ("LOG_LEVEL", "LOUD")],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *SERVE, "--data-dir", str(tmp_path)],
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"\n  {name}: " in done.stderr
