@@ -4,6 +4,7 @@ A result of many megabytes is read twice in pieces, once to check and sign it an
 memory as a whole.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ class FileResults:
         with Path(result.location).open("rb") as file:  # noqa: ASYNC230 -- see above
             while piece := file.read(_PIECE):
                 yield piece
+                await asyncio.sleep(0)  # others' turn between the pieces of a big result
 
 
 class CallbackBody:
