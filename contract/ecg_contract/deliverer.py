@@ -179,7 +179,7 @@ class Deliverer:
         """One try of what is due now that the slot is free: the job has moved on while it waited for it."""
         delivery = await self._ledger.load(key)
         due = self._due(delivery, reason)
-        if delivery is None or due is None or due.is_terminal != terminal or self._stopping:
+        if delivery is None or due is None or due.is_terminal != terminal:
             return
         self._sending.add(key)
         try:

@@ -213,6 +213,12 @@ def test_a_redelivery_has_an_id_of_its_own_and_no_progress_before_it() -> None:
     assert again.webhook_id != first.webhook_id
 
 
+def test_a_stage_that_is_reported_after_the_end_is_not_sent_with_a_redelivery() -> None:
+    record = DeliveryRecord(settled=10)
+    record = redeliver(acknowledged(record, due(record, FAILED), NOW), NOW)
+    assert due(record, replace(FAILED, reached=STAGES)).status == "failed"
+
+
 def test_a_redelivery_of_what_still_waits_is_sent_at_once_under_the_same_id() -> None:
     record = fail(ALL_SENT, COMPLETED, NOW)
     assert due(redeliver(record, after(1)), COMPLETED, after(1)).webhook_id == due(ALL_SENT, COMPLETED).webhook_id
