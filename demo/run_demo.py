@@ -176,10 +176,10 @@ def _write_lines(name: str, lines: Sequence[str]) -> None:
 
 
 def _fail(reason: str) -> None:
-    print(f"\nthe demo failed: {reason}", file=sys.stderr)
     if LOG.is_file():
         tail = LOG.read_text(errors="replace").splitlines()[-30:]
-        print(f"the end of {LOG.relative_to(ROOT)}:", *tail, sep="\n", file=sys.stderr)
+        print(f"\nthe end of {LOG.relative_to(ROOT)}:", *tail, sep="\n", file=sys.stderr)
+    print(f"\nthe demo failed: {reason}", file=sys.stderr)
 
 
 if __name__ == "__main__":
