@@ -1,0 +1,71 @@
+"""A warm pipeline process of the real protocol that ends each job as a test tells it to, while the job runs."""
+
+import os
+from pathlib import Path
+
+from support.wire_results import stored_result
+
+_MAIN = """
+import hashlib, json, os, pathlib, sys, threading, time
+
+FOLDER = pathlib.Path({folder!r})
+STAGES = ("download", "vad", "diarization", "transcription", "emotion", "finalize")
+AT = "2026-01-01T00:00:00Z"
+
+
+def say(event, **fields):
+    print(json.dumps({{"event": event, **fields}}), flush=True)
+
+
+def told():
+    verdict = FOLDER / "verdict"
+    while not verdict.exists():
+        time.sleep(0.01)
+    word = verdict.read_text()
+    verdict.unlink()
+    return word
+
+
+def work(job):
+    stages = {{s: {{"startTime": AT, "completionTime": AT}} for s in STAGES}}
+    status = {{"attempt": job["attempt"], "stages": stages, "stage": "finalize", "progress": 90}}
+    say("status", jobId=job["jobId"], status=status)
+    if told() == "fail":
+        error = {{"code": "AUDIO_EXTRACTION_ERROR", "message": "오디오 추출 실패: no audio stream"}}
+        say("finished", jobId=job["jobId"], exitCode=11, status={{**status, "error": error}})
+        return
+    data = pathlib.Path({result!r}).read_bytes()
+    pathlib.Path(job["resultPath"]).write_bytes(data)
+    reference = {{
+        "location": job["resultPath"], "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data),
+        "segments": 1, "words": 1, "speakers": 1, "language": "ko", "duration": 120.5, "processingTime": 32.1,
+    }}
+    say("finished", jobId=job["jobId"], exitCode=0, status={{**status, "result": reference}})
+
+
+say("ready")
+for line in sys.stdin:
+    threading.Thread(target=work, args=(json.loads(line),), daemon=True).start()
+os._exit(0)
+"""
+
+
+class ObedientPipeline:
+    """`environment` makes `python -m ecg_pipeline` this one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        package = folder / "ecg_pipeline"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        main = _MAIN.format(folder=str(folder), result=str(stored_result(folder)))
+        (package / "__main__.py").write_text(main, encoding="utf-8")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self._folder)}
+
+    def tell(self, verdict: str) -> None:
+        """`complete` or `fail`: for the job that runs, or the next one."""
+        (self._folder / "new").write_text(verdict)
+        (self._folder / "new").rename(self._folder / "verdict")
