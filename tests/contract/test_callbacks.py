@@ -144,6 +144,12 @@ def test_a_crash_while_a_callback_overtakes_leaves_no_way_back() -> None:
     assert again.webhook_id == newer.webhook_id
 
 
+def test_a_crash_while_the_terminal_callback_overtakes_leaves_no_way_back() -> None:
+    overtaken = fail(DeliveryRecord(), RUNNING, NOW)
+    terminal = due(overtaken, FAILED)
+    assert due(started(overtaken, terminal), FAILED).webhook_id == terminal.webhook_id
+
+
 def test_a_try_in_order_needs_no_write_before_it() -> None:
     record = DeliveryRecord()
     for facts in [replace(COMPLETED, reached=STAGES[:n], terminal=None) for n in range(1, 7)] + [COMPLETED]:
