@@ -120,11 +120,11 @@ class Resampler:
         if self._packer is None:
             packed = frame.format.packed.name
             self._packer = av.AudioResampler(format=packed, layout=frame.layout, rate=frame.sample_rate)
-        (interleaved,) = self._packer.resample(frame)
+        (interleaved,) = _resampled(self._packer, frame)
         return interleaved
 
     def _emit(self, frame: Any) -> None:
-        for resampled in self._swr.resample(frame):
+        for resampled in _resampled(self._swr, frame):
             self._sink(resampled.to_ndarray()[0])
 
     def _finite(self, mono: Samples) -> Samples:
@@ -138,6 +138,13 @@ class Resampler:
 def too_long(seconds: float, max_seconds: float) -> MediaError:
     hours, allowed = seconds / 3600, max_seconds / 3600
     return MediaError(f"the media is longer than MEDIA_MAX_SECONDS allows ({hours:.2f} h, allowed {allowed:.2f} h)")
+
+
+def _resampled(resampler: Any, frame: Any) -> Any:
+    try:
+        return resampler.resample(frame)
+    except (av.error.FFmpegError, ValueError):
+        raise MediaError("the audio's channels or numbers are in no form that can be converted") from None
 
 
 def _by_channel(frame: Any) -> npt.NDArray[Any]:

@@ -121,7 +121,15 @@ def test_a_body_that_breaks_off_begins_anew_on_a_server_without_ranges(server: M
     assert target.read_bytes() == VIDEO
 
 
-@pytest.mark.parametrize("answer", [Reply(416), Reply(206, {"Content-Range": "bytes 5-9/10"}, body=b"56789")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Reply(416),
+        Reply(206, {"Content-Range": f"bytes 5-{len(VIDEO) - 1}/{len(VIDEO)}", "ETag": '"v1"'}, body=VIDEO[5:]),
+        Reply(206, {"Content-Range": "nonsense", "ETag": '"v1"'}, body=VIDEO[5:]),
+    ],
+    ids=["refused", "elsewhere", "nonsense"],
+)
 def test_a_continuation_that_does_not_fit_begins_anew(server: MediaServer, target: Path, answer: Reply) -> None:
     cut = Reply(headers={"ETag": '"v1"'}, pieces=[VIDEO[:70_000]], declared=len(VIDEO))
     assert get(server.serve("/v.mp4", cut, answer, Reply(body=VIDEO, ranges=True)), target) == len(VIDEO)

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from ecg_pipeline.media import decode
-from support.media_files import click_times, clicks, tone, write_sound, write_video
+from support.media_files import click_times, clicks, tone, write_float_wav, write_sound, write_video
 from support.media_outcome import refusal, refused_or_read, written
 
 
@@ -68,3 +69,32 @@ def cut_at(path: Path, part: float) -> Path:
         write_video(path, noise, options={"movflags": "faststart"} if path.suffix == ".mp4" else None)
     content = path.read_bytes()
     return written(path, content[: round(len(content) * part)])
+
+
+@pytest.mark.parametrize("rate", [1, 999, 1_000_000_000])
+def test_an_absurd_sample_rate_is_refused(tmp_path: Path, rate: int) -> None:
+    assert "sample rate" in refusal(write_float_wav(tmp_path / "a.wav", tone(0.1), rate))
+
+
+def test_lost_packets_are_silence_of_the_same_length_and_noted(tmp_path: Path) -> None:
+    path = with_packets_overwritten(tmp_path / "v.mp4", range(100, 110))
+    audio = decode(path)
+    assert click_times(audio.samples)[-1] == pytest.approx(18.0, abs=0.03)
+    assert audio.duration == pytest.approx(20.0, abs=0.05)
+    assert any("could not be read" in note for note in audio.notes)
+
+
+def test_a_file_with_more_than_a_tenth_lost_is_refused(tmp_path: Path) -> None:
+    assert "damaged" in refusal(with_packets_overwritten(tmp_path / "v.mp4", range(100, 400)))
+
+
+def with_packets_overwritten(path: Path, numbers: range) -> Path:
+    """Twenty seconds of sound of which these packets hold nonsense."""
+    write_video(path, clicks(20.0, [1.0, 18.0], 44100), codec="aac")
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(audio=0) if p.size and p.pos is not None]
+        places = [(packets[n].pos, packets[n].size) for n in numbers]
+    content = bytearray(path.read_bytes())
+    for position, size in places:
+        content[position : position + size] = b"\xff" * size
+    return written(path, bytes(content))
