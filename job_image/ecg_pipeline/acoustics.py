@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 from ecg_contract.result import AcousticFeatures
 from ecg_pipeline.ports import SAMPLE_RATE, Samples
@@ -23,7 +24,7 @@ LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
 SILENCE_DB = -100.0
 """What digital silence is reported as."""
 
-_BLOCK = 1024
+_BLOCK = 128
 _LONGEST_LAG = int(SAMPLE_RATE / LOWEST_HZ) + 2
 _SHORTEST_LAG = int(SAMPLE_RATE / HIGHEST_HZ)
 _WINDOW = FRAME - _LONGEST_LAG
@@ -77,14 +78,14 @@ def _blocks(samples: Samples) -> Iterator[Floats]:
         frames = min(_BLOCK, count - first)
         begin = first * HOP - FRAME // 2
         end = begin + (frames - 1) * HOP + FRAME
-        part = np.nan_to_num(samples[max(begin, 0) : max(end, 0)])
+        part = np.clip(np.nan_to_num(samples[max(begin, 0) : max(end, 0)]), -1, 1)
         padded = np.pad(part, (max(-begin, 0), max(end - max(len(samples), 0), 0)))[: end - begin]
         yield np.lib.stride_tricks.sliding_window_view(padded, FRAME)[::HOP]
 
 
 def _measured(frames: Floats) -> tuple[Floats, ...]:
     """Of each frame: power, lag and depth of YIN's dip, depth at twice and at half the lag, centroid."""
-    magnitude = np.abs(np.fft.rfft(frames * _HANN, axis=1))
+    magnitude = np.abs(fft.rfft(frames * _HANN, axis=1))
     total = magnitude.sum(1)
     centroid = np.divide(magnitude @ _FREQUENCIES, total, out=np.zeros_like(total), where=total > 1e-6)
     normalised = _normalised_difference(frames)
@@ -96,11 +97,12 @@ def _measured(frames: Floats) -> tuple[Floats, ...]:
 
 def _normalised_difference(frames: Floats) -> Floats:
     """YIN's cumulative mean normalised difference, shape (frames, lags from 0)."""
-    spectrum, head = np.fft.rfft(frames, axis=1), np.fft.rfft(frames[:, :_WINDOW], FRAME, axis=1)
-    correlation = np.fft.irfft(spectrum * head.conj(), FRAME, axis=1)[:, : _LONGEST_LAG + 1]
-    energy = np.cumsum(np.square(frames, dtype=np.float64), axis=1)
-    energy = np.pad(energy, ((0, 0), (1, 0)))
-    at_lag = energy[:, _WINDOW : _WINDOW + _LONGEST_LAG + 1] - energy[:, : _LONGEST_LAG + 1]
+    spectrum, head = fft.rfft(frames, axis=1), fft.rfft(frames[:, :_WINDOW], FRAME, axis=1)
+    correlation = fft.irfft(spectrum * head.conj(), FRAME, axis=1)[:, : _LONGEST_LAG + 1]
+    power = np.square(frames, dtype=np.float64)
+    entering, leaving = power[:, _WINDOW : _WINDOW + _LONGEST_LAG], power[:, :_LONGEST_LAG]
+    first = power[:, :_WINDOW].sum(1, keepdims=True)
+    at_lag = np.concatenate([first, first + np.cumsum(entering - leaving, axis=1)], axis=1)
     difference = np.maximum(at_lag[:, :1] + at_lag - 2 * correlation, 0.0)
     running = np.cumsum(difference[:, 1:], axis=1)
     lags = np.arange(1, _LONGEST_LAG + 1)

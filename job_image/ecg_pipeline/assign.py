@@ -48,7 +48,7 @@ def _merged(spans: Sequence[tuple[float, float]]) -> Times:
             merged[-1][1] = max(merged[-1][1], end)
         else:
             merged.append([start, end])
-    return np.array(merged)
+    return np.array(merged, dtype=np.float64)
 
 
 def _spoken(turns: Times, at: Times) -> Times:
@@ -56,7 +56,8 @@ def _spoken(turns: Times, at: Times) -> Times:
     lengths = turns[:, 1] - turns[:, 0]
     before = np.concatenate([[0.0], np.cumsum(lengths)])
     knots = np.repeat(before, 2)[1:-1]  # value at start and at end of each turn
-    return np.interp(at, turns.ravel(), knots)
+    spoken: Times = np.interp(at, turns.ravel(), knots)
+    return spoken
 
 
 def _distance(turns: Times, at: Times) -> Times:

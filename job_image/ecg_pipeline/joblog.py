@@ -6,6 +6,7 @@ text stands in results only.
 
 import io
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from ecg_contract.logs import configure_logging
 
 _log = logging.getLogger("ecg_pipeline.output")
+_CHATTY = ("lightning.pytorch.utilities.migration.utils", "speechbrain", "matplotlib")
 _QUOTING = ("whisperx.alignment", "whisperx.asr")
 
 
@@ -58,7 +60,10 @@ def configure(log_file: Path | None, level: str) -> JobIdFilter:
     job_id = JobIdFilter()
     for handler in logging.getLogger().handlers:
         handler.addFilter(job_id)
-    # A handler of its own keeps whisperX from adding one that prints to stdout.
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed")  # samples come from memory
+    # A handler keeps whisperX from adding one that prints to stdout.
     whisperx = logging.getLogger("whisperx")
     whisperx.addHandler(logging.NullHandler())
     whisperx.setLevel(logging.WARNING)
