@@ -76,7 +76,7 @@ class _Decoding:
 
     def __init__(self, path: Path, limits: MediaLimits, on_progress: OnDecoded) -> None:
         self._path, self._limits, self._on_progress = path, limits, on_progress
-        self._packets = self._lost = 0
+        self._packets = self._lost = self._lost_before_frame = 0
         self._reported = 0.0
         self._reached = 0.0
         """Latest end of any track's packet, as the file's timestamps have it."""
@@ -122,19 +122,19 @@ class _Decoding:
 
     def _take(self, packet: Any) -> None:
         self._packets += 1
-        lost_before = self._lost
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
             self._lost += 1
             return
         for frame in frames:
-            self._place(frame, after_loss=lost_before > 0)
+            self._place(frame)
         if self._buffer.seconds >= self._reported + _REPORT_S:
             self._reported = self._buffer.seconds
             self._on_progress(self._reported, self._declared)
 
-    def _place(self, frame: Any, *, after_loss: bool) -> None:
+    def _place(self, frame: Any) -> None:
+        after_loss, self._lost_before_frame = self._lost > self._lost_before_frame, self._lost
         time = None if frame.pts is None else float(frame.pts * frame.time_base)
         place = self._timeline.place(time, frame.samples / (frame.sample_rate or 1), after_loss=after_loss)
         if place.silence_until is not None:

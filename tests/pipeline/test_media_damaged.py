@@ -84,6 +84,12 @@ def test_lost_packets_are_silence_of_the_same_length_and_noted(tmp_path: Path) -
     assert any("could not be read" in note for note in audio.notes)
 
 
+def test_a_single_lost_packet_moves_no_word(tmp_path: Path) -> None:
+    whole, damaged = (decode(with_packets_overwritten(tmp_path / "v.mp4", range(100, end))) for end in (100, 101))
+    assert damaged.notes
+    assert click_times(damaged.samples) == pytest.approx(click_times(whole.samples), abs=0.002)
+
+
 def test_a_file_with_more_than_a_tenth_lost_is_refused(tmp_path: Path) -> None:
     assert "damaged" in refusal(with_packets_overwritten(tmp_path / "v.mp4", range(100, 400)))
 

@@ -10,6 +10,7 @@ import pytest
 from ecg_pipeline.media import decode
 from support.media_files import tone, write_video, write_wav
 from support.media_outcome import refusal, written
+from support.media_server import MediaServer, Reply
 
 
 @pytest.mark.parametrize(
@@ -54,10 +55,14 @@ def test_a_video_without_sound_is_an_audio_extraction_error(tmp_path: Path, capl
     ],
     ids=["hls", "hls-hidden", "concat", "concat-hidden", "dash", "sdp", "pls"],
 )
-def test_no_playlist_opens_another_file(tmp_path: Path, make: Callable[[str], bytes]) -> None:
+def test_no_playlist_opens_another_file_or_url(tmp_path: Path, make: Callable[[str], bytes]) -> None:
     inside = write_wav(tmp_path / "inside.wav", tone(1.0))
-    for name in ("a.mp4", "a.m3u8", "a.ffconcat", "a.sdp"):
-        refusal(written(tmp_path / name, make(str(inside))))
+    with MediaServer() as server:
+        url = server.serve("/inside.wav", Reply(body=inside.read_bytes()))
+        for name in ("a.mp4", "a.m3u8", "a.ffconcat", "a.sdp"):
+            refusal(written(tmp_path / name, make(str(inside))))
+            refusal(written(tmp_path / name, make(url)))
+    assert not server.requests
 
 
 @pytest.mark.parametrize(
