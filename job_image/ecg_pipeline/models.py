@@ -42,22 +42,23 @@ class ModelCache:
         self._models: dict[tuple[str, Hashable], Future[Any]] = {}
 
     def submit(self, kind: str, key: Hashable, load: Callable[[], Any]) -> Future[Any]:
+        """The model, loaded now or before; the oldest of its kind goes first when there are too many."""
         entry = (kind, key)
         future = self._models.pop(entry, None)
-        if future is None or (future.done() and future.exception() is not None):
-            future = self._loader.submit(_timed, kind, key, load)
-        self._models[entry] = future
         self._drop_old(kind)
-        return future
+        self._models[entry] = future or self._loader.submit(_timed, kind, key, load)
+        return self._models[entry]
 
-    def clear(self, kind: str) -> None:
-        """Free the models of a kind."""
-        for entry in [e for e in self._models if e[0] == kind]:
+    def forget_failures(self) -> None:
+        """What did not load is tried again when it is next asked for."""
+        failed = [entry for entry, future in self._models.items() if future.done() and future.exception()]
+        for entry in failed:
             del self._models[entry]
 
     def _drop_old(self, kind: str) -> None:
+        """Make room for one."""
         same = [entry for entry in self._models if entry[0] == kind]
-        for entry in same[: -_KEPT.get(kind, 1)]:
+        for entry in same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
             del self._models[entry]
 
 
@@ -94,6 +95,7 @@ class JobModels:
 
     def prefetch(self) -> None:
         """Begin to load what the job will need, in that order."""
+        self._cache.forget_failures()
         self._voice_activity()
         self._diarizer()
         self._transcriber(self._compute_type)

@@ -1,0 +1,212 @@
+"""What happens when memory runs out or a model does not load: decided at the port, so that fakes can show it."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecg_contract.pipeline import PipelineStatus
+from ecg_contract.stages import Stage
+from ecg_pipeline.joblog import JobIdFilter
+from ecg_pipeline.run import JobRunner
+from ecg_pipeline.settings import PipelineSettings
+from ecg_pipeline.sinks.file import FileSink
+from support.fake_engines import FakeEngines, FakeReporter
+from support.pipeline_process import make_job
+from support.sounds import voice, write_wav
+
+OUT_OF_MEMORY = RuntimeError("CUDA failed with error out of memory")
+
+
+@dataclass
+class Host:
+    folder: Path
+    reporter: FakeReporter
+    runner: JobRunner
+
+    def run(self, **job: Any) -> tuple[int, PipelineStatus]:
+        path = write_wav(self.folder / "sound.wav", voice(150, 1))
+        code = self.runner.run(make_job(path, self.folder / "result.json", **job))
+        return code, self.reporter.statuses[-1]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "result.json").read_text())
+        return found
+
+
+def host(folder: Path, engines: FakeEngines, **settings: Any) -> Host:
+    reporter = FakeReporter()
+    runner = JobRunner(PipelineSettings(**settings), engines, reporter, FileSink(), JobIdFilter())
+    return Host(folder, reporter, runner)
+
+
+def failing(error: Exception, *calls: tuple[object, ...]) -> Any:
+    """Raises `error` at every call that begins like one of `calls`."""
+
+    def script(*call: object) -> None:
+        if any(call[: len(prefix)] == prefix for prefix in calls):
+            raise error
+
+    return script
+
+
+def test_a_job_reports_all_stages_in_order_and_stores_its_result(tmp_path: Path) -> None:
+    one = host(tmp_path, FakeEngines())
+    code, status = one.run(language="en")
+    assert code == 0
+    assert list(dict.fromkeys(s.stage for s in one.reporter.statuses)) == list(Stage)
+    progress = [s.progress for s in one.reporter.statuses]
+    assert progress == sorted(progress)
+    assert {10, 25, 40, 60, 75, 90, 100} <= set(progress)
+    assert status.result is not None
+    assert (status.result.words, status.result.speakers) == (2, 1)
+    assert [w["speaker_id"] for w in one.result["word_segments"]] == ["SPEAKER_00", "SPEAKER_01"]
+
+
+def test_gpu_memory_is_tried_with_half_the_batch_then_int8_then_given_up(tmp_path: Path) -> None:
+    engines = FakeEngines(failing(OUT_OF_MEMORY, ("transcribe",)), gpu=True)
+    code, status = host(tmp_path, engines, asr_batch_size=16).run(language="en")
+    tried = [call[2:] for call in engines.calls if call[0] == "transcribe"]
+    assert tried == [("float16", 16), ("float16", 8), ("int8", 8)]
+    assert code == 14
+    assert status.error is not None
+    assert status.error.code == "GPU_MEMORY_ERROR"
+    assert [note.split(", ")[-1] for note in status.notes] == [
+        "trying batches of 8 in float16",
+        "trying batches of 8 in int8",
+    ]
+
+
+def test_half_the_batch_can_be_enough(tmp_path: Path) -> None:
+    engines = FakeEngines(failing(OUT_OF_MEMORY, ("transcribe", "base", "float16", 8)), gpu=True)
+    code, status = host(tmp_path, engines, asr_batch_size=8).run(language="en")
+    assert code == 0
+    assert len(status.notes) == 1
+
+
+def test_diarization_out_of_memory_is_tried_with_smaller_batches(tmp_path: Path) -> None:
+    engines = FakeEngines(failing(OUT_OF_MEMORY, ("turns", 1.0), ("turns", 0.5)), gpu=True)
+    assert host(tmp_path, engines).run(language="en")[0] == 0
+    assert [call for call in engines.calls if call[0] == "turns"] == [("turns", 1.0), ("turns", 0.5), ("turns", 0.25)]
+
+
+def test_torchs_own_class_counts_as_gpu_memory(tmp_path: Path) -> None:
+    error = type("OutOfMemoryError", (RuntimeError,), {"__module__": "torch.cuda"})("tried to allocate 2 GiB")
+    engines = FakeEngines(failing(error, ("find",)), gpu=True)
+    assert host(tmp_path, engines).run()[0] == 14
+
+
+def test_the_next_smaller_model_is_loaded(tmp_path: Path) -> None:
+    engines = FakeEngines(
+        failing(OSError("no such model"), ("load", "transcriber", "large-v3"), ("load", "transcriber", "medium"))
+    )
+    one = host(tmp_path, engines, asr_model="large-v3")
+    code, status = one.run(language="en")
+    assert code == 0
+    assert status.notes == ("Whisper large-v3 did not load, small is used",)
+    assert one.result["metadata"]["model_version"] == "whisperx-small"
+
+
+def test_no_model_that_loads_is_a_model_loading_error(tmp_path: Path) -> None:
+    engines = FakeEngines(failing(OSError("no connection"), ("load", "transcriber")))
+    code, status = host(tmp_path, engines, asr_model="small").run(language="en")
+    assert [call[2] for call in engines.calls if call[:2] == ("load", "transcriber")] == ["small", "base", "tiny"]
+    assert code == 13
+    assert status.error is not None
+    assert "ASR_MODEL" in status.error.message
+
+
+def test_a_folder_has_no_smaller_model(tmp_path: Path) -> None:
+    engines = FakeEngines(failing(OSError("broken"), ("load", "transcriber")))
+    code, _ = host(tmp_path, engines, asr_model=str(tmp_path)).run(language="en")
+    assert code == 13
+    assert len([call for call in engines.calls if call[:2] == ("load", "transcriber")]) == 1
+
+
+def test_a_diarization_model_that_does_not_load_says_what_to_do(tmp_path: Path) -> None:
+    engines = FakeEngines(failing(RuntimeError("401 Client Error"), ("load", "diarizer")))
+    code, status = host(tmp_path, engines).run(language="en")
+    assert code == 13
+    assert status.error is not None
+    assert "HF_TOKEN" in status.error.message
+    assert "https://huggingface.co/pyannote/speaker-diarization-community-1" in status.error.message
+
+
+@pytest.mark.parametrize("call", [("load", "aligner"), ("align",)])
+def test_without_alignment_words_share_their_segments_time(tmp_path: Path, call: tuple[object, ...]) -> None:
+    one = host(tmp_path, FakeEngines(failing(ValueError("no path"), call)))
+    code, status = one.run(language="en")
+    assert code == 0
+    assert status.notes == ("alignment failed (ValueError): word times are interpolated",)
+    words = one.result["word_segments"]
+    assert [(w["word"], w["start_time"], w["end_time"]) for w in words] == [("Hello", 0, 0.455), ("there.", 0.455, 1)]
+
+
+def test_a_detected_language_without_models_is_transcribed_all_the_same(tmp_path: Path) -> None:
+    one = host(tmp_path, FakeEngines())
+    code, status = one.run(language="auto")
+    assert code == 0
+    assert one.result["language"] == "fr"
+    assert "emotion" not in one.result["segments"][0]
+    assert [note.split(":")[0] for note in status.notes] == ["no alignment model for fr", "no emotion model for fr"]
+
+
+def test_emotion_that_fails_is_left_out(tmp_path: Path) -> None:
+    one = host(tmp_path, FakeEngines(failing(OSError("no model"), ("load", "emotion"))))
+    assert one.run(language="en")[0] == 0
+    assert "emotion" not in one.result["segments"][0]
+
+
+def test_no_emotion_is_asked_for_when_it_is_off(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    host(tmp_path, engines).run(language="en", emotion_detection=False)
+    assert not [call for call in engines.calls if call[0] == "classify"]
+
+
+def test_no_speech_is_completed_with_an_empty_result(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    one = host(tmp_path, FakeEngines(speech=False))
+    with caplog.at_level(logging.INFO):
+        code, status = one.run(language="ko")
+    assert code == 0
+    assert (one.result["segments"], one.result["language"], status.progress) == ([], "ko", 100)
+    assert "whisperx_pipeline_no_result" in caplog.messages
+
+
+def test_an_unexpected_error_is_a_processing_error_without_credentials(tmp_path: Path) -> None:
+    error = RuntimeError("GET https://user:secret@host/x?X-Amz-Signature=abc failed")
+    code, status = host(tmp_path, FakeEngines(failing(error, ("find",)))).run()
+    assert code == 12
+    assert status.error is not None
+    assert "secret" not in status.error.message
+    assert "abc" not in status.error.message
+
+
+def test_a_second_job_loads_nothing_again(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    one = host(tmp_path, engines)
+    one.run(language="en")
+    loads = [call for call in engines.calls if call[0] in ("load", "warm_up")]
+    one.run(language="en")
+    assert [call for call in engines.calls if call[0] in ("load", "warm_up")] == loads
+
+
+def test_a_model_that_did_not_load_is_tried_again_by_the_next_job(tmp_path: Path) -> None:
+    broken = {"is": True}
+
+    def script(*call: object) -> None:
+        if broken["is"] and call[:2] == ("load", "diarizer"):
+            raise RuntimeError("no connection")
+
+    one = host(tmp_path, FakeEngines(script))
+    assert one.run(language="en")[0] == 13
+    broken["is"] = False
+    assert one.run(language="en")[0] == 0
+
+
+def test_max_workers_are_cut_to_the_cores(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    assert host(tmp_path, engines).run(language="en", max_workers=10**9)[0] == 0

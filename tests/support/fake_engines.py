@@ -1,0 +1,106 @@
+"""Engines without models: they hear what a test says, and fail as it says."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ecg_contract.pipeline import PipelineStatus
+from ecg_contract.result import Emotion, SpeakerTurn, SpeechRegion
+from ecg_pipeline.ports import AlignedWord, Chunk, OnProgress, Samples, Sentence, Utterance
+
+Script = Callable[..., None]
+
+
+def nothing(*_: object) -> None:
+    """Let everything pass."""
+
+
+@dataclass
+class FakeEngines:
+    """`on(what, *details)` is called before each piece of work; what it raises is raised by the engine."""
+
+    on: Script = nothing
+    gpu: bool = False
+    speech: bool = True
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+
+    def did(self, *call: object) -> None:
+        self.calls.append(call)
+        self.on(*call)
+
+    def device(self, wanted: str) -> str:
+        return "cuda" if self.gpu and wanted == "auto" else "cpu"
+
+    def compute_type(self, device: str) -> str:
+        return "float16" if device == "cuda" else "int8"
+
+    def warm_up(self) -> None:
+        self.did("warm_up")
+
+    def voice_activity(self, device: str) -> "FakeWorker":
+        return self._loaded("vad", device)
+
+    def transcriber(self, name: str, device: str, compute_type: str, threads: int) -> "FakeWorker":
+        return self._loaded("transcriber", name, compute_type)
+
+    def aligner(self, language: str, name: str, device: str) -> "FakeWorker":
+        return self._loaded("aligner", language)
+
+    def diarizer(self, device: str) -> "FakeWorker":
+        return self._loaded("diarizer", device)
+
+    def emotion_classifier(self, name: str, device: str) -> "FakeWorker":
+        return self._loaded("emotion", name)
+
+    def _loaded(self, kind: str, *details: object) -> "FakeWorker":
+        self.did("load", kind, *details)
+        return FakeWorker(self, details)
+
+
+@dataclass
+class FakeWorker:
+    """Any of the ports."""
+
+    engines: FakeEngines
+    details: tuple[object, ...]
+
+    def find(self, samples: Samples) -> Sequence[Chunk]:
+        self.engines.did("find")
+        return [Chunk(0.0, 1.0, [SpeechRegion(0.0, 1.0)])] if self.engines.speech else []
+
+    def detect_language(self, samples: Samples, chunks: Sequence[Chunk]) -> str:
+        return "fr"
+
+    def transcribe(
+        self, samples: Samples, chunks: Sequence[Chunk], language: str, batch_size: int, on_progress: OnProgress
+    ) -> Sequence[Utterance]:
+        self.engines.did("transcribe", *self.details, batch_size)
+        on_progress(1.0)
+        return [Utterance(c.start, c.end, "Hello there.") for c in chunks]
+
+    def align(self, samples: Samples, utterances: Sequence[Utterance], on_progress: OnProgress) -> Sequence[Sentence]:
+        self.engines.did("align")
+        words = [AlignedWord("Hello", 0.1, 0.4, 0.9), AlignedWord("there.", 0.5, 0.9, 0.8)]
+        return [Sentence(u.start, u.end, u.text, words) for u in utterances]
+
+    def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
+        self.engines.did("turns", batch_share)
+        return [SpeakerTurn(0.0, 0.45, "x"), SpeakerTurn(0.45, 1.0, "y")]
+
+    def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]:
+        self.engines.did("classify", len(clips), batch_size)
+        return [Emotion("neutral", 0.9) for _ in clips]
+
+
+@dataclass
+class FakeReporter:
+    """Keeps what is reported."""
+
+    statuses: list[PipelineStatus] = field(default_factory=list)
+    exit_codes: list[int] = field(default_factory=list)
+
+    def report(self, job_id: str, status: PipelineStatus) -> None:
+        self.statuses.append(status)
+
+    def finished(self, job_id: str, status: PipelineStatus, exit_code: int) -> None:
+        self.statuses.append(status)
+        self.exit_codes.append(exit_code)
