@@ -1,7 +1,5 @@
 """From a request to a stored job, or to the refusal that says what to do about it."""
 
-import logging
-
 from ecg_api.context import Context
 from ecg_api.problems import ProblemError, busy, wrong_field
 from ecg_api.settings import Settings
@@ -16,16 +14,19 @@ RETRY_UNAVAILABLE_S = 5
 
 async def submit(context: Context, submission: Submission) -> SubmitOutcome:
     """Store the job durably. Raises ProblemError: 409 another body, 429 the queue is full, 503 it cannot be stored."""
+    log = job_logger(__name__, submission.job_id)
     try:
         outcome = await context.store.submit(submission)
     except QueueFullError:
+        log.warning("job_refused", extra={"reason": "queue full"})
         raise busy(429, "too many jobs are waiting; try again later", RETRY_FULL_S) from None
     except StoreUnavailableError as error:
-        logging.getLogger(__name__).error("job_not_stored", extra={"job_id": submission.job_id, "reason": str(error)})
+        log.error("job_not_stored", extra={"reason": str(error)})
         raise busy(503, "the job could not be stored; nothing was accepted", RETRY_UNAVAILABLE_S) from None
     if outcome is SubmitOutcome.CONFLICT:
+        log.warning("job_refused", extra={"reason": "conflict"})
         raise ProblemError(409, "job_id: another request under this id is queued, running or completed")
-    job_logger(__name__, submission.job_id).info("job_submitted", extra={"outcome": outcome, **_story(submission)})
+    log.info("job_submitted", extra={"outcome": outcome, **_story(submission)})
     return outcome
 
 
