@@ -57,6 +57,7 @@ CALLBACK_EXAMPLES = {
 
 _MEANINGS = {
     404: "There is no job with this id.",
+    408: "No byte of the body came for a minute.",
     409: "Another request under this job id is queued, running or completed; or there is nothing to give yet.",
     413: "The body is too long.",
     415: "The body is not of a type that is read.",

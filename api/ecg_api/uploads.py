@@ -10,7 +10,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
-from ecg_api.bodies import refuse_longer, too_long
+from ecg_api.bodies import pieces
 from ecg_api.problems import ProblemError, busy, wrong_field
 from ecg_api.stores.base import UploadSlot
 
@@ -30,17 +30,12 @@ class Form:
 
 
 async def receive_form(request: Request, open_slot: OpenSlot, limit: int, fields_limit: int) -> Form:
-    """Read the body, of at most `limit` bytes. Raises ProblemError 413, 422 or 503, and then leaves no file behind."""
-    refuse_longer(request, limit)
+    """Read the body, of at most `limit` bytes. Raises ProblemError 408, 413, 422, 503; then no file is left."""
     parts = _Parts(_boundary(request), fields_limit)
     file = _UploadFile(open_slot)
     try:
-        received = 0
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > limit:
-                raise too_long(limit)
-            parts.feed(chunk)
+        async for piece in pieces(request, limit):
+            parts.feed(piece)
             await file.take(parts)
         await file.finish()
         return Form(parts.finish(), file.slot)

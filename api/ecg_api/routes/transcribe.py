@@ -36,7 +36,7 @@ class UploadOptions(WireRequest):
     "/transcribe",
     summary="동기 전사 처리",
     response_model=BackendTranscribeResponse,
-    responses=problems(413, 415, 422, 429, 501, 503),
+    responses=problems(408, 413, 415, 422, 429, 501, 503),
     openapi_extra=json_or_upload(TranscribeRequest, TRANSCRIBE_EXAMPLE, UploadOptions),
 )
 async def transcribe(request: Request, context: ContextOf) -> JSONResponse:

@@ -16,7 +16,7 @@ router = APIRouter(tags=["videos"])
 @router.post(
     "/api/upload-video/process-video",
     summary="비동기 비디오 처리",
-    responses=answer_example(ACCEPTED_EXAMPLE) | problems(409, 413, 415, 422, 429, 503),
+    responses=answer_example(ACCEPTED_EXAMPLE) | problems(408, 409, 413, 415, 422, 429, 503),
     openapi_extra=json_request(ProcessVideoRequest, VIDEO_EXAMPLE),
     callbacks=callbacks.routes,
 )
