@@ -1,6 +1,7 @@
 """`ecg analyze` from the outside: its output, its exit status, what it asks of the pipeline."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import pytest
 from ecg_contract.errors import ErrorCode
 from ecg_contract.pipeline import Device, Language, PipelineError, PipelineJob, PipelineStatus, Report
 from ecg_contract.stages import Stage
+from support.server_process import is_alive, wait_until
 from support.stand_in_pipeline import jobs_seen, write_pipeline
 from support.wire_results import stored_result
 
@@ -83,6 +85,19 @@ def test_a_pipeline_that_dies_silently_leaves_its_last_lines(tmp_path: Path, med
 
 def test_an_end_without_a_result_is_no_success(tmp_path: Path, media: Path) -> None:
     assert _ecg(write_pipeline(tmp_path / "p"), "analyze", media).returncode == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_ends_the_pipeline_too(tmp_path: Path, media: Path, number: signal.Signals) -> None:
+    environment = write_pipeline(tmp_path / "p")
+    pid_file = tmp_path / "pid"
+    code = f"import os, pathlib, time; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    (tmp_path / "p/ecg_pipeline/__main__.py").write_text(code)
+    ecg = subprocess.Popen([sys.executable, "-m", "ecg_api.cli", "analyze", str(media)], env=environment)
+    wait_until(lambda: pid_file.exists() and pid_file.read_text())
+    ecg.send_signal(number)
+    assert ecg.wait(10) == 130
+    assert not is_alive(int(pid_file.read_text()))
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
