@@ -58,7 +58,7 @@ class Runner:
     async def _work_off_the_queue(self) -> None:
         """Until it is empty, then wait for it to fill; a store that fails is asked again."""
         try:
-            await self._child.ready()
+            await self._child.ready(cpu=await self._ledger.next_device() is Device.CPU)
             self._woken.clear()
             job = await self._ledger.claim()
             if job is None:

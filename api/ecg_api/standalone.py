@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import timedelta
@@ -44,10 +45,15 @@ def build_app(settings: Settings, standalone: StandaloneSettings, start_child: S
         database = Database(files.database)
         opened.callback(database.close)
         shelf = Shelf(database, files, Changes(), timedelta(seconds=standalone.job_ttl_s))
-        child = WarmChild(start_child or ChildStarter(), standalone.heartbeat_lost_s)
+        child = WarmChild(start_child or _starter(files), standalone.heartbeat_lost_s)
         store = SqliteStore(shelf, standalone.queue_limit, child.trouble)
         host = _Host(settings, standalone, shelf, child, opened.pop_all())
         return create_app(settings, store, host.lifespan, uploads=store, redelivery=store)
+
+
+def _starter(files: JobFiles) -> StartChild:
+    """The pipeline's own leftovers lie in the data directory, too, so that a killed process leaves nothing for ever."""
+    return ChildStarter(environment={"WORK_DIR": str(files.work), **os.environ})
 
 
 class _Host:

@@ -1,7 +1,7 @@
 """One small wav2vec2 CTC model that whisperX aligns English and Korean words with.
 
-whisperX's trellis lets a token last through blanks only, so a model that repeats a character over two frames makes every
-right path expensive. It is therefore trained on that same lattice (each token takes exactly one frame; compare
+whisperX's trellis lets a token last through blanks only, so a model that repeats a character over two frames makes
+every right path expensive. It is therefore trained on that same lattice (each token takes exactly one frame; compare
 Sak et al., "Recurrent Neural Aligner", 2017) and on cross entropy at the frames where the synthesiser says that a
 word begins and ends.
 """
@@ -19,8 +19,13 @@ from grammar import sentences, vocabulary
 from progress import Progress
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
-from transformers import Wav2Vec2Processor
+from transformers import (
+    Wav2Vec2Config,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForCTC,
+    Wav2Vec2Processor,
+)
 
 STEPS = 2200
 BATCH = 12

@@ -24,9 +24,24 @@ class Spoken:
     spans: tuple[tuple[float, float], ...]
 
 
-def random_voice(variant: str, rng: random.Random) -> Voice:
-    pitch = {"m": 35, "A": 45, "f": 60}[variant[0]]
-    return Voice(variant, rng.randint(130, 190), pitch + rng.randint(-12, 12), rng.randint(30, 70))
+@dataclass(frozen=True)
+class Spread:
+    """How far voices and recordings vary: words a minute, pitch and range settings, gain and noise in dB."""
+
+    rates: tuple[int, int] = (130, 190)
+    pitch: int = 12
+    ranges: tuple[int, int] = (30, 70)
+    gains: tuple[float, float] = (-14, 3)
+    noises: tuple[float, float] = (22, 50)
+
+
+WIDE = Spread()
+NARROW = Spread(rates=(138, 172), pitch=8, ranges=(38, 62), gains=(-10, 3), noises=(26, 50))
+
+
+def random_voice(variant: str, rng: random.Random, spread: Spread = WIDE) -> Voice:
+    pitch = {"m": 35, "A": 45, "f": 60}[variant[0]] + rng.randint(-spread.pitch, spread.pitch)
+    return Voice(variant, rng.randint(*spread.rates), pitch, rng.randint(*spread.ranges))
 
 
 def render(synthesizer: Synthesizer, text: str, language: str, voice: Voice) -> Spoken:
@@ -38,14 +53,14 @@ def render(synthesizer: Synthesizer, text: str, language: str, voice: Voice) -> 
     return Spoken(text, language, voice.variant, utterance.samples, spans)
 
 
-def continuous(synthesizer: Synthesizer, count: int, seed: int) -> list[Spoken]:
+def continuous(synthesizer: Synthesizer, count: int, seed: int, spread: Spread = WIDE) -> list[Spoken]:
     """`count` sentences a language, each by a random voice, none of them held out."""
     rng = random.Random(seed)
     found: list[Spoken] = []
     for language in LANGUAGES:
         texts = sentences(language, held_out=False)
         for _ in range(count):
-            voice = random_voice(rng.choice(VOICES), rng)
+            voice = random_voice(rng.choice(VOICES), rng, spread)
             found.append(render(synthesizer, rng.choice(texts), language, voice))
     return found
 
@@ -82,9 +97,9 @@ def from_clips(clips: Clips, text: str, language: str, voice: str, rng: random.R
     return Spoken(text, language, voice, np.concatenate(pieces[:-1]), tuple(spans))
 
 
-def augmented(samples: NDArray[np.float32], rng: random.Random) -> NDArray[np.float32]:
-    """Gain of -14..+3 dB and white noise at 22..50 dB below the speech."""
-    gain = 10 ** (rng.uniform(-14, 3) / 20)
-    level = float(np.sqrt(np.mean(samples**2))) * 10 ** (-rng.uniform(22, 50) / 20)
+def augmented(samples: NDArray[np.float32], rng: random.Random, spread: Spread = WIDE) -> NDArray[np.float32]:
+    """Louder or softer, and with white noise so many dB below the speech."""
+    gain = 10 ** (rng.uniform(*spread.gains) / 20)
+    level = float(np.sqrt(np.mean(samples**2))) * 10 ** (-rng.uniform(*spread.noises) / 20)
     noise = np.random.default_rng(rng.getrandbits(32)).standard_normal(len(samples)).astype(np.float32)
     return np.clip((samples + level * noise) * gain, -1, 1)

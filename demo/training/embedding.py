@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from corpus import ESPEAK_LANGUAGE, LANGUAGES, augmented
-from ecg_pipeline.engines.embedding import SmallSpeakerEmbedding
 from espeak import SAMPLE_RATE, Synthesizer, Voice
 from grammar import sentences
 from numpy.typing import NDArray
@@ -20,16 +19,73 @@ from scipy.linalg import eigh
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ecg_pipeline.engines.embedding import SmallSpeakerEmbedding
+
 STEPS = 900
 BATCH = 24
 CHUNK_S = 2.0
 SCALE, MARGIN = 15.0, 0.15
 SENTENCES_A_VOICE = 16
-VARIANTS = (
-    "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 Andy Annie Alex Alicia Andrea Diogo Gene Henrique Hugo Jacky Lee Mario "
-    "Michael Mike Reed Storm adam anika aunty belinda benjamin caleb david ed edward grandma grandpa ian iven john "
-    "linda marcelo max miguel norbert pablo paul pedro quincy rob robert shelby steph victor zac"
-).split()
+VARIANTS = [
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m5",
+    "m6",
+    "m7",
+    "m8",
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "Andy",
+    "Annie",
+    "Alex",
+    "Alicia",
+    "Andrea",
+    "Diogo",
+    "Gene",
+    "Henrique",
+    "Hugo",
+    "Jacky",
+    "Lee",
+    "Mario",
+    "Michael",
+    "Mike",
+    "Reed",
+    "Storm",
+    "adam",
+    "anika",
+    "aunty",
+    "belinda",
+    "benjamin",
+    "caleb",
+    "david",
+    "ed",
+    "edward",
+    "grandma",
+    "grandpa",
+    "ian",
+    "iven",
+    "john",
+    "linda",
+    "marcelo",
+    "max",
+    "miguel",
+    "norbert",
+    "pablo",
+    "paul",
+    "pedro",
+    "quincy",
+    "rob",
+    "robert",
+    "shelby",
+    "steph",
+    "victor",
+    "zac",
+]
 
 
 def render_voices(synthesizer: Synthesizer, seed: int) -> list[NDArray[np.float32]]:

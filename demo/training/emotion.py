@@ -1,4 +1,4 @@
-"""A toy emotion classifier: it tells four ways of rendering synthetic speech apart and knows nothing of real emotion."""
+"""A toy emotion classifier: it tells four renderings of synthetic speech apart and knows nothing of real emotion."""
 
 import json
 import random

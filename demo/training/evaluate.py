@@ -15,8 +15,9 @@ import av  # noqa: E402 - the environment is read at import
 import numpy as np  # noqa: E402
 import whisperx  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
-from support.scoring import Score, ScoredWord, score  # noqa: E402
 from whisperx.diarize import DiarizationPipeline  # noqa: E402
+
+from support.scoring import Score, ScoredWord, score  # noqa: E402
 
 CHUNK_S = 4
 
@@ -39,7 +40,7 @@ class Stock:
 
 
 def main() -> None:
-    stock = Stock(Path(sys.argv[1]) if len(sys.argv) > 1 else MODELS)
+    stock = Stock(Path(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1] != "-v" else MODELS)
     totals: dict[str, Score] = {}
     for path in sorted((ROOT / "tests/data/heldout").glob("*.flac")):
         truth = json.loads(path.with_suffix(".json").read_text())
@@ -68,7 +69,7 @@ def _word(word: dict[str, Any]) -> ScoredWord:
 def _samples(path: Path) -> NDArray[np.float32]:
     with av.open(str(path)) as source:
         blocks = [frame.to_ndarray()[0] for frame in source.decode(audio=0)]
-    return np.concatenate(blocks).astype(np.float32) / 32768
+    return np.concatenate(blocks).astype(np.float32) / np.float32(32768)
 
 
 if __name__ == "__main__":

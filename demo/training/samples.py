@@ -9,8 +9,9 @@ from video import write_video
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "demo/samples"
 HELD_OUT = ROOT / "tests/data/heldout"
-VIDEOS = {"meeting_en": ("en", ("m3", "f4"), 101), "meeting_ko": ("ko", ("m7", "Annie"), 102)}
-DIALOGUES = {
+Recipe = tuple[str, tuple[str, ...], int]
+VIDEOS: dict[str, Recipe] = {"meeting_en": ("en", ("m3", "f4"), 101), "meeting_ko": ("ko", ("m7", "Annie"), 102)}
+DIALOGUES: dict[str, Recipe] = {
     "en_m3_f4": ("en", ("m3", "f4"), 201),
     "en_Andy_f2": ("en", ("Andy", "f2"), 202),
     "en_m7_Annie": ("en", ("m7", "Annie"), 203),

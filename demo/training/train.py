@@ -22,11 +22,12 @@ MODELS = Path(__file__).parents[1] / "models"
 
 
 def train_whisper(synthesizer: Synthesizer, out: Path, scratch: Path) -> None:
-    spoken = corpus.continuous(synthesizer, 2500, seed=11)
-    clips = corpus.word_clips(synthesizer, 2, seed=12)
     tokenizer = train_tokenizer(scratch / "tokenizer")
-    trainer = whisper.Trainer(tokenizer, spoken, clips, seed=13)
-    trainer.run(scratch / "whisper.pt")
+    trainer = whisper.Trainer(tokenizer, seed=13)
+    for number, phase in enumerate(whisper.PHASES):
+        spoken = corpus.continuous(synthesizer, 2500, seed=11 + 100 * number, spread=phase.spread)
+        clips = corpus.word_clips(synthesizer, 2, seed=12)
+        trainer.run(phase, spoken, clips, scratch / f"whisper-{number}.pt")
     export(trainer.model, tokenizer, out / "whisper")
 
 

@@ -1,4 +1,4 @@
-"""A plain moving picture for a dialogue: a panel for each speaker, bright while they speak, and the level of the sound."""
+"""A plain moving picture for a dialogue: a panel for each speaker, bright while they speak, and the sound's level."""
 
 from fractions import Fraction
 from pathlib import Path

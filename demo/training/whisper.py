@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from corpus import LANGUAGES, VOICES, Clips, Spoken, augmented, from_clips
+from corpus import LANGUAGES, NARROW, VOICES, WIDE, Clips, Spoken, Spread, augmented, from_clips
 from espeak import SAMPLE_RATE
 from grammar import sentences
 from mel import log_mel
@@ -22,13 +22,9 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration, Whisper
 from whisper_export import special_ids
 from whisper_tokens import TIMESTAMPS
 
-STEPS = 6000
 WARM_UP = 150
-LEARNING_RATE = 2e-3
-CTC_WEIGHT = 0.4
 CLIP_SHARE = 0.35
 WINDOW_S = 30
-SINGLE_SENTENCE_STEPS = 1200
 
 
 @dataclass(frozen=True)
@@ -39,6 +35,24 @@ class Shape:
     sentences: int
     padded_s: float
 
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with one rate schedule: warm-up, then a cosine down to nothing."""
+
+    steps: int
+    learning_rate: float
+    ctc_weight: float
+    dropout: float
+    spread: Spread
+    single_sentence_steps: int = 0
+    """So many steps of single sentences before longer ones are mixed in."""
+
+
+PHASES = (
+    Phase(6000, 2e-3, 0.4, 0.05, WIDE, single_sentence_steps=1200),
+    Phase(7000, 1.8e-3, 0.6, 0.0, NARROW),
+)
 
 SHAPES = ((0.62, Shape(16, 1, 0)), (0.80, Shape(8, 2, 0)), (0.92, Shape(6, 2, 10)), (1.0, Shape(2, 2, WINDOW_S)))
 
@@ -68,23 +82,26 @@ def new_model(tokenizer: WhisperTokenizerFast) -> WhisperForConditionalGeneratio
 class Trainer:
     """Holds the model, its auxiliary head and the data; `run` trains for a fixed number of steps."""
 
-    def __init__(self, tokenizer: WhisperTokenizerFast, spoken: list[Spoken], clips: Clips, seed: int) -> None:
+    def __init__(self, tokenizer: WhisperTokenizerFast, seed: int) -> None:
         torch.manual_seed(seed)
         self._rng = random.Random(seed)
-        self._tokenizer, self._spoken, self._clips = tokenizer, spoken, clips
+        self._tokenizer = tokenizer
         self._texts = {language: sentences(language, held_out=False) for language in LANGUAGES}
         self._ids = special_ids(tokenizer)
         self.model = new_model(tokenizer)
         self._blank = self._ids.end
         self._ctc_head = nn.Linear(96, self._blank + 1)
 
-    def run(self, checkpoint: Path, steps: int = STEPS) -> None:
+    def run(self, phase: Phase, spoken: list[Spoken], clips: Clips, checkpoint: Path) -> None:
+        """`spoken` has as many sentences of each language, one language after the other."""
+        self._phase, self._spoken, self._clips = phase, spoken, clips
+        _set_dropout(self.model, phase.dropout)
         parameters = [*self.model.parameters(), *self._ctc_head.parameters()]
-        optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: _rate(s, steps))
-        progress = Progress("whisper", steps)
+        optimizer = torch.optim.AdamW(parameters, lr=phase.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: _rate(s, phase.steps))
+        progress = Progress("whisper", phase.steps)
         self.model.train()
-        for step in range(1, steps + 1):
+        for step in range(1, phase.steps + 1):
             loss = self._loss(*self._batch(step))
             optimizer.zero_grad()
             loss.backward()
@@ -92,13 +109,15 @@ class Trainer:
             optimizer.step()
             schedule.step()
             progress.step(step, loss.item())
-            if step % 400 == 0 or step == steps:
-                torch.save(self.model.state_dict(), checkpoint)
+            if step % 400 == 0 or step == phase.steps:
+                torch.save({"model": self.model.state_dict(), "ctc": self._ctc_head.state_dict()}, checkpoint)
 
     def _loss(self, waveforms: Tensor, frames: Tensor, items: list[list[Spoken]]) -> Tensor:
         encoded = encode(self.model, log_mel(waveforms))
         targets = [self._tokens(item) for item in items]
-        return self._decoder_loss(encoded, items, targets) + CTC_WEIGHT * self._ctc_loss(encoded, frames, targets)
+        return self._decoder_loss(encoded, items, targets) + self._phase.ctc_weight * self._ctc_loss(
+            encoded, frames, targets
+        )
 
     def _decoder_loss(self, encoded: Tensor, items: list[list[Spoken]], targets: list[list[int]]) -> Tensor:
         spoken = zip(items, targets, strict=True)
@@ -131,7 +150,7 @@ class Trainer:
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, list[list[Spoken]]]:
         """Waveforms (batch, samples), mel frames of the speech in each, and what is said in each."""
-        draw = 0.0 if step < SINGLE_SENTENCE_STEPS else self._rng.random()
+        draw = 0.0 if step < self._phase.single_sentence_steps else self._rng.random()
         shape = next(shape for limit, shape in SHAPES if draw < limit)
         items = [list(self._item(shape.sentences)) for _ in range(shape.batch)]
         waves = [self._wave(item) for item in items]
@@ -159,7 +178,7 @@ class Trainer:
             silence = int(self._rng.uniform(0.0, 0.35) * SAMPLE_RATE)
             pieces += [np.zeros(silence, np.float32), spoken.samples]
         tail = np.zeros(int(self._rng.uniform(0.05, 0.35) * SAMPLE_RATE), np.float32)
-        return augmented(np.concatenate([*pieces, tail]), self._rng)[: WINDOW_S * SAMPLE_RATE]
+        return augmented(np.concatenate([*pieces, tail]), self._rng, self._phase.spread)[: WINDOW_S * SAMPLE_RATE]
 
 
 def encode(model: WhisperForConditionalGeneration, features: Tensor) -> Tensor:
@@ -176,3 +195,9 @@ def encode(model: WhisperForConditionalGeneration, features: Tensor) -> Tensor:
 def _rate(step: int, steps: int) -> float:
     warm = min(1.0, (step + 1) / WARM_UP)
     return warm * max(0.5 * (1 + np.cos(np.pi * min(1.0, step / steps))), 1e-3)
+
+
+def _set_dropout(model: WhisperForConditionalGeneration, share: float) -> None:
+    for module in model.modules():
+        if hasattr(module, "dropout") and isinstance(module.dropout, float):
+            module.dropout = share

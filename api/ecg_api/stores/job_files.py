@@ -1,5 +1,6 @@
 """The folders of a data directory: what lies where, and whose it is."""
 
+import shutil
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +16,9 @@ class JobFiles:
         self.database = data_dir / "jobs.sqlite3"
         self._results = data_dir / "results"
         self._uploads = data_dir / "uploads"
-        for folder in (data_dir, self._results, self._uploads):
+        self.work = (data_dir / "work").absolute()
+        """Where the pipeline process keeps what it needs for the job at hand."""
+        for folder in (data_dir, self._results, self._uploads, self.work):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def result_of(self, job: JobRecord) -> Path:
@@ -41,3 +44,5 @@ class JobFiles:
             for path in folder.iterdir():
                 if path.absolute() not in owned:
                     path.unlink(missing_ok=True)
+        shutil.rmtree(self.work)
+        self.work.mkdir(mode=0o700)

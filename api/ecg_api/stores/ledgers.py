@@ -11,7 +11,7 @@ from ecg_api.stores.sqlite import Shelf
 from ecg_contract.callback_record import DeliveryRecord
 from ecg_contract.deliverer_ports import Delivery, Pending
 from ecg_contract.lifecycle import Complete, Decision, Fail, Ignore, Retry
-from ecg_contract.pipeline import PipelineStatus
+from ecg_contract.pipeline import Device, PipelineStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,11 @@ class RunLedger:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
+
+    async def next_device(self) -> Device:
+        """What the next job would run on."""
+        job = await self._shelf.database.transact(job_table.next_queued)
+        return job.device if job else Device.AUTO
 
     async def claim(self) -> JobRecord | None:
         """The next job with a new attempt begun; None where none waits."""

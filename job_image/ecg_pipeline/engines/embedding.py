@@ -16,7 +16,7 @@ _BANDS, _CHANNELS, _HOP = 40, 64, 160
 _EPSILON = 1e-5
 
 
-class SmallSpeakerEmbedding(Model):
+class SmallSpeakerEmbedding(Model):  # type: ignore[misc]  # pyannote ships no types
     """Waveforms (batch, 1, samples) at 16 kHz to embeddings (batch, dimension).
 
     `weights` (batch, frames) of any frame rate say where the speaker is heard; they are interpolated to the model's
@@ -51,7 +51,8 @@ class SmallSpeakerEmbedding(Model):
         bands = (self.mel(waveforms.squeeze(1)) + 1e-6).log()
         bands = bands - bands.mean(dim=(1, 2), keepdim=True)  # the level says nothing about the speaker
         hidden = self.layers(bands)
-        return self.embedding(_pooled(hidden, _at_frames(weights, hidden)))
+        embedded: Tensor = self.embedding(_pooled(hidden, _at_frames(weights, hidden)))
+        return embedded
 
 
 def _layer(channels: int, dilation: int) -> nn.Sequential:

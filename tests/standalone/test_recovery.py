@@ -1,0 +1,112 @@
+"""kill -9 of the server at any moment: nothing accepted is lost, nothing acknowledged is sent again."""
+
+import signal
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from support.receiver import DROP, Answer, Receiver
+from support.server_process import is_alive, wait_until
+from support.standalone import STAGES, Serve, up_to
+
+VIDEO = "https://example.com/v.mp4"
+SIGNED = "https://example.com/v.mp4?X-Amz-Signature=canary-in-the-url"
+PROGRESS = (10, 25, 40, 60, 75, 90)
+ALL_SEVEN = [*(("processing", p) for p in PROGRESS), ("completed", 100)]
+
+
+@pytest.mark.parametrize("stage", ["queued", *STAGES])
+def test_kill_9_of_the_server_in_any_stage_and_the_job_completes(serve: Serve, backend: Receiver, stage: str) -> None:
+    server, pipeline = serve([*up_to(stage), "hold"], [])
+    server.post("j", VIDEO)
+    wait_until(lambda: pipeline.has_done("hold"))
+    server.kill()
+    wait_until(lambda: not is_alive(pipeline.pids()[0]), 5.0)
+    server.start()
+    assert server.wait_for("j", "completed")["attempt"] == 2
+    marks = [r.mark for r in backend.wait_for(lambda got: got and got[-1].mark == ("completed", 100))]
+    # one may have been acknowledged and not recorded yet: it comes again under the same id
+    assert list(dict.fromkeys(marks)) == ALL_SEVEN
+    ids = {r.mark: r.headers["webhook-id"] for r in backend.requests}
+    assert all(ids[r.mark] == r.headers["webhook-id"] for r in backend.requests)
+
+
+def test_kill_9_right_after_the_answer_loses_nothing(serve: Serve, backend: Receiver) -> None:
+    server, _ = serve()
+    for i in range(20):
+        assert server.post(f"j{i}", VIDEO).status_code == 200
+    server.kill()
+    server.start()
+    for i in range(20):
+        server.wait_for(f"j{i}", "completed")
+    backend.wait_for(lambda got: sum(r.mark == ("completed", 100) for r in got) >= 20)
+
+
+def test_what_was_acknowledged_and_recorded_is_not_sent_again(serve: Serve, backend: Receiver) -> None:
+    server, _ = serve()
+    server.post("j", VIDEO)
+    wait_until(lambda: server.job("j").get("callback", {}).get("state") == "delivered")
+    server.kill()
+    server.start()
+    server.post("after", VIDEO)
+    backend.wait_for(lambda got: any(r.json["job_id"] == "after" and r.mark == ("completed", 100) for r in got))
+    assert [r.mark for r in backend.of("j")] == ALL_SEVEN
+
+
+def test_an_acknowledgement_that_was_lost_sends_the_same_id_again(serve: Serve, backend: Receiver) -> None:
+    server, pipeline = serve(["stage:download", "hold"], [])
+    server.post("j", VIDEO)
+    backend.wait_for(lambda got: len(got) == 1)
+    backend.answer(lambda r: DROP if r.mark == ("completed", 100) else Answer(200))
+    pipeline.release()
+    backend.wait_for(lambda got: got[-1].mark == ("completed", 100))
+    server.kill()
+    backend.answer(Answer(200))
+    server.start()
+    got = backend.wait_for(lambda got: [r.mark for r in got].count(("completed", 100)) >= 2, 30)
+    assert len({r.headers["webhook-id"] for r in got if r.mark == ("completed", 100)}) == 1
+    server.wait_for("j", "completed")
+
+
+def test_a_backend_that_was_down_gets_the_terminal_callback_when_it_is_back(serve: Serve, backend: Receiver) -> None:
+    server, _ = serve()
+    backend.refuse()
+    server.post("j", VIDEO)
+    server.wait_for("j", "completed")
+    wait_until(lambda: server.job("j")["callback"]["state"] == "retrying")
+    server.kill()
+    backend.listen()
+    server.start()
+    backend.wait_for(lambda got: got and got[-1].mark == ("completed", 100), 60)
+
+
+def test_a_job_that_kills_the_server_again_and_again_is_given_up(serve: Serve) -> None:
+    server, pipeline = serve(["stage:vad", "hold"])
+    server.post("j", VIDEO)
+    for times in range(1, 7):
+        wait_until(lambda n=times: pipeline.has_done("hold", n))
+        server.kill()
+        server.start()
+    assert server.wait_for("j", "failed")["error"]["code"] == "PROCESSING_ERROR"
+
+
+def test_a_second_server_on_the_same_data_directory_refuses_to_start(serve: Serve) -> None:
+    server, _ = serve()
+    assert server.launch().wait(30) == 1
+    assert "is in use by another server" in server.log.read_text()
+    assert server.client.get("/health/live").status_code == 200
+
+
+def test_no_credential_stands_in_the_log_or_after_success_in_the_database(serve: Serve) -> None:
+    server, _ = serve(LOG_LEVEL="DEBUG")
+    server.post("j", SIGNED)
+    server.wait_for("j", "completed")
+    assert server.stop() in (0, -signal.SIGTERM)
+    assert "canary" not in server.log.read_text()
+    database = server.data_dir / "jobs.sqlite3"
+    with closing(sqlite3.connect(database)) as connection:
+        ((record,),) = connection.execute("SELECT record FROM jobs")
+    assert "example.com" in record
+    assert "canary" not in record
+    assert database.stat().st_mode & 0o077 == 0

@@ -1,0 +1,60 @@
+"""A pipeline process that does what a script says: a real process of the real protocol, without any model.
+
+A script is a list of attempts, the last one for all that follow; an attempt is a list of steps:
+
+    "stage:vad"     the stage begins (the download's: is complete)
+    "hold"          wait until the test calls `release`
+    "exit:134"      end with this code (negative: by this signal)
+    "stop"          freeze, as SIGSTOP does
+    "silence"       say nothing more, and wait
+    "garbage"       lines that are no reports
+    "fail:DOWNLOAD_ERROR"   finish with this error
+    "gpu-memory"    finish with 14 and end
+    "no-result"     finish with 0 and without a result
+
+An attempt that ends without such an end goes through the stages that are left, and finishes with a result.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+Script = Sequence[Sequence[str]]
+
+_MAIN = Path(__file__).with_name("scripted_pipeline_main.py")
+
+
+class ScriptedPipeline:
+    """`environment` makes `python -m ecg_pipeline` this one."""
+
+    def __init__(self, folder: Path, *script: Sequence[str]) -> None:
+        self._folder = folder
+        package = folder / "ecg_pipeline"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "__main__.py").write_text(_MAIN.read_text())
+        (folder / "script.json").write_text(json.dumps(script or [[]]))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self._folder), "SCRIPT_FOLDER": str(self._folder)}
+
+    def release(self) -> None:
+        """Let what holds go on, now and later."""
+        (self._folder / "released").touch()
+
+    def seen(self) -> list[dict[str, object]]:
+        """What the processes did: {"event": "ready" | "job" | "step", "pid": ...} and its details, in order."""
+        log = self._folder / "seen.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def attempts(self, job_id: str) -> list[dict[str, object]]:
+        return [e for e in self.seen() if e["event"] == "job" and e["job_id"] == job_id]
+
+    def pids(self) -> list[int]:
+        """Of every process that was started, in order."""
+        return [int(str(e["pid"])) for e in self.seen() if e["event"] == "ready"]
+
+    def has_done(self, step: str, times: int = 1) -> bool:
+        return sum(e["event"] == "step" and e["step"] == step for e in self.seen()) >= times

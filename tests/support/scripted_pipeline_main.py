@@ -1,0 +1,163 @@
+"""`python -m ecg_pipeline` of a ScriptedPipeline; see there."""
+
+import hashlib
+import json
+import os
+import pathlib
+import queue
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+FOLDER = pathlib.Path(os.environ["SCRIPT_FOLDER"])
+Jobs = queue.Queue[dict[str, Any]]
+PROGRESS = {
+    "download": 10,
+    "vad": 25,
+    "diarization": 40,
+    "transcription": 60,
+    "emotion": 75,
+    "finalize": 90,
+}
+RESULT = {
+    "segments": [],
+    "word_segments": [],
+    "speakers": {},
+    "text": "",
+    "language": "ko",
+    "duration": 1.0,
+    "metadata": {
+        "model_version": "whisperx-base",
+        "processing_time": 0.1,
+        "unique_speakers": 0,
+        "total_segments": 0,
+        "language_requested": "ko",
+        "language_detected": "ko",
+        "processing_mode": "targeted",
+        "device": "cpu",
+    },
+}
+
+
+def saw(event: str, **details: Any) -> None:
+    with (FOLDER / "seen.jsonl").open("a") as log:
+        log.write(json.dumps({"event": event, "pid": os.getpid(), **details}) + "\n")
+
+
+def say(event: str, **fields: Any) -> None:
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+class Job:
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.job = job
+        self.stages: dict[str, Any] = {}
+        self.stage, self.progress = "download", 0
+
+    def status(self, **more: Any) -> dict[str, Any]:
+        return {
+            "attempt": self.job["attempt"],
+            "stages": self.stages,
+            "stage": self.stage,
+            "progress": self.progress,
+            "message": "",
+            "heartbeatTime": now(),
+            **more,
+        }
+
+    def enter(self, stage: str) -> None:
+        self.stage, self.progress = stage, PROGRESS[stage]
+        self.stages[stage] = {"startTime": now(), "completionTime": now()}
+        say("status", jobId=self.job["jobId"], status=self.status())
+
+    def finish(self, code: int, **more: Any) -> None:
+        say("finished", jobId=self.job["jobId"], exitCode=code, status=self.status(**more))
+
+    def finish_with_result(self) -> None:
+        path = pathlib.Path(self.job["resultPath"])
+        data = json.dumps(RESULT | {"text": self.job["jobId"]}).encode()
+        path.write_bytes(data)
+        reference = {
+            "location": str(path),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            "segments": 0,
+            "words": 0,
+            "speakers": 0,
+            "language": "ko",
+            "duration": 1.0,
+            "processingTime": 0.1,
+        }
+        self.finish(0, result=reference)
+
+    def run(self, steps: list[str]) -> None:
+        for step in steps:
+            saw("step", step=step, job_id=self.job["jobId"])
+            name, _, value = step.partition(":")
+            if name == "stage":
+                self.enter(value)
+            elif name == "hold":
+                wait_for_release()
+            elif name == "exit":
+                end(int(value))
+            elif name == "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            elif name == "silence":
+                time.sleep(3600)
+            elif name == "garbage":
+                print("no report\n{}\n" + "x" * 5_000_000, flush=True)
+            elif name == "fail":
+                codes = {"DOWNLOAD_ERROR": 10, "AUDIO_EXTRACTION_ERROR": 11, "PROCESSING_ERROR": 12}
+                return self.finish(codes[value], error={"code": value, "message": "404 Not Found"})
+            elif name == "gpu-memory":
+                self.finish(14)
+                end(14)
+            elif name == "no-result":
+                return self.finish(0)
+        for stage in PROGRESS:
+            if stage not in self.stages:
+                self.enter(stage)
+        return self.finish_with_result()
+
+
+def wait_for_release() -> None:
+    while not (FOLDER / "released").exists():
+        time.sleep(0.02)
+
+
+def end(code: int) -> NoReturn:
+    if code < 0:
+        os.kill(os.getpid(), -code)
+        time.sleep(10)
+    os._exit(code)
+
+
+def read_jobs(jobs: Jobs) -> None:
+    for line in sys.stdin:
+        jobs.put(json.loads(line))
+    os._exit(143)  # the host is gone
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    jobs: Jobs = queue.Queue()
+    threading.Thread(target=read_jobs, args=(jobs,), daemon=True).start()
+    saw("ready", gpus=os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if (FOLDER / "broken").exists():
+        sys.exit("it does not start")
+    say("ready")
+    script = json.loads((FOLDER / "script.json").read_text())
+    while True:
+        job = jobs.get()
+        saw("job", job_id=job["jobId"], attempt=job["attempt"], device=job["device"])
+        Job(job).run(script[min(job["attempt"], len(script)) - 1])
+
+
+main()
