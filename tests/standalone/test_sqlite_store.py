@@ -1,0 +1,279 @@
+"""The job store itself: repeated ids, the queue's limit and order, expiry, deliveries of a job that was replaced."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ecg_api.stores.base import (
+    JobKind,
+    JobState,
+    QueueFullError,
+    StoreUnavailableError,
+    Submission,
+    SubmitOutcome,
+)
+from ecg_api.stores.database import Database
+from ecg_api.stores.ledgers import CallbackLedger, RunLedger, key_of
+from ecg_api.stores.sqlite import Shelf, SqliteStore
+from ecg_contract.callback_record import DeliveryRecord, Settled
+from ecg_contract.errors import ErrorCode
+from ecg_contract.lifecycle import AttemptCounts, Complete, Fail, Retry
+from ecg_contract.pipeline import PipelineError, PipelineStatus, ResultReference
+from support.shelves import TTL, Clock, open_shelf
+from support.submissions import submission
+
+BROKEN = Fail(PipelineError(code=ErrorCode.PROCESSING_ERROR, message="broken"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, clock: Clock) -> Iterator[Shelf]:
+    with open_shelf(tmp_path, clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(shelf: Shelf) -> SqliteStore:
+    return SqliteStore(shelf, queue_limit=3)
+
+
+@pytest.fixture
+def runs(shelf: Shelf) -> RunLedger:
+    return RunLedger(shelf)
+
+
+def result(path: Path) -> ResultReference:
+    return ResultReference(
+        location=str(path), sha256="", bytes=0, segments=0, words=0, speakers=0, language="ko",
+        duration=1.0, processing_time=1.0,
+    )  # fmt: skip
+
+
+async def complete(runs: RunLedger, shelf: Shelf) -> None:
+    job = await runs.claim()
+    assert job is not None
+    path = shelf.files.result_of(job)
+    path.write_text("{}")
+    await runs.end(key_of(job), Complete(result(path)))
+
+
+async def fail(runs: RunLedger) -> None:
+    job = await runs.claim()
+    assert job is not None
+    await runs.end(key_of(job), BROKEN)
+
+
+async def test_fifty_posts_at_once_make_one_job(store: SqliteStore, runs: RunLedger) -> None:
+    outcomes = await asyncio.gather(*(store.submit(submission("j")) for _ in range(50)))
+    assert sorted(outcomes) == [SubmitOutcome.CREATED, *[SubmitOutcome.SAME] * 49]
+    assert await runs.claim() is not None
+    assert await runs.claim() is None
+
+
+async def test_another_body_conflicts_while_queued_running_and_completed(
+    store: SqliteStore, runs: RunLedger, shelf: Shelf
+) -> None:
+    other = submission("j", body_key="other")
+    await store.submit(submission("j"))
+    assert await store.submit(other) is SubmitOutcome.CONFLICT
+    job = await runs.claim()
+    assert job is not None
+    assert await store.submit(other) is SubmitOutcome.CONFLICT
+    await runs.end(key_of(job), Complete(result(shelf.files.result_of(job))))
+    assert await store.submit(other) is SubmitOutcome.CONFLICT
+
+
+async def test_a_completed_job_posted_again_delivers_once_more(
+    store: SqliteStore, runs: RunLedger, shelf: Shelf, clock: Clock
+) -> None:
+    await store.submit(submission("j"))
+    await complete(runs, shelf)
+    await settle(shelf, clock)
+    assert not await CallbackLedger(shelf).pending()
+    assert await store.submit(submission("j")) is SubmitOutcome.REDELIVERED
+    assert len(await CallbackLedger(shelf).pending()) == 1
+
+
+@pytest.mark.parametrize(("body_key", "run", "same_uid"), [("key", 2, True), ("other", 1, False)])
+async def test_a_failed_job_posted_again_runs_again(
+    store: SqliteStore, runs: RunLedger, body_key: str, run: int, same_uid: bool
+) -> None:
+    await store.submit(submission("j"))
+    first = await runs.claim()
+    assert first is not None
+    await runs.end(key_of(first), BROKEN)
+    assert await store.submit(submission("j", body_key=body_key)) is SubmitOutcome.RERUN
+    again = await runs.claim()
+    assert again is not None
+    assert (again.run, again.uid == first.uid, again.error) == (run, same_uid, None)
+
+
+async def test_more_than_the_limit_may_not_wait(store: SqliteStore, runs: RunLedger) -> None:
+    for job_id in "abc":
+        await store.submit(submission(job_id))
+    with pytest.raises(QueueFullError):
+        await store.submit(submission("d"))
+    assert await store.submit(submission("a")) is SubmitOutcome.SAME
+    await runs.claim()
+    assert await store.submit(submission("d")) is SubmitOutcome.CREATED
+
+
+async def test_a_transcription_is_claimed_before_older_videos(store: SqliteStore, runs: RunLedger) -> None:
+    await store.submit(submission("video"))
+    await store.submit(replace(submission("words"), kind=JobKind.TRANSCRIPTION))
+    assert [job.job_id for job in (await runs.claim(), await runs.claim()) if job] == ["words", "video"]
+
+
+async def test_what_an_older_attempt_says_is_not_taken(store: SqliteStore, runs: RunLedger) -> None:
+    await store.submit(submission("j"))
+    old = await runs.claim()
+    assert old is not None
+    await runs.end(key_of(old), Retry(AttemptCounts(interruptions=1), "interrupted"))
+    new = await runs.claim()
+    assert new is not None
+    await runs.report(key_of(old), PipelineStatus(attempt=1, progress=90))
+    await runs.end(key_of(old), BROKEN)
+    current = await runs.current(key_of(new))
+    assert current is not None
+    assert current.pipeline == PipelineStatus(attempt=2)
+
+
+async def test_an_acknowledgement_of_a_removed_job_is_not_its_successor_s(
+    store: SqliteStore, runs: RunLedger, shelf: Shelf
+) -> None:
+    await store.submit(submission("j"))
+    await fail(runs)
+    ledger = CallbackLedger(shelf)
+    (old,) = await ledger.pending()
+    await store.delete("j")
+    await store.submit(submission("j"))
+    before = await store.get("j")
+    await ledger.record(old.key, lambda record: record.model_copy(update={"acknowledged": 100}))
+    assert await store.get("j") == before
+
+
+async def test_time_worked_adds_up_over_attempts(store: SqliteStore, runs: RunLedger, clock: Clock) -> None:
+    await store.submit(submission("j"))
+    for _ in range(2):
+        job = await runs.claim()
+        assert job is not None
+        clock.now += timedelta(minutes=3)
+        await runs.put_back(key_of(job))
+    again = await runs.claim()
+    assert again is not None
+    assert again.worked_s == 360
+
+
+async def test_a_job_is_kept_until_its_callback_is_settled_and_the_time_is_over(
+    store: SqliteStore, runs: RunLedger, shelf: Shelf, clock: Clock
+) -> None:
+    await store.submit(submission("j"))
+    await complete(runs, shelf)
+    clock.now += 10 * TTL
+    assert await runs.expire() == []
+    await settle(shelf, clock)
+    clock.now += TTL - timedelta(seconds=1)
+    assert await runs.expire() == []
+    clock.now += timedelta(seconds=2)
+    assert await runs.expire() == ["j"]
+    assert await store.get("j") is None
+    assert list((shelf.files.data_dir / "results").iterdir()) == []
+
+
+async def test_a_job_without_callbacks_expires_by_its_end(store: SqliteStore, runs: RunLedger, clock: Clock) -> None:
+    await store.submit(submission("j", callback_base=None))
+    await fail(runs)
+    clock.now += TTL + timedelta(seconds=1)
+    assert await runs.expire() == ["j"]
+
+
+async def test_an_upload_is_removed_when_its_job_is_over(store: SqliteStore, runs: RunLedger) -> None:
+    slot = await store.slot("voice.wav")
+    slot.path.write_bytes(b"sound")
+    source = submission("j").source.model_copy(update={"url": None, "path": slot.path})
+    await store.submit(replace(submission("j"), kind=JobKind.TRANSCRIPTION, source=source))
+    await fail(runs)
+    assert not slot.path.exists()
+
+
+async def test_files_without_a_job_are_swept_at_the_start(store: SqliteStore, runs: RunLedger, shelf: Shelf) -> None:
+    await store.submit(submission("j"))
+    await complete(runs, shelf)
+    orphan = (await store.slot("orphan")).path
+    orphan.write_bytes(b"half an upload")
+    await runs.sweep_files()
+    assert not orphan.exists()
+    kept = await store.result("j")
+    assert kept is not None
+    assert kept.exists()
+
+
+async def test_waiting_ends_with_the_job_and_with_its_removal(store: SqliteStore, runs: RunLedger) -> None:
+    await store.submit(submission("j"))
+    waiting = asyncio.create_task(store.wait("j", 10))
+    await asyncio.sleep(0)
+    await fail(runs)
+    view = await waiting
+    assert view is not None
+    assert view.state is JobState.FAILED
+    await store.delete("j")
+    assert await store.wait("j", 10) is None
+
+
+async def test_jobs_survive_a_reopened_database(tmp_path: Path, clock: Clock) -> None:
+    stored: Submission = submission("j")
+    with open_shelf(tmp_path / "d", clock) as shelf:
+        await SqliteStore(shelf, 3).submit(stored)
+    with open_shelf(tmp_path / "d", clock) as shelf:
+        assert await SqliteStore(shelf, 3).submit(stored) is SubmitOutcome.SAME
+
+
+async def test_a_database_that_cannot_be_written_stores_nothing_and_says_so(store: SqliteStore, shelf: Shelf) -> None:
+    await shelf.database.transact(
+        lambda c: c.execute("CREATE TRIGGER full BEFORE INSERT ON jobs BEGIN SELECT RAISE(FAIL, 'full'); END")
+    )
+    with pytest.raises(StoreUnavailableError, match="full"):
+        await store.submit(submission("j"))
+    assert await store.get("j") is None
+
+
+async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    database = Database(tmp_path / "jobs.sqlite3")
+    await database.transact(lambda c: c.execute("PRAGMA user_version = 99"))
+    database.close()
+    with pytest.raises(StoreUnavailableError, match="has schema 99"):
+        Database(tmp_path / "jobs.sqlite3")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT record FROM jobs WHERE state = 'queued' ORDER BY is_transcription DESC, seq LIMIT 1",
+        "SELECT uid FROM jobs WHERE callback_due IS NOT NULL",
+        "SELECT record FROM jobs WHERE expires_at IS NOT NULL AND expires_at <= 1",
+        "SELECT record FROM jobs WHERE callback_state IN ('undelivered', 'rejected')",
+    ],
+)
+async def test_no_question_reads_the_whole_table(shelf: Shelf, query: str) -> None:
+    plan = await shelf.database.transact(lambda c: c.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
+    assert all("USING INDEX" in row[3] or "USING COVERING INDEX" in row[3] for row in plan), plan
+
+
+async def settle(shelf: Shelf, clock: Clock) -> None:
+    """The deliverer has delivered all that was due."""
+    ledger = CallbackLedger(shelf)
+    end = Settled(outcome="delivered", time=clock(), tries=1)
+
+    def delivered(record: DeliveryRecord) -> DeliveryRecord:
+        return record.model_copy(update={"terminal": end, "settled": 100, "acknowledged": 100})
+
+    for pending in await ledger.pending():
+        await ledger.record(pending.key, delivered)

@@ -1,0 +1,33 @@
+"""A SQLite shelf on a clock that a test moves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ecg_api.stores.changes import Changes
+from ecg_api.stores.database import Database
+from ecg_api.stores.job_files import JobFiles
+from ecg_api.stores.sqlite import Shelf
+
+TTL = timedelta(hours=24)
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@contextmanager
+def open_shelf(folder: Path, clock: Clock) -> Iterator[Shelf]:
+    files = JobFiles(folder)
+    database = Database(files.database)
+    try:
+        yield Shelf(database, files, Changes(), TTL, clock)
+    finally:
+        database.close()
