@@ -9,6 +9,9 @@ from video import write_video
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "demo/samples"
 HELD_OUT = ROOT / "tests/data/heldout"
+HELD_OUT_S = {"en": 20.0, "ko": 30.0}
+"""Korean sentences have fewer words."""
+
 Recipe = tuple[str, tuple[str, ...], int]
 VIDEOS: dict[str, Recipe] = {"meeting_en": ("en", ("m3", "f4"), 101), "meeting_ko": ("ko", ("m7", "Annie"), 102)}
 DIALOGUES: dict[str, Recipe] = {
@@ -32,7 +35,7 @@ def main() -> None:
         write_video(dialogue, SAMPLES / f"{name}.mp4")
         dialogue.write_truth(SAMPLES / f"{name}.json")
     for name, (language, voices, seed) in DIALOGUES.items():
-        dialogue = compose(synthesizer, language, voices, seed)
+        dialogue = compose(synthesizer, language, voices, seed, seconds=HELD_OUT_S[language])
         write_flac(dialogue.samples, HELD_OUT / f"{name}.flac")
         dialogue.write_truth(HELD_OUT / f"{name}.json")
         print(f"{name}: {dialogue.duration:.1f} s, {len(dialogue.words)} words, {len(dialogue.turns)} turns")

@@ -1,5 +1,6 @@
 """`ecg serve` as its own process, which can be killed, stopped and started again on the same data directory."""
 
+import json
 import os
 import signal
 import socket
@@ -60,6 +61,10 @@ class ServerProcess:
     def wait_for(self, job_id: str, status: str, timeout: float = 30.0) -> dict[str, Any]:
         wait_until(lambda: self.job(job_id)["status"] == status, timeout, lambda: self.job(job_id))
         return self.job(job_id)
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """What the server and its pipeline logged so far; lines that other programs print are left out."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
     def _answers(self) -> bool:
         assert self._process is not None
