@@ -1,7 +1,9 @@
 """The stages' own work, with what is done when a model or its memory is missing."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from ecg_contract.pipeline import Language, PipelineJob
@@ -14,6 +16,9 @@ from ecg_pipeline.retry import SHARES, AsrPlan, BatchShare, is_gpu_memory_error,
 from ecg_pipeline.settings import PipelineSettings
 from ecg_pipeline.status import StatusBoard
 from ecg_pipeline.words import unaligned
+
+Transcript = tuple[str, Sequence[Sentence]]
+"""The language, and what was said."""
 
 _log = logging.getLogger(__name__)
 UNDETERMINED = "und"
@@ -50,7 +55,17 @@ class Stages:
 
         return with_less_memory("diarization", SHARES, turns, self._board.note)
 
-    def transcribe(self, chunks: Sequence[Chunk]) -> tuple[str, Sequence[Sentence]]:
+    def begin_transcription(self, chunks: Sequence[Chunk]) -> Callable[[], Transcript]:
+        """What waits for the transcript. On a GPU the work starts only then: together the two may not fit into it."""
+        if self._models.device != "cpu" or not chunks:
+            return partial(self.transcribe, chunks)
+        self._models.diarizer()  # when it does not load, the job fails at once
+        worker = ThreadPoolExecutor(1, thread_name_prefix="transcription")
+        transcript = worker.submit(self.transcribe, chunks)
+        worker.shutdown(wait=False)
+        return transcript.result
+
+    def transcribe(self, chunks: Sequence[Chunk]) -> Transcript:
         """The language and what was said, aligned. Raises AnalysisError."""
         requested = self._job.language
         if not chunks:

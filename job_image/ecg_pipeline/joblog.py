@@ -6,6 +6,8 @@ text stands in results only.
 
 import io
 import logging
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,18 +40,22 @@ class JobIdFilter(logging.Filter):
 
 
 class LoggedOutput(io.TextIOBase):
-    """What libraries print becomes log lines."""
+    """What libraries print, and what handlers of their own write to stderr, becomes log lines."""
 
     def __init__(self) -> None:
-        self._rest = ""
+        self._thread = threading.local()
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in filter(None, map(str.strip, lines)):
-            _log.debug("library_output", extra={"text": line})
+        if not getattr(self._thread, "is_writing", False):  # logging itself complains to stderr
+            self._thread.is_writing = True
+            try:
+                for line in filter(None, map(str.strip, text.splitlines())):
+                    _log.info("library_output", extra={"text": line})
+            finally:
+                self._thread.is_writing = False
         return len(text)
 
 
@@ -69,6 +75,7 @@ def configure(log_file: Path | None, level: str) -> JobIdFilter:
     whisperx.setLevel(logging.WARNING)
     for name in _QUOTING:
         logging.getLogger(name).addFilter(_without_quotes)
+    sys.stderr = LoggedOutput()
     return job_id
 
 

@@ -33,10 +33,11 @@ def analyze(
     chunks = stages.find_speech()  # stretches of speech that fit Whisper's window
 
     board.enter(Stage.DIARIZATION)
+    transcript = stages.begin_transcription(chunks)  # on the CPU beside the diarization
     turns = stages.diarize(chunks)
 
     board.enter(Stage.TRANSCRIPTION)
-    language, sentences = stages.transcribe(chunks)  # with word times, as far as the aligner found them
+    language, sentences = transcript()  # with word times, as far as the aligner found them
 
     board.enter(Stage.EMOTION)
     emotions = stages.classify_emotions(sentences, language)  # one a sentence, or None

@@ -41,7 +41,8 @@ def voice(
         resonance = 1 + sum(8 / (1 + ((frequency - formant) / 90) ** 2) for formant in formants)
         sound += np.where(frequency < RATE / 2 - 500, np.sin(harmonic * phase) * resonance / harmonic**2, 0)
     rms = np.sqrt(np.mean(sound**2))
-    return (sound / rms * level).astype(np.float32)
+    scaled: Sound = (sound / rms * level).astype(np.float32)
+    return scaled
 
 
 def vibrato(center_hz: float, seconds: float, depth: float = 0.05, rate_hz: float = 5) -> npt.NDArray[np.floating]:
