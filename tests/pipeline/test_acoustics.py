@@ -33,6 +33,16 @@ def test_a_leap_of_an_octave_is_followed() -> None:
     assert np.median(found[70:120]) == pytest.approx(220, rel=0.01)
 
 
+def test_a_few_cycles_that_look_an_octave_lower_are_corrected() -> None:
+    """Creak: for a moment every second cycle is weaker, so that the period seems twice as long."""
+    sound = voice(200, 2, formants=VOWELS["a"])
+    cycle = (np.arange(len(sound)) // (RATE // 200)) % 2 == 1
+    moment = (np.arange(len(sound)) > 1.0 * RATE) & (np.arange(len(sound)) < 1.1 * RATE)
+    creaky = np.where(cycle & moment, 0.5 * sound, sound).astype(np.float32)
+    found = measure(creaky).pitch_hz[5:-5]
+    assert (np.abs(found[found > 0] / 200 - 1) < 0.05).all()
+
+
 def test_a_weak_fundamental_is_still_the_pitch() -> None:
     time_s = np.arange(RATE) / RATE
     parts = [(0.05, 150), (1.0, 300), (0.8, 450), (0.6, 600)]

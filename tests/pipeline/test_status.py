@@ -50,12 +50,11 @@ def test_an_early_stages_late_progress_is_ignored() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(list(Stage)), st.floats(-1, 2)), max_size=20))
 def test_progress_never_falls(steps: list[tuple[Stage, float]]) -> None:
-    reporter = FakeReporter()
-    board = StatusBoard(JOB, reporter)
+    board, progress = StatusBoard(JOB, FakeReporter()), [0.0]
     for stage in Stage:
         board.enter(stage)
-        for other, fraction in steps:
+        for other, fraction in [(stage, 0.7), *steps]:
             board.advance(other, fraction)
-    progress = [s.progress for s in reporter.statuses]
+            progress.append(board.status.progress)
     assert progress == sorted(progress)
     assert all(times.start_time for times in board.status.stages.values())
