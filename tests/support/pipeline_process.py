@@ -101,7 +101,7 @@ class PipelineProcess:
 
     def close(self) -> None:
         if self.process.poll() is None:
-            self.process.kill()
+            self.process.terminate()  # it removes its temporary files
         self.process.wait(30)
         self._log_file.unlink(missing_ok=True)
 
