@@ -60,6 +60,7 @@ class JobRunner:
 
     def _result(self, job: PipelineJob, board: StatusBoard) -> ResultReference:
         models = JobModels(self.engines, self.settings, self.models, job, board.note)
+        Path(tempfile.gettempdir()).mkdir(parents=True, exist_ok=True)  # machines tidy their temporary folders up
         with tempfile.TemporaryDirectory(prefix="job-") as work:
             result = analyze(job, self.settings, models, board, Path(work))
         data = wire_json(result)

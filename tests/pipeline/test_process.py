@@ -101,5 +101,5 @@ def test_a_wrong_setting_is_said_and_ends_with_2(tmp_path: Path) -> None:
 def test_nothing_heavy_is_imported_before_the_job_is_read() -> None:
     code = "import sys, json, ecg_pipeline.__main__; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT))
-    heavy = {"torch", "av", "whisperx", "pyannote", "transformers", "ctranslate2", "librosa", "boto3"}
+    heavy = {"torch", "av", "whisperx", "pyannote", "transformers", "ctranslate2", "numba", "boto3"}
     assert not heavy & set(loaded)
