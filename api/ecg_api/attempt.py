@@ -108,8 +108,22 @@ def _is_stored(result: ResultReference, path: Path) -> bool:
 def memory_kills() -> int:
     """Of this process's control group, as the kernel counts them; 0 where it does not say."""
     try:
-        group = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip()
-        events = (Path("/sys/fs/cgroup") / group.lstrip("/") / "memory.events").read_text()
+        groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:
         return 0
-    return sum(int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill "))
+    return max((_kills_in(_events_of(controllers, path)) for _, controllers, path in groups), default=0)
+
+
+def _events_of(controllers: str, group: str) -> Path:
+    """Where cgroup v2, which names no controllers, and v1 count."""
+    if controllers:
+        return Path("/sys/fs/cgroup") / controllers / group.lstrip("/") / "memory.oom_control"
+    return Path("/sys/fs/cgroup") / group.lstrip("/") / "memory.events"
+
+
+def _kills_in(events: Path) -> int:
+    try:
+        lines = events.read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ecg_api.attempt import Attempt, Cancelled, Limits, memory_kills
@@ -11,11 +12,20 @@ from ecg_api.stores.job_files import JobFiles
 from ecg_api.stores.job_record import JobRecord
 from ecg_api.stores.ledgers import AttemptKey, RunLedger, key_of
 from ecg_api.warm_child import WarmChild
+from ecg_contract.errors import ExitCode
 from ecg_contract.lifecycle import AttemptEnd, Cause, Complete, Decision, Fail, Retry, RetryPolicy, decide
 from ecg_contract.logs import JobLogger, job_logger
 from ecg_contract.pipeline import Device, PipelineJob, PipelineStatus
 
-_STORE_PAUSE_S = 1.0
+_PAUSE_S = 1.0
+_GOES_ON_AFTER = (
+    ExitCode.OK,
+    ExitCode.DOWNLOAD,
+    ExitCode.AUDIO_EXTRACTION,
+    ExitCode.PROCESSING,
+    ExitCode.MODEL_LOADING,
+)
+"""Ends of a job that leave its process fit for the next one."""
 _log = logging.getLogger(__name__)
 
 
@@ -43,14 +53,13 @@ class Runner:
 
     async def run(self) -> None:
         try:
-            await self._recover()
             while True:
                 await self._work_off_the_queue()
         finally:
             await asyncio.shield(self._child.drop())
 
-    async def _recover(self) -> None:
-        """Jobs that were running when the host died go on."""
+    async def recover(self) -> None:
+        """Jobs that were running when the host died go on; to be awaited before anything is accepted."""
         await self._ledger.sweep_files()
         for job in await self._ledger.interrupted():
             await self._conclude(job, AttemptEnd(Cause.INTERRUPTED))
@@ -67,14 +76,17 @@ class Runner:
                 await self._work_on(job)
         except StoreUnavailableError as error:
             _log.error("store_unavailable", extra={"reason": str(error)})
-            await asyncio.sleep(_STORE_PAUSE_S)
+            await asyncio.sleep(_PAUSE_S)
+        except Exception:  # jobs wait for nobody else: the runner goes on whatever happened
+            _log.exception("runner_failed")
+            await asyncio.sleep(_PAUSE_S)
 
     async def _work_on(self, job: JobRecord) -> None:
         log = job_logger(__name__, job.job_id, attempt=job.attempt)
         self._cancelled.clear()
         self._at_hand = key_of(job)
         try:
-            await self._conclude(job, await self._attempt(job, log))
+            await self._conclude(job, await self._followed(job, log))
         except Cancelled:
             log.info("attempt_cancelled")
             await self._child.drop()
@@ -83,6 +95,17 @@ class Runner:
             raise
         finally:
             self._at_hand = None
+
+    async def _followed(self, job: JobRecord, log: JobLogger) -> AttemptEnd:
+        """The end of an attempt, also when the host itself could not follow it."""
+        try:
+            return await self._attempt(job, log)
+        except Cancelled:
+            raise
+        except Exception:
+            log.exception("attempt_not_followed")
+            await self._child.drop()
+            return AttemptEnd(Cause.EXITED)
 
     async def _attempt(self, job: JobRecord, log: JobLogger) -> AttemptEnd:
         child = await self._child.ready(cpu=job.device is Device.CPU)
@@ -97,20 +120,34 @@ class Runner:
         )
         end = await attempt.run()
         log.info("attempt_ended", extra={"cause": str(end.cause), "exit_code": end.exit_code})
-        if end.cause is not Cause.EXITED:
+        if end.cause is not Cause.EXITED or end.exit_code not in _GOES_ON_AFTER:
             await self._child.drop()
         return end
 
     async def _conclude(self, job: JobRecord, end: AttemptEnd) -> None:
         decision = decide(end, job.counts, self._settings.policy)
-        await self._ledger.end(key_of(job), decision)
+        log = job_logger(__name__, job.job_id, attempt=job.attempt)
+        await self._store_end(key_of(job), decision, log)
         event, details = _told(decision)
-        job_logger(__name__, job.job_id, attempt=job.attempt).info(event, extra=details)
+        log.info(event, extra=details)
+
+    async def _store_end(self, key: AttemptKey, decision: Decision, log: JobLogger) -> None:
+        """However long the store is away: nobody else would end this job."""
+        while True:
+            try:
+                return await self._ledger.end(key, decision)
+            except StoreUnavailableError as error:
+                log.error("attempt_end_not_stored", extra={"reason": str(error)})
+                await asyncio.sleep(_PAUSE_S)
 
     async def _put_back(self, job: JobRecord, log: JobLogger) -> None:
         await self._child.drop()
-        await self._ledger.put_back(key_of(job))
-        log.info("job_put_back")
+        try:
+            await self._ledger.put_back(key_of(job))
+        except StoreUnavailableError as error:  # the next start finds it running, and counts an interruption
+            log.error("job_not_put_back", extra={"reason": str(error)})
+        else:
+            log.info("job_put_back")
 
     def _pipeline_job(self, job: JobRecord) -> PipelineJob:
         return PipelineJob(
@@ -130,8 +167,9 @@ class Runner:
             self._check = asyncio.ensure_future(self._check_whether_wanted(self._at_hand))
 
     async def _check_whether_wanted(self, key: AttemptKey) -> None:
-        if await self._ledger.current(key) is None and self._at_hand == key:
-            self._cancelled.set()
+        with suppress(StoreUnavailableError):  # asked again at the next report
+            if await self._ledger.current(key) is None and self._at_hand == key:
+                self._cancelled.set()
 
 
 class _Reports:
@@ -143,9 +181,14 @@ class _Reports:
 
     async def take(self, status: PipelineStatus) -> None:
         told = status.model_copy(update={"heartbeat_time": None})
-        if told != self._last:
-            self._last = told
+        if told == self._last:
+            return
+        try:
             await self._ledger.report(self._key, status)
+        except StoreUnavailableError as error:  # the next report holds this one's news, too
+            _log.error("report_not_stored", extra={"job_id": self._key.job_id, "reason": str(error)})
+        else:
+            self._last = told
 
 
 def _told(decision: Decision) -> tuple[str, dict[str, object]]:

@@ -45,7 +45,7 @@ def build_app(settings: Settings, standalone: StandaloneSettings, start_child: S
         database = Database(files.database)
         opened.callback(database.close)
         shelf = Shelf(database, files, Changes(), timedelta(seconds=standalone.job_ttl_s))
-        child = WarmChild(start_child or _starter(files), standalone.heartbeat_lost_s)
+        child = WarmChild(start_child or _starter(files), standalone.heartbeat_lost_s, tidy=files.clear_work)
         store = SqliteStore(shelf, standalone.queue_limit, child.trouble)
         host = _Host(settings, standalone, shelf, child, opened.pop_all())
         return create_app(settings, store, host.lifespan, uploads=store, redelivery=store)
@@ -72,15 +72,14 @@ class _Host:
             sender = CallbackSender(FileResults(), self._settings.callback_policy, self._secret)
             deliverer = Deliverer(CallbackLedger(self._shelf), sender)
             self._shelf.changes.listen(lambda _job_id: deliverer.wake())
-            tasks = [asyncio.create_task(self._runner().run()), asyncio.create_task(self._expire_jobs())]
-            delivering = asyncio.create_task(deliverer.run())
+            runner = self._runner()
+            await runner.recover()  # before a request can bring a file that no job owns yet
+            tasks = [asyncio.create_task(work) for work in (runner.run(), self._expire_jobs(), deliverer.run())]
             try:
                 yield
             finally:
-                for task in (*tasks, delivering):
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+                for task in tasks:
+                    await _end(task)
                 await sender.aclose()
 
     @property
@@ -99,7 +98,15 @@ class _Host:
     async def _expire_jobs(self) -> None:
         ledger = RunLedger(self._shelf)
         while True:
-            with suppress(StoreUnavailableError):  # asked again in a minute
+            with suppress(StoreUnavailableError, OSError):  # asked again in a minute
                 for job_id in await ledger.expire():
                     job_logger(__name__, job_id).info("job_expired")
             await asyncio.sleep(_SWEEP_EVERY_S)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """One task's trouble does not keep the next from ending well."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("task_failed", exc_info=error)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ecg_api.child import Child, StartChild
@@ -20,6 +20,8 @@ class WarmChild:
     """Longest wait for a process to be ready."""
     first_pause_s: float = 1.0
     """After a process that died before it was ready; doubled each time."""
+    tidy: Callable[[], None] = lambda: None
+    """Called when a process has ended: it may have been killed with its temporary files in place."""
     _child: Child | None = None
     _sees_gpu: bool = True
     _failed_starts: int = 0
@@ -37,6 +39,7 @@ class WarmChild:
         child, self._child = self._child, None
         if child is not None:
             await child.stop()
+            await asyncio.to_thread(self.tidy)
 
     def trouble(self) -> Sequence[str]:
         """What keeps the work from going on, a sentence each."""
@@ -45,7 +48,11 @@ class WarmChild:
         return (f"the pipeline process ended {self._failed_starts} times before it was ready: see the log",)
 
     async def _try_to_start(self, cpu: bool) -> None:
-        child = await self.start(cpu=cpu)
+        try:
+            child = await self.start(cpu=cpu)
+        except OSError as error:  # no memory, no process left: it may pass
+            await self._pause({"reason": str(error)})
+            return
         try:
             became_ready = await self._becomes_ready(child)
         except BaseException:
@@ -56,9 +63,11 @@ class WarmChild:
             _log.info("pipeline_ready", extra={"pid": child.pid, "cpu_only": cpu})
             return
         await child.stop()
+        await self._pause({"exit_code": await child.exit_code()})
+
+    async def _pause(self, details: dict[str, object]) -> None:
         self._failed_starts += 1
-        details = {"exit_code": await child.exit_code(), "times": self._failed_starts}
-        _log.error("pipeline_did_not_start", extra=details)
+        _log.error("pipeline_did_not_start", extra={**details, "times": self._failed_starts})
         await asyncio.sleep(min(_LONGEST_PAUSE_S, self.first_pause_s * 2 ** (self._failed_starts - 1)))
 
     async def _becomes_ready(self, child: Child) -> bool:

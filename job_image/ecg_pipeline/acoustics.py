@@ -2,14 +2,15 @@
 
 Frames of 64 ms each 16 ms are taken in blocks, so that memory does not grow with the audio but by a few bytes a frame.
 Pitch is YIN (de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator", 2002) by FFT, with a voicing decision
-by level and periodicity, and a check of octaves against the neighbourhood. Level and centroid are librosa's `rms` and
-`spectral_centroid`, to which tests hold them; librosa itself takes seconds to import and gives no periodicity.
+by level and periodicity, and a check of octaves against the neighbourhood; librosa's own YIN tells no periodicity.
+Level and centroid are librosa's `rms` and `spectral_centroid`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import librosa
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
@@ -36,7 +37,6 @@ _VOICED_ABOVE_DB = -55.0
 _VOICED_BELOW_LOUD_DB = 35.0
 """A voiced frame is at most this far below the loud parts."""
 _NEIGHBOURS = 12
-_FREQUENCIES = np.fft.rfftfreq(FRAME, 1 / SAMPLE_RATE).astype(np.float32)
 _HANN = np.hanning(FRAME + 1)[:-1].astype(np.float32)
 
 
@@ -71,8 +71,13 @@ def measure(samples: Samples) -> Frames:
     return Frames(power, pitch.astype(np.float32), centroid)
 
 
+def warm_up() -> None:
+    """Bring in what librosa imports and compiles at its first call."""
+    measure(np.zeros(FRAME, np.float32))
+
+
 def _blocks(samples: Samples) -> Iterator[Floats]:
-    """Frames, shape (up to _BLOCK, FRAME); the signal is padded by half a frame on both sides."""
+    """Stretches of up to _BLOCK frames, one sample after the other; the signal is padded by half a frame both ways."""
     count = 1 + len(samples) // HOP
     for first in range(0, count, _BLOCK):
         frames = min(_BLOCK, count - first)
@@ -80,19 +85,20 @@ def _blocks(samples: Samples) -> Iterator[Floats]:
         end = begin + (frames - 1) * HOP + FRAME
         part = np.clip(np.nan_to_num(samples[max(begin, 0) : max(end, 0)]), -1, 1)
         padded = np.pad(part, (max(-begin, 0), max(end - max(len(samples), 0), 0)))[: end - begin]
-        yield np.lib.stride_tricks.sliding_window_view(padded, FRAME)[::HOP]
+        yield padded.astype(np.float32)
 
 
-def _measured(frames: Floats) -> tuple[Floats, ...]:
+def _measured(block: Floats) -> tuple[Floats, ...]:
     """Of each frame: power, lag and depth of YIN's dip, depth at twice and at half the lag, centroid."""
+    frames = np.lib.stride_tricks.sliding_window_view(block, FRAME)[::HOP]
+    rms = librosa.feature.rms(y=block, frame_length=FRAME, hop_length=HOP, center=False)[0]
     magnitude = np.abs(fft.rfft(frames * _HANN, axis=1))
-    total = magnitude.sum(1)
-    centroid = np.divide(magnitude @ _FREQUENCIES, total, out=np.zeros_like(total), where=total > 1e-6)
+    centroid = librosa.feature.spectral_centroid(S=magnitude.T, sr=SAMPLE_RATE, n_fft=FRAME)[0]
     normalised = _normalised_difference(frames)
     index = _dips(normalised)
     lag, dip = _interpolated(normalised, index)
     twice, half = _depth_near(normalised, lag * 2), _depth_near(normalised, lag / 2)
-    return np.square(frames).mean(1), lag, dip, twice, half, centroid
+    return np.square(rms), lag, dip, twice, half, centroid
 
 
 def _normalised_difference(frames: Floats) -> Floats:

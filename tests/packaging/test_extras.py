@@ -30,8 +30,11 @@ def test_every_locked_package_has_a_hash_and_no_address(lock: Path) -> None:
     assert "://" not in text
 
 
+def run(*command: str | Path) -> None:
+    subprocess.run(command, check=True, cwd=ROOT)
+
+
 def test_the_api_extra_installs_and_imports_without_torch(tmp_path: Path) -> None:
-    run = lambda *command: subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)  # noqa: E731 - five calls
     python = tmp_path / "venv/bin/python"
     run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
     run(BIN / "uv", "pip", "sync", "--quiet", "--require-hashes", "--python", python, "locks/api.txt")

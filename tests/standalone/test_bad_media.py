@@ -10,6 +10,7 @@ from support.media_server import MediaServer, Reply
 from support.pipeline_process import demo_environment
 from support.receiver import Receiver
 from support.server_process import ServerProcess
+from support.sounds import noise
 
 CANARY = "canary-credential"
 EXPIRED = (
@@ -44,7 +45,8 @@ def _replies(folder: Path) -> dict[str, Reply]:
         "/short.mp4": Reply(body=whole[:100], declared=len(whole)),
         "/huge.mp4": Reply(declared=20 * 1024**3),
         "/inside.mp4": Reply(302, {"Location": "http://169.254.169.254/latest/meta-data"}),
-        "/silence.flac": Reply(body=write_silence(folder / "silence.flac", 0.002).read_bytes()),
+        "/silence.flac": Reply(body=write_silence(folder / "silence.flac", 0.02).read_bytes()),
+        "/noise.wav": Reply(body=write_wav(folder / "noise.wav", noise(3.0)).read_bytes()),
         "/blink.wav": Reply(body=write_wav(folder / "blink.wav", tone(0.01)).read_bytes()),
     }
 
@@ -111,7 +113,7 @@ def test_addresses_inside_are_refused(server: ServerProcess, backend: Receiver, 
     assert (last["status"], last["error_code"]) == ("failed", DOWNLOAD)
 
 
-@pytest.mark.parametrize("path", ["/silence.flac", "/blink.wav"])
+@pytest.mark.parametrize("path", ["/silence.flac", "/noise.wav", "/blink.wav"])
 def test_no_speech_is_a_result_without_segments(
     server: ServerProcess, backend: Receiver, media: MediaServer, path: str
 ) -> None:

@@ -9,7 +9,7 @@ A script is a list of attempts, the last one for all that follow; an attempt is 
     "silence"       say nothing more, and wait
     "garbage"       lines that are no reports
     "fail:DOWNLOAD_ERROR"   finish with this error
-    "gpu-memory"    finish with 14 and end
+    "gpu-memory:1"  finish with 14, and end a second later (without a number: at once)
     "no-result"     finish with 0 and without a result
 
 An attempt that ends without such an end goes through the stages that are left, and finishes with a result.

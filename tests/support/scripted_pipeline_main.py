@@ -118,6 +118,7 @@ class Job:
                 return self.finish(codes[value], error={"code": value, "message": "404 Not Found"})
             elif name == "gpu-memory":
                 self.finish(14)
+                time.sleep(float(value or 0))
                 end(14)
             elif name == "no-result":
                 return self.finish(0)

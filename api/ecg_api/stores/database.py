@@ -77,7 +77,7 @@ def _guarded(work: Callable[[], T]) -> T:
 
 def _open(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=5)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=1)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     (version,) = connection.execute("PRAGMA user_version").fetchone()

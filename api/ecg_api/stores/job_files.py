@@ -42,7 +42,11 @@ class JobFiles:
         owned = {path for job in jobs for path in (self.result_of(job), job.source.path)}
         for folder in (self._results, self._uploads):
             for path in folder.iterdir():
-                if path.absolute() not in owned:
+                if path.absolute() not in owned and path.is_file():
                     path.unlink(missing_ok=True)
-        shutil.rmtree(self.work)
-        self.work.mkdir(mode=0o700)
+        self.clear_work()
+
+    def clear_work(self) -> None:
+        """Remove what a killed pipeline process left; only while none runs."""
+        for path in self.work.iterdir():
+            shutil.rmtree(path, ignore_errors=True)

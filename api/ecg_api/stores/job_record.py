@@ -116,6 +116,12 @@ def queued_again(job: JobRecord, now: datetime, counts: AttemptCounts, device: D
     )
 
 
+def silent(job: JobRecord) -> JobRecord:
+    """The attempt's work ended with its last stored report: its host died, and nobody knows when."""
+    heard = job.pipeline.heartbeat_time if job.pipeline else None
+    return _attempt_over(job, heard or job.attempt_started_at or job.submitted_at)
+
+
 def completed(job: JobRecord, now: datetime, result: ResultReference) -> JobRecord:
     """The source's credential is not needed any more."""
     status = (job.pipeline or PipelineStatus(attempt=job.attempt)).model_copy(update={"result": result, "error": None})

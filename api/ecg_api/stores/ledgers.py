@@ -63,8 +63,8 @@ class RunLedger:
         await self._change(key, lambda job: job_record.queued_again(job, self._shelf.clock(), job.counts, None))
 
     async def interrupted(self) -> Sequence[JobRecord]:
-        """Jobs that were running when the host died; asked once at the start."""
-        return await self._shelf.database.transact(job_table.running)
+        """Jobs that were running when the host died; asked once at the start. The time since then was no work."""
+        return await self._shelf.database.transact(self._interrupted)
 
     async def expire(self) -> Sequence[str]:
         """Remove what is past its time; the ids."""
@@ -84,6 +84,12 @@ class RunLedger:
         begun = job_record.claimed(job, self._shelf.clock())
         self._shelf.put(connection, begun)
         return begun
+
+    def _interrupted(self, connection: sqlite3.Connection) -> list[JobRecord]:
+        jobs = [job_record.silent(job) for job in job_table.running(connection)]
+        for job in jobs:
+            self._shelf.put(connection, job)
+        return jobs
 
     async def _change(self, key: AttemptKey, change: Callable[[JobRecord], JobRecord]) -> JobRecord | None:
         def work(connection: sqlite3.Connection) -> JobRecord | None:

@@ -25,9 +25,12 @@ class Libraries:
         return pick_compute_type(device)
 
     def warm_up(self) -> None:
+        import ecg_pipeline.acoustics
         import ecg_pipeline.engines.alignment
         import ecg_pipeline.engines.asr
-        import ecg_pipeline.engines.diarization  # noqa: F401
+        import ecg_pipeline.engines.diarization
+
+        ecg_pipeline.acoustics.warm_up()
 
     def voice_activity(self, device: str) -> VoiceActivity:
         from ecg_pipeline.engines.vad import PyannoteVoiceActivity

@@ -1,0 +1,135 @@
+"""The host's own faults: a database that is away, a process that cannot be started, time spent switched off."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from ecg_api.child import Child, ChildStarter, StartChild
+from ecg_api.settings import Settings
+from ecg_api.settings_standalone import StandaloneSettings
+from ecg_api.standalone import build_app
+from ecg_api.stores.base import JobState, JobView
+from ecg_api.stores.changes import Changes
+from ecg_api.stores.database import Database
+from ecg_api.stores.job_files import JobFiles
+from ecg_api.stores.ledgers import RunLedger, key_of
+from ecg_api.stores.sqlite import Shelf, SqliteStore
+from ecg_contract.pipeline import PipelineStatus
+from support.scripted_pipeline import ScriptedPipeline
+from support.submissions import submission
+
+TIMEOUT_S = 30
+_LAST_STEP = {"report_not_stored": "stage:vad", "attempt_end_not_stored": "fail:DOWNLOAD_ERROR"}
+_END = {"report_not_stored": JobState.COMPLETED, "attempt_end_not_stored": JobState.FAILED}
+JOB = submission("j", callback_base=None)
+
+
+@asynccontextmanager
+async def host(data_dir: Path, start: StartChild, **settings: object) -> AsyncIterator[SqliteStore]:
+    app: FastAPI = build_app(Settings(), StandaloneSettings(data_dir=data_dir, **settings), start)  # type: ignore[arg-type]  # by name
+    async with app.router.lifespan_context(app):
+        store = app.state.context.store
+        assert isinstance(store, SqliteStore)
+        yield store
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in files and processes
+            await asyncio.sleep(0.02)
+
+
+async def ended(store: SqliteStore, job_id: str = "j") -> JobView:
+    job = await store.wait(job_id, TIMEOUT_S)
+    assert job is not None
+    return job
+
+
+def starter(pipeline: ScriptedPipeline) -> ChildStarter:
+    return ChildStarter(environment=pipeline.environment)
+
+
+@pytest.mark.parametrize("event", ["report_not_stored", "attempt_end_not_stored"])
+async def test_a_database_that_is_away_for_a_while_strands_no_job(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, event: str
+) -> None:
+    pipeline = ScriptedPipeline(tmp_path / "scripted", ["stage:download", "hold", _LAST_STEP[event]])
+    with caplog.at_level(logging.INFO):
+        async with host(tmp_path / "data", starter(pipeline)) as store:
+            await store.submit(JOB)
+            await until(lambda: pipeline.has_done("hold"))
+            with closing(sqlite3.connect(tmp_path / "data" / "jobs.sqlite3", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                pipeline.release()
+                await until(lambda: event in caplog.messages)
+                other.execute("ROLLBACK")
+            job = await ended(store)
+            assert (job.state, job.attempt) == (_END[event], 1)
+
+
+async def test_a_process_that_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
+    pipeline = ScriptedPipeline(tmp_path / "scripted")
+    refusals = [OSError("Cannot allocate memory")]
+
+    async def start(*, cpu: bool = False) -> Child:
+        if refusals:
+            raise refusals.pop()
+        return await starter(pipeline)(cpu=cpu)
+
+    async with host(tmp_path / "data", start) as store:
+        await store.submit(JOB)
+        assert (await ended(store)).state is JobState.COMPLETED
+
+
+async def test_the_time_that_the_host_was_switched_off_is_not_work(tmp_path: Path) -> None:
+    yesterday = datetime.now(UTC) - timedelta(hours=20)
+    await _leave_running(tmp_path / "data", yesterday)
+    pipeline = ScriptedPipeline(tmp_path / "scripted")
+    async with host(tmp_path / "data", starter(pipeline)) as store:
+        assert (await ended(store)).state is JobState.COMPLETED
+
+
+async def _leave_running(data_dir: Path, then: datetime) -> None:
+    files = JobFiles(data_dir)
+    with closing(Database(files.database)) as database:
+        shelf = Shelf(database, files, Changes(), timedelta(days=1), lambda: then)
+        await SqliteStore(shelf, 10).submit(JOB)
+        job = await RunLedger(shelf).claim()
+        assert job is not None
+        await RunLedger(shelf).report(key_of(job), PipelineStatus(attempt=1, heartbeat_time=then))
+
+
+async def test_a_process_that_ends_for_gpu_memory_gets_no_other_job(tmp_path: Path) -> None:
+    pipeline = ScriptedPipeline(tmp_path / "scripted", ["gpu-memory:1"], [])
+    async with host(tmp_path / "data", starter(pipeline), cpu_fallback=False) as store:
+        await store.submit(JOB)
+        assert (await ended(store)).state is JobState.FAILED
+        await store.submit(JOB)
+        assert (await ended(store)).state is JobState.COMPLETED
+
+
+async def test_an_upload_that_begins_as_soon_as_the_host_answers_is_not_swept_away(tmp_path: Path) -> None:
+    pipeline = ScriptedPipeline(tmp_path / "scripted")
+    async with host(tmp_path / "data", starter(pipeline)) as store:
+        slot = await store.slot("talk.wav")
+        slot.path.write_bytes(b"RIFF")
+        await until(lambda: bool(pipeline.pids()))
+        assert slot.path.exists()
+
+
+async def test_a_cancelled_job_leaves_no_temporary_files_of_its_killed_process(tmp_path: Path) -> None:
+    pipeline = ScriptedPipeline(tmp_path / "scripted", ["stage:download", "stop"])
+    async with host(tmp_path / "data", starter(pipeline)) as store:
+        await store.submit(JOB)
+        await until(lambda: pipeline.has_done("stop"))
+        left = tmp_path / "data" / "work" / "ecg-pipeline-x"
+        left.mkdir()
+        await store.delete("j")
+        await until(lambda: not left.exists())
