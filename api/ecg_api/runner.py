@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ecg_api.attempt import Attempt, Cancelled, Limits, memory_kills
+from ecg_api.child import Child
 from ecg_api.stores.base import StoreUnavailableError
 from ecg_api.stores.changes import Changes
 from ecg_api.stores.job_files import JobFiles
@@ -67,7 +68,8 @@ class Runner:
     async def _work_off_the_queue(self) -> None:
         """Until it is empty, then wait for it to fill; a store that fails is asked again."""
         try:
-            await self._child.ready(cpu=await self._ledger.next_device() is Device.CPU)
+            if await self._ledger.next_device() is Device.AUTO:  # another kind of process is started for its job alone
+                await self._child.ready()
             self._woken.clear()
             job = await self._ledger.claim()
             if job is None:
@@ -108,12 +110,15 @@ class Runner:
             return AttemptEnd(Cause.EXITED)
 
     async def _attempt(self, job: JobRecord, log: JobLogger) -> AttemptEnd:
-        child = await self._child.ready(cpu=job.device is Device.CPU)
+        left_s = max(0.0, self._settings.deadline_s - job.worked_s)
+        child = await self._child_for(job, left_s)
+        if child is None:
+            return AttemptEnd(Cause.DEADLINE)
         log.info("attempt_started", extra={"pid": child.pid, "run": job.run, "device": str(job.device)})
         attempt = Attempt(
             job=self._pipeline_job(job),
             child=child,
-            limits=Limits(self._settings.heartbeat_lost_s, max(0.0, self._settings.deadline_s - job.worked_s)),
+            limits=Limits(self._settings.heartbeat_lost_s, left_s),
             cancelled=self._cancelled,
             on_status=_Reports(self._ledger, key_of(job)).take,
             memory_kills=memory_kills,
@@ -123,6 +128,20 @@ class Runner:
         if end.cause is not Cause.EXITED or end.exit_code not in _GOES_ON_AFTER:
             await self._child.drop()
         return end
+
+    async def _child_for(self, job: JobRecord, left_s: float) -> Child | None:
+        """A process for the job; None when its time is over before one starts. Raises Cancelled."""
+        starting = asyncio.ensure_future(self._child.ready(cpu=job.device is Device.CPU))
+        stopping = asyncio.ensure_future(self._cancelled.wait())
+        try:
+            done, _ = await asyncio.wait((starting, stopping), timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            if stopping in done:
+                raise Cancelled
+            return starting.result() if starting in done else None
+        finally:
+            starting.cancel()
+            stopping.cancel()
+            await asyncio.wait((starting, stopping))
 
     async def _conclude(self, job: JobRecord, end: AttemptEnd) -> None:
         decision = decide(end, job.counts, self._settings.policy)

@@ -54,7 +54,7 @@ class JobRunner:
                 status = board.fail(PipelineError(code=failure.code, message=failure.message))
                 exit_code = failure.exit_code
         if exit_code is ExitCode.OK:
-            _log.info("job_completed", extra={"result_bytes": status.result.bytes if status.result else 0})
+            _log.info("analysis_completed", extra={"result_bytes": status.result.bytes if status.result else 0})
         self.reporter.finished(job.job_id, status, exit_code)
         return int(exit_code)
 

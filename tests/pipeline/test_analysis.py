@@ -60,7 +60,7 @@ def test_all_seven_stages_are_reported_in_order(english: Outcome) -> None:
 
 def test_every_log_line_of_a_job_has_its_id_and_none_has_its_words(english: Outcome) -> None:
     assert english.events("job_started")
-    assert english.events("job_completed")
+    assert english.events("analysis_completed")
     assert "report on" not in str(english.log).lower()
 
 

@@ -151,7 +151,7 @@ def test_a_transcription_goes_before_queued_videos_and_interrupts_none(serve: Se
     wait_until(lambda: pipeline.has_done("hold"))
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(server.client.post, "/transcribe", json={"video_url": VIDEO})
-        wait_until(lambda: server.log.read_text().count("job_stored") == 3)
+        wait_until(lambda: server.log.read_text().count("job_submitted") == 3)
         pipeline.release()
         assert answer.result(20).status_code == 200
     server.wait_for("second", "completed")
@@ -168,3 +168,22 @@ def test_a_graceful_stop_puts_the_job_back_uncounted(serve: Serve) -> None:
     assert "job_put_back" in server.log.read_text()
     server.start()
     server.wait_for("j", "completed")
+
+
+@pytest.mark.parametrize("ended_by", ["deadline", "delete"])
+def test_a_job_whose_own_process_never_starts_ends_all_the_same(serve: Serve, ended_by: str) -> None:
+    settings = {"JOB_DEADLINE_S": "3"} if ended_by == "deadline" else {}
+    server, pipeline = serve(["hold", "exit:134"], **settings)
+    server.post("j", VIDEO)
+    wait_until(lambda: pipeline.has_done("hold"))
+    broken = Path(pipeline.environment["SCRIPT_FOLDER"]) / "broken-for-cpu"
+    broken.touch()
+    pipeline.release()
+    wait_until(lambda: "pipeline_did_not_start" in server.log.read_text())
+    if ended_by == "delete":
+        assert server.client.delete("/jobs/j").status_code == 204
+        server.post("next", VIDEO)
+        broken.unlink()
+        server.wait_for("next", "failed")
+    else:
+        assert server.wait_for("j", "failed")["error"]["message"] == "처리 시간이 초과되었습니다"

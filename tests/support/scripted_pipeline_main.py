@@ -151,7 +151,8 @@ def main() -> None:
     jobs: Jobs = queue.Queue()
     threading.Thread(target=read_jobs, args=(jobs,), daemon=True).start()
     saw("ready", gpus=os.environ.get("CUDA_VISIBLE_DEVICES"))
-    if (FOLDER / "broken").exists():
+    for_cpu = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+    if (FOLDER / "broken").exists() or (for_cpu and (FOLDER / "broken-for-cpu").exists()):
         sys.exit("it does not start")
     say("ready")
     script = json.loads((FOLDER / "script.json").read_text())

@@ -57,7 +57,6 @@ class SqliteStore:
     async def submit(self, submission: Submission) -> SubmitOutcome:
         outcome = await self._shelf.database.transact(lambda c: self._submit(c, submission))
         if outcome is not SubmitOutcome.CONFLICT:
-            job_logger(__name__, submission.job_id).info("job_stored", extra={"outcome": str(outcome)})
             self._shelf.changes.announce(submission.job_id)
         return outcome
 
