@@ -4,10 +4,14 @@ PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ecg-audio-analyzer
 export UV_CACHE_DIR := $(CACHE)/uv
 export UV_LINK_MODE ?= hardlink
+# Byte code is written where it is told not to be, too: without it every process start compiles 20 s of libraries.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+# A terminal sees the downloads; a log gets one line.
+UV_QUIET := $(if $(shell test -t 2 && echo terminal),,--quiet --no-progress)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-package ecg-audio-analyzer
 
@@ -69,7 +73,7 @@ $(STAMP): locks/uv.txt locks/dev.txt pyproject.toml
 	@echo "setting up $(VENV): about 8 GB of packages, some minutes the first time, seconds from the cache"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
-	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --quiet --no-progress locks/uv.txt locks/dev.txt
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes $(UV_QUIET) locks/uv.txt locks/dev.txt
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
