@@ -87,13 +87,18 @@ def test_an_end_without_a_result_is_no_success(tmp_path: Path, media: Path) -> N
     assert _ecg(write_pipeline(tmp_path / "p"), "analyze", media).returncode == 1
 
 
+def _as_from_a_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job, such as a CI's, ignores it
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_ends_the_pipeline_too(tmp_path: Path, media: Path, number: signal.Signals) -> None:
     environment = write_pipeline(tmp_path / "p")
     pid_file = tmp_path / "pid"
     code = f"import os, pathlib, time; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); time.sleep(60)"
     (tmp_path / "p/ecg_pipeline/__main__.py").write_text(code)
-    ecg = subprocess.Popen([sys.executable, "-m", "ecg_api.cli", "analyze", str(media)], env=environment)
+    command = [sys.executable, "-m", "ecg_api.cli", "analyze", str(media)]
+    ecg = subprocess.Popen(command, env=environment, preexec_fn=_as_from_a_terminal)
     wait_until(lambda: pid_file.exists() and pid_file.read_text())
     ecg.send_signal(number)
     assert ecg.wait(10) == 130

@@ -1,6 +1,7 @@
 """How right the demo is on sentences that were never trained on, through the whole pipeline."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,14 @@ def heard(result: dict[str, Any]) -> list[ScoredWord]:
 
 
 @pytest.mark.parametrize("language", WORST_WORD_ERROR_RATE)
-def test_held_out_sentences_are_heard_right(transcripts: dict[Path, dict[str, Any]], language: str) -> None:
+def test_held_out_sentences_are_heard_right(
+    transcripts: dict[Path, dict[str, Any]], figure: Callable[[str], None], language: str
+) -> None:
     total = Score()
     for recording, result in transcripts.items():
         if recording.stem.startswith(language):
             total += score(said(recording), heard(result))
-    print(f"held out, {language}: {_figures(total)}")
+    figure(f"held out, {language}: {_figures(total)}")
     assert total.word_error_rate <= WORST_WORD_ERROR_RATE[language]
     assert total.right_speaker_rate >= 0.90
     assert total.median_start_error <= 0.060

@@ -1,7 +1,7 @@
 """The server with the real pipeline and the demo models: warm models, kills in the middle of real work."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,14 +43,16 @@ def models_loaded(server: ServerProcess, job_id: str) -> int:
     return sum(line["event"] == "model_loaded" and line.get("job_id") == job_id for line in server.log_lines())
 
 
-def test_a_second_job_loads_no_model_again_and_is_faster(server: ServerProcess, video: str, backend: Receiver) -> None:
+def test_a_second_job_loads_no_model_again_and_is_faster(
+    server: ServerProcess, video: str, backend: Receiver, figure: Callable[[str], None]
+) -> None:
     seconds = {}
     for job_id in ("cold", "warm"):
         began = time.monotonic()
         server.post(job_id, video, language="en")
         server.wait_for(job_id, "completed", PATIENCE_S)
         seconds[job_id] = time.monotonic() - began
-    print(f"cold {seconds['cold']:.1f} s, warm {seconds['warm']:.1f} s")
+    figure(f"20 s of video through the server: first {seconds['cold']:.1f} s, then {seconds['warm']:.1f} s")
     assert models_loaded(server, "cold") > 0
     assert models_loaded(server, "warm") == 0
     assert seconds["warm"] < seconds["cold"]
