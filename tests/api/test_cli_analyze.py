@@ -98,7 +98,7 @@ def test_a_stop_ends_the_pipeline_too(tmp_path: Path, media: Path, number: signa
     code = f"import os, pathlib, time; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); time.sleep(60)"
     (tmp_path / "p/ecg_pipeline/__main__.py").write_text(code)
     command = [sys.executable, "-m", "ecg_api.cli", "analyze", str(media)]
-    ecg = subprocess.Popen(command, env=environment, preexec_fn=_as_from_a_terminal)
+    ecg = subprocess.Popen(command, env=environment, preexec_fn=_as_from_a_terminal)  # noqa: PLW1509 - no thread runs yet
     wait_until(lambda: pid_file.exists() and pid_file.read_text())
     ecg.send_signal(number)
     assert ecg.wait(10) == 130
