@@ -70,6 +70,7 @@ def _run(api: str, receiver: Backend, video_url: str, language: str) -> None:
     lines = list(transcript(result))
     _write_lines("transcript.txt", lines)
     print("", *lines, sep="\n")
+    print("\n(The emotion is a toy's: it knows ways of rendering synthetic speech, and nothing of real emotion.)")
     print(f"\n{len(callbacks)} callbacks in order; {result['duration']:.1f} s of video took {seconds:.1f} s")
     print("in demo-output/: result.json, callbacks.jsonl, transcript.txt")
 

@@ -2,7 +2,7 @@
 
 Progress is news that ages: 3 tries within 30 s, counted over all callbacks that fail in a row. A terminal callback is
 worth more than the specification's three tries, which stand for the pipeline's own network work
-(docs/decisions/0003-terminal-callbacks-outlive-three-tries.md).
+(docs/decisions/0001-terminal-callbacks-outlive-three-tries.md).
 """
 
 from collections.abc import Callable
