@@ -23,6 +23,8 @@ Transcript = tuple[str, Sequence[Sentence]]
 _log = logging.getLogger(__name__)
 UNDETERMINED = "und"
 """ISO 639's code, for audio without speech whose language was to be detected."""
+_INAUDIBLE = 1e-4
+"""Three steps of 16 bit sound, -80 dB: hours of less are not worth the minutes that a VAD takes for them."""
 _SHORTEST_EMOTION_S = 0.3
 _EMOTION_BATCH = 8
 _ASR_PART = 0.7
@@ -39,6 +41,9 @@ class Stages:
         self.model_version = f"whisperx-{Path(settings.asr_model).name}"
 
     def find_speech(self) -> Sequence[Chunk]:
+        if max(self._samples.max(initial=0.0), -self._samples.min(initial=0.0)) < _INAUDIBLE:
+            self._no_result("the audio is silent")
+            return []
         chunks = self._models.voice_activity().find(self._samples)
         if not chunks:
             self._no_result("no speech was found")

@@ -8,6 +8,7 @@ import pytest
 
 from ecg_contract.stages import Stage
 from ecg_contract.wire import WireResult
+from support.media_files import write_silence
 from support.pipeline_process import ROOT, Outcome, PipelineProcess, make_job
 from support.sounds import Sound, noise, silence, voice, write_wav
 
@@ -118,3 +119,12 @@ def decoded(name: str) -> Sound:
     from ecg_pipeline.media import decode  # noqa: PLC0415 - only two tests want it
 
     return decode(SAMPLES / name).samples
+
+
+def test_ten_hours_of_silence_in_a_small_file_end_soon_without_segments(
+    pipeline: PipelineProcess, tmp_path: Path
+) -> None:
+    outcome = pipeline.run(make_job(write_silence(tmp_path / "silence.flac", 10), tmp_path / "result.json"))
+    assert outcome.result is not None
+    assert (outcome.result["segments"], outcome.result["duration"]) == ([], 36_000.0)
+    assert outcome.events("whisperx_pipeline_no_result")
