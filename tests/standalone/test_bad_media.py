@@ -61,7 +61,7 @@ def backend() -> Iterator[Receiver]:
 def server(tmp_path_factory: pytest.TempPathFactory, backend: Receiver) -> Iterator[ServerProcess]:
     environment = demo_environment(BACKEND_URL=backend.url, FETCH_ALLOW="127.0.0.1", LOG_LEVEL="DEBUG")
     with ServerProcess(tmp_path_factory.mktemp("server"), environment) as started:
-        yield started.start(60)
+        yield started.start()
 
 
 def outcome(server: ServerProcess, backend: Receiver, job_id: str, url: str) -> dict[str, object]:

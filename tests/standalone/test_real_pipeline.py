@@ -32,7 +32,7 @@ def video() -> Iterator[str]:
 def server(tmp_path_factory: pytest.TempPathFactory, backend: Receiver) -> Iterator[ServerProcess]:
     environment = demo_environment(BACKEND_URL=backend.url, FETCH_ALLOW="127.0.0.1")
     with ServerProcess(tmp_path_factory.mktemp("server"), environment) as started:
-        yield started.start(60)
+        yield started.start()
 
 
 def pids(server: ServerProcess) -> list[int]:
@@ -73,7 +73,7 @@ def test_kill_9_of_the_server_at_work_loses_nothing(server: ServerProcess, video
     pid = pids(server)[-1]
     server.kill()
     wait_until(lambda: not is_alive(pid), 5.0)
-    server.start(60)
+    server.start()
     assert server.wait_for("survivor", "completed", PATIENCE_S)["attempt"] == 2
     got = backend.wait_for(lambda got: any(r.json["job_id"] == "survivor" and r.mark == ALL_SEVEN[-1] for r in got), 30)
     marks = [r.mark for r in got if r.json["job_id"] == "survivor"]

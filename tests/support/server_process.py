@@ -27,7 +27,7 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=30, trust_env=False)
 
-    def start(self, timeout: float = 30.0) -> Self:
+    def start(self, timeout: float = 60.0) -> Self:
         """Returns when the server answers."""
         self._process = self.launch()
         wait_until(self._answers, timeout, lambda: self.log.read_text()[-3000:])
