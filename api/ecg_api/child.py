@@ -15,6 +15,7 @@ from ecg_contract.pipeline import PipelineJob, Report
 
 PIPELINE_COMMAND = (sys.executable, "-m", "ecg_pipeline", "--serve")
 STOP_GRACE_S = 1.0
+_LAST_LINES_S = 0.5
 _LINE_LIMIT = 4 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
@@ -65,7 +66,8 @@ class Child:
         finally:
             self._signal(signal.SIGKILL)
         await self._process.wait()
-        await self._reader
+        await asyncio.wait([self._reader], timeout=_LAST_LINES_S)
+        self._reader.cancel()  # somebody outside the group may hold stdout open
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
