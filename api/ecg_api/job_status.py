@@ -47,7 +47,7 @@ def _stage(job: JobView) -> Literal["queued"] | Stage:
 def processing_time_of(job: JobView, now: datetime) -> float | None:
     """Seconds of the analysis itself where it is known, else since the job was started."""
     if job.state is JobState.COMPLETED and job.pipeline and job.pipeline.result:
-        return job.pipeline.result.processing_time
+        return round(job.pipeline.result.processing_time, 3)
     if job.started_at is None:
         return None
     return round(max(0.0, ((job.completed_at or now) - job.started_at).total_seconds()), 3)

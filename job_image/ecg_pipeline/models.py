@@ -65,7 +65,8 @@ class ModelCache:
 def _timed(kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
     began = time.monotonic()
     model = load()
-    _log.info("model_loaded", extra={"kind": kind, "model": str(key), "seconds": round(time.monotonic() - began, 2)})
+    name = " ".join(map(str, key)) if isinstance(key, tuple) else str(key or "all")
+    _log.info("model_loaded", extra={"kind": kind, "model": name, "seconds": round(time.monotonic() - began, 2)})
     return model
 
 
