@@ -1,7 +1,7 @@
 """Train the demo models anew: seeded, of fixed step counts, about an hour of one core.
 
-`python demo/training/train.py` writes below demo/models; `--only whisper` trains one of them. Weights are
-the same again on the same machine with one thread; another processor rounds otherwise.
+`python demo/training/train.py` writes below demo/models; `--only whisper` trains one of them. Everything is drawn from
+fixed seeds, on one thread; another processor or release of torch rounds otherwise, and ends elsewhere.
 """
 
 import argparse
