@@ -12,6 +12,8 @@ from ecg_pipeline.ports import SAMPLE_RATE, Chunk, Samples
 
 ONSET, OFFSET = 0.500, 0.363
 """whisperX's own thresholds on the speech probability."""
+SHORTEST_CHUNK_S = 0.1
+"""A chunk of less holds no word: Whisper invents a sentence for it, and an aligner may be unable to take it."""
 
 
 class PyannoteVoiceActivity:
@@ -24,7 +26,7 @@ class PyannoteVoiceActivity:
     def find(self, samples: Samples) -> Sequence[Chunk]:
         scores = self._vad({"waveform": self._vad.preprocess_audio(samples), "sample_rate": SAMPLE_RATE})
         merged = self._vad.merge_chunks(scores, self._chunk_size, onset=ONSET, offset=OFFSET)
-        return [_chunk(chunk) for chunk in merged]
+        return [chunk for chunk in map(_chunk, merged) if chunk.end - chunk.start >= SHORTEST_CHUNK_S]
 
 
 class KnownRegions(Vad):  # type: ignore[misc] # whisperx is untyped
