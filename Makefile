@@ -18,16 +18,19 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --py
 ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup serve check verify fmt bench train lock generate clean
+.PHONY: help demo test control-plane setup serve check verify fmt bench train lock generate clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## from a fresh clone: analyse the sample video through the HTTP API, callbacks and all
 	@$(BIN)/python demo/run_demo.py
 
-test: setup ## from a fresh clone: run all tests that this machine can run
+test: setup control-plane ## from a fresh clone: run all tests that this machine can run
 	@$(BIN)/python -m pytest $(ARGS)
+
+control-plane: setup ## build the programs of a Kubernetes control plane for the tests (ten minutes, once)
+	@$(BIN)/python tests/support/control_plane/binaries.py > /dev/null
 
 setup: $(STAMP) demo/models/diarization/config.yaml ## the environment in .venv alone
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+pytest_plugins = ["support.control_plane.fixtures"]
+
 _FIGURES = pytest.StashKey[list[str]]()
 
 

@@ -26,12 +26,17 @@ class InHand(CamelModel):
     """A callback that failed at least once and is still to be sent."""
 
     status: CallbackStatus
+    """Its `status` on the wire."""
     progress: Percent | None = None
+    """Its `progress` on the wire."""
     tries: int
     """Failed tries; newer progress that overtakes takes over the count of what it replaces."""
     first_try: datetime
+    """When it was tried first."""
     next_try: datetime
+    """When it is tried again."""
     last_error: ShortError
+    """Why the last try failed."""
 
     @property
     def is_terminal(self) -> bool:
@@ -44,22 +49,28 @@ class Settled(CamelModel):
     outcome: Literal["delivered", "rejected", "undelivered"]
     """`rejected`: the backend wants no more of it (410, 413). `undelivered`: the time for trying is over."""
     time: datetime
+    """When it was settled."""
     tries: int
+    """Tries that it took."""
     last_error: ShortError | None = None
+    """Why the last failed try failed."""
 
 
 class DeliveryRecord(CamelModel):
     """All that has to survive a restart for callbacks to be sent once and in order; below 1 KB of JSON."""
 
     run: int = 1
+    """The run whose callbacks these are."""
     settled: Percent = 0
     """Highest progress that is acknowledged or given up: nothing up to it is sent again in this run."""
     acknowledged: Percent = 0
     """Highest progress that the backend has acknowledged."""
     in_hand: InHand | None = None
+    """The callback that has failed and is to be tried again."""
     not_before: datetime | None = None
     """The backend's Retry-After, which holds for whatever is sent next."""
     terminal: Settled | None = None
+    """How the last callback of the run ended."""
     redelivery: int = 0
     """How often the settled terminal callback was asked for once more; part of its `webhook-id`."""
 

@@ -51,9 +51,13 @@ class AttemptCounts(CamelModel):
     """How often a run has been tried anew, by reason."""
 
     aborted: int = 0
+    """The process aborted or crashed."""
     out_of_memory: int = 0
+    """It was killed for the memory it took."""
     unexpected: int = 0
+    """It ended without a result and without a reason."""
     interruptions: int = 0
+    """It was stopped or lost through no fault of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,26 +6,49 @@ VideoJob; behind the standalone host it travels in `Report` lines on the process
 Field names are camelCase in JSON, as Kubernetes has them.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
 from pydantic.alias_generators import to_camel
 
-from ecg_contract.errors import ErrorCode
+from ecg_contract.errors import MESSAGE_LENGTH, ErrorCode
 from ecg_contract.stages import Stage
+
+
+def kubernetes_case(name: str) -> str:
+    """`pod_uid` as Kubernetes spells it, `podUID`; all else in camelCase."""
+    return re.sub(r"(?<=[a-z])Uid$", "UID", to_camel(name))
 
 
 class CamelModel(BaseModel):
     """A model whose JSON has camelCase names and no nulls."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=kubernetes_case, populate_by_name=True, frozen=True, use_attribute_docstrings=True
+    )
 
     def to_json(self) -> str:
         """One line of JSON without absent fields."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
+def cut_to(length: int) -> BeforeValidator:
+    """For strings that people read: a longer one is cut rather than refused."""
+
+    def cut(value: object) -> object:
+        return value[: length - 1] + "…" if isinstance(value, str) and len(value) > length else value
+
+    return BeforeValidator(cut)
+
+
+Sentence = Annotated[str, cut_to(1024), Field(max_length=1024)]
+"""What people read about a job."""
+Note = Annotated[str, cut_to(500), Field(max_length=500)]
+ErrorMessage = Annotated[str, cut_to(MESSAGE_LENGTH), Field(max_length=MESSAGE_LENGTH)]
 
 
 class Language(StrEnum):
@@ -46,15 +69,19 @@ class Device(StrEnum):
 
 
 class Source(CamelModel):
-    """Where the media is: a URL (http, https or s3), or a local file that the host itself put there."""
+    """Where the media is: one of the three."""
 
     url: str | None = None
+    """http, https or s3 URL."""
+    url_file: Path | None = None
+    """File that holds the URL, one that carries a credential; it may appear after the job has begun."""
     path: Path | None = None
+    """Local file that the host itself put there."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.url is None) == (self.path is None):
-            raise ValueError("a source has either a url or a path")
+        if [self.url, self.url_file, self.path].count(None) != 2:
+            raise ValueError("a source has one of url, url_file and path")
         return self
 
 
@@ -76,46 +103,64 @@ class StageTimes(CamelModel):
     """When a stage began and ended."""
 
     start_time: datetime | None = None
+    """When it began."""
     completion_time: datetime | None = None
+    """When it ended."""
 
 
 class ResultReference(CamelModel):
     """Where the stored result is, and enough about it to show it in a list."""
 
-    location: str
-    sha256: str
+    location: Annotated[str, Field(max_length=2048)]
+    """File path, S3 URL, or the ConfigMaps that hold it in pieces."""
+    sha256: Annotated[str, Field(max_length=64)]
+    """Digest of the stored JSON, in hexadecimal digits."""
     bytes: int
+    """Length of the stored JSON."""
     segments: int
+    """Number of segments."""
     words: int
+    """Number of words."""
     speakers: int
-    language: str
+    """Number of speakers."""
+    language: Annotated[str, Field(max_length=16)]
+    """ISO 639-1 code of the language that was transcribed."""
     duration: FiniteFloat
     """Length of the media in seconds."""
     processing_time: FiniteFloat
+    """Seconds that the analysis took."""
 
 
 class PipelineError(CamelModel):
     """Why an attempt failed, in the wire's terms."""
 
     code: ErrorCode
-    message: str
+    """The specification's error code."""
+    message: ErrorMessage
+    """What went wrong and what to do about it; holds no credential."""
 
 
 class PipelineStatus(CamelModel):
     """All that the pipeline says about one attempt."""
 
     attempt: int
+    """Number of the attempt that reports."""
     stages: dict[Stage, StageTimes] = Field(default_factory=dict)
+    """The stages that were begun; cumulative, so that a fast one cannot be missed."""
     stage: Stage = Stage.DOWNLOAD
+    """The stage that is being worked on."""
     progress: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.0
     """Percent, finer than the stages' and never falling within an attempt."""
-    message: str = ""
+    message: Sentence = ""
     """The stage's message, or what is being retried."""
-    notes: tuple[str, ...] = ()
+    notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
     """Fallbacks taken, in order: a smaller batch, a smaller model, segment times without alignment."""
     heartbeat_time: datetime | None = None
+    """When the pipeline last reported."""
     result: ResultReference | None = None
+    """The stored result, once there is one."""
     error: PipelineError | None = None
+    """Why the attempt failed."""
 
 
 class Report(CamelModel):
