@@ -1,0 +1,164 @@
+"""The API server's verbs on plain JSON objects, over the `kubernetes` package's asynchronous client.
+
+One request each, never repeated here: whoever asks knows whether it may be repeated. The package's own models are left
+out on purpose: an object is what the server said, and decoding a Pod into classes costs more than the request.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+
+from ecg_cluster.errors import UnavailableError, cluster_error
+
+Manifest = dict[str, Any]
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_PAGE = 500
+_CONNECTIONS = 64
+
+
+class Cluster:
+    """A connection to the API server; `timeout_s` holds for each request but a watch."""
+
+    def __init__(self, client: ApiClient, timeout_s: float = 30.0) -> None:
+        self._client, self._timeout_s = client, timeout_s
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def get(self, path: str) -> Manifest:
+        return await self._request("GET", path)
+
+    async def list(
+        self, path: str, *, selector: str | None = None, metadata_only: bool = False, page: int = _PAGE
+    ) -> tuple[Sequence[Manifest], str]:
+        """All objects, page by page, and the version that a watch goes on from."""
+        items: list[Manifest] = []
+        token: str | None = None
+        while True:
+            query = {"limit": page, "continue": token, "labelSelector": selector}
+            accept = _METADATA_ONLY if metadata_only else None
+            answer = await self._request("GET", path, query=query, accept=accept)
+            items += answer.get("items") or []
+            token = answer["metadata"].get("continue")
+            if not token:
+                return items, str(answer["metadata"]["resourceVersion"])
+
+    async def create(self, path: str, manifest: Manifest) -> Manifest:
+        """Raises AlreadyExistsError."""
+        return await self._request("POST", path, manifest)
+
+    async def replace(self, path: str, manifest: Manifest) -> Manifest:
+        """Raises ConflictError when it has changed since its `metadata.resourceVersion`."""
+        return await self._request("PUT", path, manifest)
+
+    async def patch(self, path: str, patch: object, content_type: str = MERGE_PATCH) -> Manifest:
+        return await self._request("PATCH", path, patch, content_type=content_type)
+
+    async def delete(
+        self, path: str, *, uid: str | None = None, propagation: str = "Background", grace_s: int | None = None
+    ) -> None:
+        """Raises NotFoundError, and ConflictError when it is another one than `uid`."""
+        options: Manifest = {"propagationPolicy": propagation}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        if grace_s is not None:
+            options["gracePeriodSeconds"] = grace_s
+        await self._request("DELETE", path, options)
+
+    async def watch(
+        self, path: str, version: str, *, field: str | None = None, limit_s: int = 240
+    ) -> AsyncIterator[Manifest]:
+        """Events `{"type", "object"}` after `version`, until the server ends the watch. Raises GoneError for a version
+        that is too old."""
+        query = {
+            "watch": "true",
+            "resourceVersion": version,
+            "fieldSelector": field,
+            "timeoutSeconds": limit_s,
+            "allowWatchBookmarks": "true",
+        }
+        limits = aiohttp.ClientTimeout(total=limit_s + self._timeout_s, sock_connect=self._timeout_s)
+        answer = await self._send("GET", path, None, None, query, None, limits)
+        try:
+            async for line in answer.response.content:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    status = event["object"]
+                    raise cluster_error(f"watch {path}", int(status.get("code", 500)), status)
+                yield event
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnavailableError(f"watch {path}", None, type(error).__name__) from error
+        finally:
+            answer.response.close()
+
+    async def _request(  # noqa: PLR0913 - what a request has
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        content_type: str = "application/json",
+        query: Mapping[str, object] | None = None,
+        accept: str | None = None,
+    ) -> Manifest:
+        answer = await self._send(method, path, body, content_type, query or {}, accept, self._timeout_s)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                data = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnavailableError(f"{method} {path}", None, type(error).__name__) from error
+        try:
+            decoded = json.loads(data) if data else {}
+        except ValueError:
+            decoded = {"message": data[:200].decode(errors="replace")}
+        if not 200 <= answer.status < 300:
+            raise cluster_error(f"{method} {path}", answer.status, decoded, answer.headers.get("Retry-After"))
+        return dict(decoded)
+
+    async def _send(  # noqa: PLR0913, PLR0917 - what a request has
+        self,
+        method: str,
+        path: str,
+        body: object,
+        content_type: str | None,
+        query: Mapping[str, object],
+        accept: str | None,
+        limits: object,
+    ) -> Any:
+        headers = {"Accept": accept or "application/json", "Content-Type": content_type or "application/json"}
+        parameters = [(name, value) for name, value in query.items() if value is not None]
+        try:
+            request = await self._client.param_serialize(
+                method, path, query_params=parameters, header_params=headers, body=body, auth_settings=["BearerToken"]
+            )
+            return await self._client.call_api(*request, _request_timeout=limits)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnavailableError(f"{method} {path}", None, type(error).__name__) from error
+
+
+async def connect(timeout_s: float = 30.0) -> Cluster:
+    """By KUBECONFIG where it is set, else as the pod's service account, whose token is read anew as it is renewed.
+
+    Raises kubernetes.aio.config.ConfigException where there is neither.
+    """
+    configuration = Configuration()
+    await _load(configuration)
+    configuration.connection_pool_maxsize = _CONNECTIONS
+    configuration.retries = None
+    return Cluster(ApiClient(configuration), timeout_s)
+
+
+async def _load(configuration: Configuration) -> None:
+    if file := os.environ.get("KUBECONFIG"):
+        await load_kube_config(config_file=file, client_configuration=configuration)
+    else:
+        load_incluster_config(client_configuration=configuration)
