@@ -178,6 +178,8 @@ class Attempt(CamelModel):
     """Node that the pod was given."""
     start_time: datetime | None = None
     """When the pod's container began to run."""
+    stuck_since: datetime | None = None
+    """Since when the pod has waited for an image, a Secret or a volume that is not to be had."""
 
 
 class PodReport(PipelineStatus):
@@ -208,6 +210,8 @@ class VideoJobStatus(CamelModel):
     """Succeeded, Scheduled and CallbackDelivered."""
     observed_generation: Count | None = None
     """Generation of the spec that this status was derived from."""
+    run: Annotated[int, Field(ge=1)] | None = None
+    """The `spec.run` that this status speaks of."""
     start_time: datetime | None = None
     """When the run's first attempt began to work."""
     completion_time: datetime | None = None
