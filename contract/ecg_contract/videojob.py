@@ -164,8 +164,8 @@ class Attempt(CamelModel):
     """The `spec.run` that it belongs to."""
     profile: Profile
     """What its pod asks for."""
-    creation_time: datetime
-    """When the attempt was decided; the pending limit counts from here."""
+    pending_since: datetime
+    """Since when it waits for a pod to run; the pending limit counts from here."""
     job_name: Name
     """Its Job."""
     job_uid: Uid | None = None
