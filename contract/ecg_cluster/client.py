@@ -38,13 +38,19 @@ class Cluster:
         return await self._request("GET", path)
 
     async def list(
-        self, path: str, *, selector: str | None = None, metadata_only: bool = False, page: int = _PAGE
+        self,
+        path: str,
+        *,
+        selector: str | None = None,
+        fields: str | None = None,
+        metadata_only: bool = False,
+        page: int = _PAGE,
     ) -> tuple[Sequence[Manifest], str]:
         """All objects, page by page, and the version that a watch goes on from."""
         items: list[Manifest] = []
         token: str | None = None
         while True:
-            query = {"limit": page, "continue": token, "labelSelector": selector}
+            query = {"limit": page, "continue": token, "labelSelector": selector, "fieldSelector": fields}
             accept = _METADATA_ONLY if metadata_only else None
             answer = await self._request("GET", path, query=query, accept=accept)
             items += answer.get("items") or []

@@ -1,0 +1,1 @@
+"""The operator: turns VideoJobs into Jobs, follows their pods, and sends the callbacks."""

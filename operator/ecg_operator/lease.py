@@ -1,0 +1,128 @@
+"""The Lease of the one operator that acts (coordination.k8s.io, as client-go's leader election uses it).
+
+A holder counts its time from before the request that renewed the Lease, others from when they saw it renewed: clocks
+need not agree. Nobody acts on a Lease that may have run out.
+"""
+
+import asyncio
+import logging
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from ecg_cluster import paths
+from ecg_cluster.client import Cluster
+from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
+
+_POLL_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Lease:
+    """`acquire`, then `keep` until it raises LeaseLostError, then `release`."""
+
+    def __init__(  # noqa: PLR0913 - what a lease has
+        self,
+        cluster: Cluster,
+        namespace: str,
+        name: str,
+        *,
+        duration_s: float,
+        renew_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster, self._namespace, self._name = cluster, namespace, name
+        self._duration_s, self._renew_s, self._clock = duration_s, renew_s, clock
+        self.identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._held_until = float("-inf")
+        self._lease: dict[str, Any] = {}
+        self._seen: tuple[object, float] = (None, 0.0)
+        """The other holder's last renewal, and when it was first seen here."""
+
+    @property
+    def is_held(self) -> bool:
+        return self._clock() < self._held_until
+
+    async def acquire(self) -> None:
+        """Wait until the Lease is this operator's own."""
+        waiting = False
+        while not await self._try():
+            if not waiting:
+                _log.info("lease_awaited", extra={"holder": self._holder()})
+            waiting = True
+            await asyncio.sleep(_POLL_S)
+        _log.info("lease_acquired", extra={"identity": self.identity})
+
+    async def keep(self) -> None:
+        """Renew it for ever. Raises LeaseLostError when it has run out, or is another's."""
+        while True:
+            await asyncio.sleep(min(self._renew_s, max(self._held_until - self._clock(), 0) / 2))
+            if not await self._try() and self._holder() != self.identity:
+                self._held_until = float("-inf")
+            if not self.is_held:
+                raise LeaseLostError(f"the Lease {self._name} has run out, or is another's")
+
+    async def release(self) -> None:
+        """Let another operator begin at once."""
+        if not self.is_held:
+            return
+        self._held_until = float("-inf")
+        try:
+            await self._write({"holderIdentity": "", "leaseDurationSeconds": 1})
+        except ClusterError as error:
+            _log.warning("lease_not_released", extra={"error": str(error)})
+
+    async def _try(self) -> bool:
+        began = self._clock()
+        try:
+            self._lease = await self._cluster.get(paths.leases(self._namespace, self._name))
+            if not self._is_free():
+                return False
+            await self._write({"holderIdentity": self.identity, "leaseDurationSeconds": int(self._duration_s)})
+        except NotFoundError:
+            if not await self._create():
+                return False
+        except ConflictError:
+            return False
+        except ClusterError as error:
+            _log.warning("lease_not_renewed", extra={"error": str(error)})
+            return False
+        self._held_until = began + self._duration_s
+        return True
+
+    def _is_free(self) -> bool:
+        if self._holder() in ("", self.identity):
+            return True
+        renewal = self._lease["metadata"]["resourceVersion"]
+        if renewal != self._seen[0]:
+            self._seen = (renewal, self._clock())
+        duration = float(self._lease.get("spec", {}).get("leaseDurationSeconds") or self._duration_s)
+        return self._clock() - self._seen[1] >= duration
+
+    def _holder(self) -> str:
+        return str(self._lease.get("spec", {}).get("holderIdentity") or "")
+
+    async def _write(self, spec: dict[str, Any]) -> None:
+        spec = {**self._lease.get("spec", {}), **spec, "renewTime": _now()}
+        path = paths.leases(self._namespace, self._name)
+        self._lease = await self._cluster.replace(path, self._lease | {"spec": spec})
+
+    async def _create(self) -> bool:
+        spec = {"holderIdentity": self.identity, "leaseDurationSeconds": int(self._duration_s), "renewTime": _now()}
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self._name}}
+        try:
+            self._lease = await self._cluster.create(paths.leases(self._namespace), lease | {"spec": spec})
+        except (AlreadyExistsError, ClusterError):
+            return False
+        return True
+
+
+class LeaseLostError(Exception):
+    """Another operator may act from now on."""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

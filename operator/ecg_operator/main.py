@@ -1,0 +1,105 @@
+"""`python -m ecg_operator.main`: waits for the Lease, then acts; begins anew when its watches or its Lease are lost."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import boto3
+from ecg_cluster.results import ClusterResults
+from pydantic import ValidationError
+
+from ecg_cluster.client import Cluster, connect
+from ecg_contract.callback_sender import CallbackSender
+from ecg_contract.logs import configure_logging
+from ecg_operator import watches
+from ecg_operator.lease import Lease
+from ecg_operator.metrics import serve_health
+from ecg_operator.pod_config import load_pod_config
+from ecg_operator.presign import S3Presigner
+from ecg_operator.run import Run, Surroundings
+from ecg_operator.settings import OperatorSettings
+
+_PAUSE_S = 1.0
+_log = logging.getLogger(__name__)
+
+Build = Callable[[OperatorSettings], Awaitable[Surroundings]]
+
+
+def main() -> None:
+    try:
+        settings = OperatorSettings()  # type: ignore[call-arg]  # from the environment
+    except ValidationError as error:
+        sys.exit(f"{error}")
+    configure_logging(level=settings.log_level)
+    watches.quieten()
+    asyncio.run(operate(settings, build))
+
+
+async def build(settings: OperatorSettings) -> Surroundings:
+    """All that a run needs, put together in one place."""
+    cluster = await connect()
+    s3 = boto3.client("s3") if settings.results_bucket else None
+    results = ClusterResults(cluster, settings.namespace, s3)
+    secret = settings.callback_secret.get_secret_value() if settings.callback_secret else None
+    presigner = S3Presigner(s3, settings.results_bucket, settings.results_prefix) if settings.results_bucket else None
+    return Surroundings(
+        settings=settings,
+        config=load_pod_config(settings.pod_config_file),
+        cluster=cluster,
+        lease=lease_of(cluster, settings),
+        sender=CallbackSender(results, settings.callback_policy, secret),
+        presigner=presigner,
+    )
+
+
+def lease_of(cluster: Cluster, settings: OperatorSettings) -> Lease:
+    return Lease(
+        cluster,
+        settings.namespace,
+        settings.lease_name,
+        duration_s=settings.lease_duration_s,
+        renew_s=settings.lease_renew_s,
+    )
+
+
+async def operate(settings: OperatorSettings, build: Build) -> None:
+    """Until SIGTERM or SIGINT."""
+    around = await build(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    health = serve_health(settings.health_port, lambda: None)
+    metrics = around.metrics.serve(settings.metrics_port)
+    _log.info("operator_started", extra={"namespace": settings.namespace, "health": health, "metrics": metrics})
+    try:
+        while not stop.is_set():
+            await _lead(around, stop)
+    finally:
+        await around.lease.release()
+        await around.cluster.close()
+        _log.info("operator_stopped")
+
+
+async def _lead(around: Surroundings, stop: asyncio.Event) -> None:
+    """One term: with the Lease, until something ends it."""
+    waiting = {asyncio.create_task(around.lease.acquire()), asyncio.create_task(stop.wait())}
+    _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    if stop.is_set():
+        return
+    around.metrics.holds_lease.set(1)
+    try:
+        await Run(around).run(stop)
+    except Exception as error:
+        around.metrics.restarts.inc()
+        _log.error("run_ended", extra={"error": f"{type(error).__name__}: {error}"})
+        await asyncio.sleep(_PAUSE_S)
+    finally:
+        around.metrics.holds_lease.set(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""One run of the operator: from empty caches to the loss of its watches, its Lease, or an order to stop."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import kopf
+
+from ecg_cluster.client import Cluster
+from ecg_contract.deliverer import Deliverer, Sender
+from ecg_contract.videojob import VideoJob
+from ecg_contract.videojob_names import VIDEOJOB_LABEL
+from ecg_operator import watches
+from ecg_operator.apply import Applier
+from ecg_operator.cache import Cache
+from ecg_operator.controller import Controller
+from ecg_operator.lease import Lease
+from ecg_operator.ledger import VideoJobLedger
+from ecg_operator.metrics import Metrics
+from ecg_operator.observed import Warning_
+from ecg_operator.pod_config import PodConfig
+from ecg_operator.presign import Presigner
+from ecg_operator.resync import Resync
+from ecg_operator.settings import OperatorSettings, seconds
+from ecg_operator.status_writer import StatusWriter
+from ecg_operator.story import Story
+from ecg_operator.warnings_watch import watch_warnings
+from ecg_operator.work_queue import WorkQueue
+
+Manifest = dict[str, Any]
+_LABEL = VIDEOJOB_LABEL
+_log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What outlives a run; tests put other things in their places."""
+
+    settings: OperatorSettings
+    config: PodConfig
+    cluster: Cluster
+    lease: Lease
+    sender: Sender
+    presigner: Presigner | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    clock: Callable[[], datetime] = utc_now
+
+
+class Run:
+    """`run` returns when it was told to stop, and raises what ended it otherwise."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        around = self._around = surroundings
+        settings = self._settings = around.settings
+        self._cache = Cache(around.clock)
+        writer = StatusWriter(around.cluster, settings.namespace, self._cache)
+        story = Story(around.cluster, settings.namespace)
+        applier = Applier(around.cluster, settings, around.config, writer, story, around.presigner)
+        self._controller = Controller(
+            self._cache, around.cluster, applier, settings, around.clock, lambda: around.lease.is_held
+        )
+        self._ledger = VideoJobLedger(self._cache, writer, self._controller.refresh, around.clock)
+        self._deliverer = Deliverer(self._ledger, around.sender, clock=around.clock)
+        self._queue = WorkQueue(self._controller.attend)
+        self._resync = Resync(around.cluster, settings.namespace, self._cache, self._wake)
+        self._in_sync = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Raises LeaseLostError, DeafError, and whatever ended kopf."""
+        stop_kopf = asyncio.Event()
+        watching = asyncio.create_task(self._watch(stop_kopf))
+        tasks = [watching, asyncio.create_task(self._resynced()), asyncio.create_task(self._around.lease.keep())]
+        working = asyncio.create_task(self._work())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([*tasks, working, stopping], return_when=asyncio.FIRST_COMPLETED)
+            ended = next((task for task in [*tasks, working] if task.done()), None)
+        finally:
+            await _cancelled([working, stopping, *tasks[1:]])
+            stop_kopf.set()
+            await _cancelled([watching], grace_s=5)
+        if ended is not None:
+            ended.result()
+            if not stop.is_set():
+                raise RuntimeError("the watches ended")
+
+    def changed(self, kind: str, manifest: Manifest) -> None:
+        """The watches' word; see `watches.Listener`."""
+        if kind == "videojobs":
+            if self._cache.put_videojob(manifest):
+                self._told(manifest)
+            name = manifest["metadata"]["name"]
+        elif kind == "jobs":
+            self._cache.put_job(manifest)
+            name = (manifest["metadata"].get("labels") or {}).get(_LABEL, "")
+        else:
+            self._cache.put_pod(manifest)
+            name = (manifest["metadata"].get("labels") or {}).get(_LABEL, "")
+        self._wake(name)
+
+    def gone(self, kind: str, manifest: Manifest) -> None:
+        metadata = manifest["metadata"]
+        if kind == "videojobs":
+            self._cache.drop_videojob(metadata["name"], metadata["uid"])
+            self._ledger.forget(metadata["name"], metadata["uid"])
+            self._wake(metadata["name"])
+            return
+        if kind == "jobs":
+            self._cache.drop_job(manifest)
+        else:
+            self._cache.drop_pod(manifest)
+        self._wake((metadata.get("labels") or {}).get(_LABEL, ""))
+
+    def _told(self, manifest: Manifest) -> None:
+        if self._ledger.saw(VideoJob.from_manifest(manifest)):
+            self._deliverer.wake()
+
+    def _wake(self, name: str) -> None:
+        if self._in_sync.is_set() and name:
+            self._queue.add(name)
+
+    def _warned(self, warning: Warning_) -> None:
+        self._wake(self._cache.warn(warning) or "")
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        await kopf.operator(
+            registry=watches.registry(self),
+            settings=watches.settings(),
+            namespaces=[self._settings.namespace],
+            standalone=True,
+            stop_flag=stop,
+        )
+
+    async def _resynced(self) -> None:
+        await self._resync.run(
+            seconds(self._settings.resync_s), seconds(self._settings.watch_lag_limit_s), self._all_is_seen
+        )
+
+    def _all_is_seen(self) -> None:
+        self._around.metrics.resyncs.inc()
+        if not self._in_sync.is_set():
+            self._controller.in_sync_since = self._around.clock()
+            self._in_sync.set()
+            _log.info("in_sync", extra={"videojobs": len(self._cache)})
+            for name in self._cache.names():
+                self._queue.add(name)
+
+    async def _work(self) -> None:
+        """Decide and send, from the moment on at which all is seen."""
+        await self._in_sync.wait()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._queue.run())
+            group.create_task(self._deliverer.run())
+            group.create_task(watch_warnings(self._around.cluster, self._settings.namespace, self._warned))
+
+
+async def _cancelled(tasks: list[asyncio.Task[Any]], grace_s: float = 0.0) -> None:
+    """Cancel what has not ended within the grace, and wait for it."""
+    pending = {task for task in tasks if not task.done()}
+    if grace_s and pending:
+        _, pending = await asyncio.wait(pending, timeout=grace_s)
+    for task in pending:
+        task.cancel()
+    with contextlib.suppress(Exception):
+        await asyncio.gather(*tasks, return_exceptions=True)

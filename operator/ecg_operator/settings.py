@@ -1,0 +1,122 @@
+"""The operator's settings, read from the environment once at start and passed on from there."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ecg_contract.callback_target import CallbackPolicy, check_callback_base
+from ecg_contract.lifecycle import RetryPolicy
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _comma_separated(value: Any) -> Any:
+    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+
+def _checked_base(url: str) -> str:
+    check_callback_base(url, CallbackPolicy(backend_url=url))
+    return url
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+
+
+class OperatorSettings(BaseSettings):
+    """The operator."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
+
+    namespace: str
+    """Namespace whose VideoJobs it works on."""
+
+    pipeline_image: str
+    """Image of the pipeline's pods."""
+
+    pipeline_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    """When a node pulls that image."""
+
+    pipeline_service_account: str = "ecg-pipeline"
+    """Service account of the pipeline's pods, the one that the admission policies speak of."""
+
+    pod_config_file: Path | None = None
+    """JSON file with what pods have beside the operator's own fields: `gpu` and `cpu` profiles, `env`, volumes."""
+
+    gpu_enabled: bool = False
+    """Run jobs that ask for a GPU with the `gpu` profile; the `cpu` profile without it."""
+
+    cpu_fallback: bool = True
+    """Go on with the CPU when the GPU's memory is too small."""
+
+    results_bucket: str | None = None
+    """S3 bucket that results are stored in; ConfigMaps without it."""
+
+    results_prefix: str = ""
+    """Put before the keys in RESULTS_BUCKET."""
+
+    backend_url: Annotated[str, AfterValidator(_checked_base)] | None = None
+    """The backend, whose origin callbacks may always go to."""
+
+    callback_allow: CommaSeparated = ()
+    """Hosts and CIDRs, comma-separated, that callbacks may go to although they are private, or although
+    CALLBACK_STRICT is set."""
+
+    callback_strict: bool = False
+    """Send callbacks to BACKEND_URL and CALLBACK_ALLOW alone, to no other public host."""
+
+    callback_secret: SecretStr | None = None
+    """Signs callbacks (Standard Webhooks, `webhook-signature`); unsigned without it."""
+
+    job_deadline_s: Seconds = 14_400
+    """Longest time of work over all attempts of a run, in seconds, where the VideoJob names none."""
+
+    job_ttl_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 86_400
+    """How long a VideoJob is kept once it is finished and its last callback settled, where it names no time."""
+
+    pending_limit_s: Seconds = 1_800
+    """Longest wait for a node, in seconds."""
+
+    stuck_limit_s: Seconds = 300
+    """Longest wait for an image that cannot be pulled, or a Secret or volume that is missing, in seconds."""
+
+    heartbeat_lost_s: Seconds = 180
+    """Silence of a running pod after which it is replaced, in seconds."""
+
+    resync_s: Seconds = 30
+    """How often everything is listed, to see that no event was missed, in seconds."""
+
+    watch_lag_limit_s: Seconds = 15
+    """How long a listed change may take to come through the watch before the operator counts as deaf, in seconds."""
+
+    lease_name: str = "ecg-operator"
+    """Lease that the one acting operator holds."""
+
+    lease_duration_s: Seconds = 20
+    """How long the Lease of an operator that died keeps others from acting, in seconds."""
+
+    lease_renew_s: Seconds = 5
+    """How often the Lease is renewed, in seconds."""
+
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port of /healthz; 0 takes a free one."""
+
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
+    """Port of the Prometheus metrics; 0 takes a free one."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least level that is logged."""
+
+    @property
+    def callback_policy(self) -> CallbackPolicy:
+        return CallbackPolicy(self.callback_allow, self.callback_strict, self.backend_url)
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        return RetryPolicy(cpu_fallback=self.cpu_fallback)
+
+
+def seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)
