@@ -18,6 +18,8 @@ from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 
 _POLL_S = 1.0
+_MARGIN = 0.3
+"""Share of the Lease's time that is left for what is in flight to end, when it cannot be renewed."""
 _log = logging.getLogger(__name__)
 
 
@@ -57,13 +59,15 @@ class Lease:
         _log.info("lease_acquired", extra={"identity": self.identity})
 
     async def keep(self) -> None:
-        """Renew it for ever. Raises LeaseLostError when it has run out, or is another's."""
+        """Renew it for ever. Raises LeaseLostError when it is about to run out, or is another's."""
+        margin = _MARGIN * self._duration_s
         while True:
-            await asyncio.sleep(min(self._renew_s, max(self._held_until - self._clock(), 0) / 2))
+            left = self._held_until - margin - self._clock()
+            await asyncio.sleep(min(self._renew_s, max(left, 0) / 2 + 0.05))
             if not await self._try() and self._holder() != self.identity:
                 self._held_until = float("-inf")
-            if not self.is_held:
-                raise LeaseLostError(f"the Lease {self._name} has run out, or is another's")
+            if self._clock() >= self._held_until - margin:
+                raise LeaseLostError(f"the Lease {self._name} runs out, or is another's")
 
     async def release(self) -> None:
         """Let another operator begin at once."""

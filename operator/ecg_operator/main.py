@@ -7,10 +7,10 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import boto3
-from ecg_cluster.results import ClusterResults
 from pydantic import ValidationError
 
 from ecg_cluster.client import Cluster, connect
+from ecg_cluster.results import ClusterResults
 from ecg_contract.callback_sender import CallbackSender
 from ecg_contract.logs import configure_logging
 from ecg_operator import watches
@@ -29,7 +29,7 @@ Build = Callable[[OperatorSettings], Awaitable[Surroundings]]
 
 def main() -> None:
     try:
-        settings = OperatorSettings()  # type: ignore[call-arg]  # from the environment
+        settings = OperatorSettings()
     except ValidationError as error:
         sys.exit(f"{error}")
     configure_logging(level=settings.log_level)
@@ -41,7 +41,7 @@ async def build(settings: OperatorSettings) -> Surroundings:
     """All that a run needs, put together in one place."""
     cluster = await connect()
     s3 = boto3.client("s3") if settings.results_bucket else None
-    results = ClusterResults(cluster, settings.namespace, s3)
+    results = ClusterResults(cluster, settings.namespace, s3, settings.results_bucket)
     secret = settings.callback_secret.get_secret_value() if settings.callback_secret else None
     presigner = S3Presigner(s3, settings.results_bucket, settings.results_prefix) if settings.results_bucket else None
     return Surroundings(

@@ -95,12 +95,22 @@ def _after_attempt(observed: Observed, end: AttemptEnd, settings: OperatorSettin
 
 def _end(observed: Observed, error: PipelineError | None, reason: str, now: datetime) -> Plan:
     videojob = observed.videojob
-    status = finished(videojob, videojob.status, error, reason, now)
+    status = finished(videojob, _with_start(observed), error, reason, now)
+    status = with_condition(status, ConditionType.SCHEDULED, "False", "Finished", "", now)
     succeeded = reason == "Succeeded"
     text = "the result is stored" if succeeded else error.message if error else "the work was stopped"
     note = Note("Completed" if succeeded else reason, text, "Normal" if succeeded or error is None else "Warning")
     jobs = () if succeeded else _alive(observed)
     return Plan(status, delete_jobs=jobs, clean_up=True, notes=(note,), again_at=now + LINGER)
+
+
+def _with_start(observed: Observed) -> VideoJobStatus:
+    """A pod that was quick may have ended before its beginning was written down."""
+    status, pod = observed.videojob.status, observed.pod()
+    if status.attempt is None or pod is None or pod.uid != status.attempt.pod_uid:
+        return status
+    attempt = status.attempt.model_copy(update={"start_time": status.attempt.start_time or pod.started})
+    return status.model_copy(update={"attempt": attempt, "start_time": status.start_time or attempt.start_time})
 
 
 def _after_the_end(observed: Observed, settings: OperatorSettings, now: datetime, ended: datetime) -> Plan:

@@ -32,12 +32,12 @@ class Waiting:
 def waiting_for(observed: Observed) -> Waiting | None:
     """None once the container runs or has ended."""
     job, pod = observed.job(), observed.pod()
-    if pod is not None and (pod.started or pod.ended):
-        return None
     if job is None:
         return Waiting("JobCreating", "its Job is being created")
     if job.suspended:
         return Waiting("JobSuspended", "its Job is suspended by a queue")
+    if pod is not None and (pod.started or pod.ended):
+        return None
     if pod is None:
         return _from_events(observed, job.uid) or Waiting("PodCreating", "its pod is being created")
     return _of_pod(observed, pod)

@@ -1,0 +1,76 @@
+"""A result in pieces that fit ConfigMaps: compressed, split, and joined again piece by piece. Pure.
+
+The pieces are one gzip stream; a reader holds one of them at a time, and stops at what the reference announced: a
+stream that unpacks to more is refused, however small it is.
+"""
+
+import gzip
+import hashlib
+import re
+import zlib
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+CHUNK_BYTES = 900 * 1024
+"""Longest piece; an object in etcd may have 1.5 MiB."""
+CHUNK_KEY = "chunk"
+"""Key of a piece in its ConfigMap's `binaryData`."""
+_PIECE = 256 * 1024
+_GZIP = 16 + zlib.MAX_WBITS
+_LOCATION = re.compile(r"configmaps:([a-z0-9][a-z0-9.-]*):([1-9][0-9]{0,3})")
+
+
+class ResultUnreadableError(OSError):
+    """The stored result is not what was announced, or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMapLocation:
+    """`count` ConfigMaps, named `prefix` and 0, 1, 2, ... behind it."""
+
+    prefix: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"configmaps:{self.prefix}:{self.count}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """None for another kind of location."""
+        found = _LOCATION.fullmatch(text)
+        return cls(found[1], int(found[2])) if found else None
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [f"{self.prefix}{number}" for number in range(self.count)]
+
+
+def compressed(data: bytes) -> Sequence[bytes]:
+    """`data` in compressed pieces; the same data gives the same pieces."""
+    packed = gzip.compress(data, compresslevel=6, mtime=0)
+    return [packed[i : i + CHUNK_BYTES] for i in range(0, len(packed), CHUNK_BYTES)]
+
+
+async def unpacked(pieces: AsyncIterable[bytes], size: int, sha256: str) -> AsyncIterator[bytes]:
+    """The data that `compressed` was given, in pieces of at most 256 KiB.
+
+    Raises ResultUnreadableError where it is not `size` bytes with this digest.
+    """
+    decompressor, digest, seen = zlib.decompressobj(_GZIP), hashlib.sha256(), 0
+    async for piece in pieces:
+        rest = piece
+        while rest:
+            try:
+                data = decompressor.decompress(rest, _PIECE)
+            except zlib.error as error:
+                raise ResultUnreadableError(f"the stored result is damaged: {error}") from None
+            rest = decompressor.unconsumed_tail
+            seen += len(data)
+            digest.update(data)
+            if seen > size:
+                raise ResultUnreadableError(f"the stored result has more than the {size} bytes announced")
+            if data:
+                yield data
+    if seen != size or digest.hexdigest() != sha256 or not decompressor.eof:
+        raise ResultUnreadableError("the stored result is not the one that was announced")

@@ -1,0 +1,158 @@
+"""What people and queues do to a VideoJob: suspend, cancel, run again, deliver again, wait for its time to be over."""
+
+from datetime import timedelta
+
+import pytest
+
+from ecg_contract.callback_record import DeliveryRecord, Settled
+from ecg_contract.errors import ErrorCode
+from ecg_contract.pipeline import PipelineError
+from ecg_contract.videojob import Phase, VideoJobCallback
+from ecg_operator.plan import Plan
+from ecg_operator.reconcile import reconcile
+from support.observations import World
+
+ERROR = PipelineError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패")
+BACKEND = VideoJobCallback(base_url="https://backend.example")
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(callback=BACKEND)
+    world.run_pod()
+    return world
+
+
+def _settle_callback(world: World) -> None:
+    record = DeliveryRecord(run=world.videojob.spec.run, settled=100, acknowledged=100)
+    settled = record.model_copy(update={"terminal": Settled(outcome="delivered", time=world.now, tries=1)})
+    status = world.videojob.status.model_copy(update={"callbacks": settled})
+    world.videojob = world.videojob.model_copy(update={"status": status})
+    world.settle()
+
+
+def test_a_suspended_job_frees_its_node_and_goes_on_uncounted(world: World) -> None:
+    world.later(100)
+    world.spec(suspend=True)
+    assert (world.videojob.status.phase, world.jobs) == (Phase.SUSPENDED, {})
+    assert world.attempt.pod_uid is None, "what the old pod still reports is refused"
+    world.later(10_000)
+    world.spec(suspend=False)
+    assert (world.videojob.status.phase, world.attempt.number) == (Phase.PENDING, 2)
+    assert world.videojob.status.active_seconds == 100
+    assert world.videojob.status.retries is None
+
+
+def test_a_job_that_begins_suspended_makes_nothing() -> None:
+    world = World(suspend=True)
+    world.settle()
+    assert (world.videojob.status.phase, world.attempt, world.jobs) == (Phase.SUSPENDED, None, {})
+    world.spec(suspend=False)
+    assert world.attempt.number == 1
+
+
+def test_a_queue_that_suspends_the_job_gets_its_new_pod_assigned(world: World) -> None:
+    first = world.attempt.pod_uid
+    world.later(50)
+    world.change_job(suspended=True)
+    world.change_pod(deleted=True)
+    world.settle()
+    assert (world.attempt.number, world.attempt.pod_uid) == (1, None)
+    assert world.condition("Scheduled") == ("False", "JobSuspended")
+    world.pods.clear()
+    world.later(600)
+    world.change_job(suspended=False)
+    world.add_pod(uid="second", started=world.now)
+    world.settle()
+    assert (world.attempt.number, world.attempt.pod_uid, first != "second") == (1, "second", True)
+    assert world.videojob.status.active_seconds == 50
+
+
+def test_a_cancelled_job_stops_and_says_nothing(world: World) -> None:
+    world.spec(cancelled_run=1)
+    assert (world.videojob.status.phase, world.jobs) == (Phase.FAILED, {})
+    assert world.condition("Succeeded") == ("False", "Cancelled")
+    assert world.videojob.status.callback == "disabled"
+
+
+def test_a_failed_job_runs_again_with_numbers_that_go_on(world: World) -> None:
+    world.fail(ERROR)
+    world.spec(run=2)
+    status = world.videojob.status
+    assert (status.run, world.attempt.number, world.attempt.run) == (2, 2, 2)
+    assert (status.error, status.completion_time, status.phase) == (None, None, Phase.PENDING)
+    assert len(world.jobs) == 1
+    world.run_pod()
+    world.complete()
+    assert world.videojob.status.phase == Phase.SUCCEEDED
+
+
+def test_a_cancelled_job_runs_again(world: World) -> None:
+    world.spec(cancelled_run=1)
+    world.spec(run=2)
+    assert (world.videojob.status.phase, world.attempt.number) == (Phase.PENDING, 2)
+
+
+def test_an_old_attempts_report_is_not_the_jobs(world: World) -> None:
+    world.fail(ERROR)
+    world.spec(run=2)
+    assert world.videojob.status.report is None
+    world.settle()
+    assert world.videojob.status.completion_time is None
+
+
+def test_a_finished_job_is_delivered_again_once_per_request(world: World) -> None:
+    world.complete()
+    _settle_callback(world)
+    world.spec(redelivery=1)
+    record = world.videojob.status.callbacks
+    assert record is not None
+    assert (record.terminal, record.redelivery, world.videojob.status.observed_redelivery) == (None, 1, 1)
+    assert world.videojob.status.callback == "pending"
+
+
+def test_a_request_for_redelivery_while_it_runs_is_noted_and_changes_nothing(world: World) -> None:
+    world.spec(redelivery=1)
+    assert world.videojob.status.observed_redelivery == 1
+    world.complete()
+    _settle_callback(world)
+    assert world.videojob.status.callback == "delivered"
+
+
+def test_a_finished_job_goes_when_its_time_is_over_and_not_before_its_callback_is_settled(world: World) -> None:
+    world.complete()
+    assert not world.later(200_000).delete_videojob
+    _settle_callback(world)
+    world.now += timedelta(seconds=86_399)
+    assert not _plan(world).delete_videojob
+    world.now += timedelta(seconds=1)
+    assert _plan(world).delete_videojob
+
+
+def test_a_job_may_name_its_own_time() -> None:
+    world = World(ttl_seconds_after_finished=5)
+    world.run_pod()
+    world.complete()
+    world.now += timedelta(seconds=4)
+    assert not _plan(world).delete_videojob
+    world.now += timedelta(seconds=1)
+    assert _plan(world).delete_videojob
+
+
+def test_a_pod_that_does_not_end_after_its_job_is_made_to(world: World) -> None:
+    world.complete()
+    assert not _plan(world).delete_jobs
+    world.now += timedelta(seconds=60)
+    assert [job.name for job in _plan(world).delete_jobs] == [world.attempt.job_name]
+
+
+def test_a_deleted_videojob_is_left_alone(world: World) -> None:
+    metadata = world.videojob.metadata.model_copy(update={"deletion_timestamp": world.now})
+    world.videojob = world.videojob.model_copy(update={"metadata": metadata})
+    world.jobs.clear()
+    plan = _plan(world)
+    assert (plan.status, plan.acts) == (world.videojob.status, False)
+
+
+def _plan(world: World) -> Plan:
+    return reconcile(world.observed(), world.settings, world.now)
