@@ -1,7 +1,7 @@
 """A job's story as Kubernetes Events on its VideoJob, for `kubectl describe`; an Event that fails is only logged."""
 
 import logging
-import secrets
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +34,7 @@ def event_manifest(videojob: VideoJob, note: Note) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{metadata.name}.{secrets.token_hex(8)}"},
+        "metadata": {"name": f"{metadata.name}.{time.time_ns():x}"},
         "involvedObject": {
             "apiVersion": API_VERSION,
             "kind": KIND,

@@ -5,7 +5,7 @@ from typing import Any
 
 from support.control_plane.played import PlayedPod, client, played_kubelet
 from support.control_plane.server import ControlPlane
-from support.waiting import eventually
+from support.waiting import wait_until
 
 
 def _job(name: str) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def test_a_played_pod_takes_its_job_to_its_end(cluster: ControlPlane, namespace:
     with client(cluster) as admin, played_kubelet(cluster, namespace, script):
         path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         admin.post(path, json=_job("short")).raise_for_status()
-        eventually(lambda: admin.get(f"{path}/short").json()["status"].get("succeeded") == 1)
+        wait_until(lambda: admin.get(f"{path}/short").json()["status"].get("succeeded") == 1)
 
 
 def test_a_deleted_pod_is_let_go_and_its_token_with_it(cluster: ControlPlane, namespace: str) -> None:
@@ -46,4 +46,4 @@ def test_a_deleted_pod_is_let_go_and_its_token_with_it(cluster: ControlPlane, na
         assert running.wait(30)
         assert who(tokens[0]) == 201
         admin.delete(f"/apis/batch/v1/namespaces/{namespace}/jobs/gone?propagationPolicy=Background")
-        eventually(lambda: who(tokens[0]) == 401, within_s=30)
+        wait_until(lambda: who(tokens[0]) == 401, timeout=30)

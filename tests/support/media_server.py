@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if reply.declared is not None:
             headers.setdefault("Content-Length", str(len(body) if reply.declared == -1 else reply.declared))
-        for name, value in headers.items():
+        for name, value in (headers | {"Connection": "close"}).items():  # else a client may ask again on it
             self.send_header(name, value)
         self.end_headers()
         for piece in reply.pieces if reply.pieces is not None else [body]:

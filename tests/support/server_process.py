@@ -6,13 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+
+from support.waiting import wait_until
+
+__all__ = ["ServerProcess", "is_alive", "kill_9", "wait_until"]
 
 
 class ServerProcess:
@@ -84,14 +87,6 @@ class ServerProcess:
         self.client.close()
         if self._process is not None and self._process.poll() is None:
             self.stop()
-
-
-def wait_until(condition: Any, timeout: float = 10.0, what: Any = lambda: "") -> None:
-    """Ask every 20 ms; AssertionError with `what()` when the time is over."""
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, f"not within {timeout} s: {what()}"
-        time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:

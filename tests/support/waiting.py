@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], object], *, within_s: float = 20.0, every_s: float = 0.05) -> None:
-    """Return once `condition()` is true. Raises AssertionError when it is not in time."""
-    deadline = time.monotonic() + within_s
+def wait_until(condition: Callable[[], object], timeout: float = 10.0, what: Callable[[], object] = lambda: "") -> None:
+    """Ask every 20 ms; AssertionError with `what()` when the time is over."""
+    end = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < deadline, f"not so within {within_s:g} s"
-        time.sleep(every_s)
+        assert time.monotonic() < end, f"not within {timeout} s: {what()}"
+        time.sleep(0.02)

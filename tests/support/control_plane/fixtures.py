@@ -39,5 +39,9 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     name = f"test-{secrets.token_hex(4)}"
     control_plane.kubectl("create", "namespace", name)
     control_plane.kubectl("create", "serviceaccount", "pipeline", "-n", name)
+    may = ("--verb=patch", "--resource=videojobs.ecg-analyzer.io/status", "--verb=create", "--resource=configmaps")
+    control_plane.kubectl("create", "role", "pipeline", "-n", name, *may)
+    bound = ("--role=pipeline", f"--serviceaccount={name}:pipeline")
+    control_plane.kubectl("create", "rolebinding", "pipeline", "-n", name, *bound)
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,166 @@
+"""The operator on a real control plane, from VideoJob to callbacks; pods are played."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ecg_contract.stages import Stage
+from support.cluster_jobs import TERMINAL, VideoJobs
+from support.control_plane.played import PlayedPod, played_kubelet
+from support.control_plane.server import ControlPlane
+from support.operator_process import OperatorProcess
+from support.played_pipeline import RESULT, PlayedPipeline, work
+from support.receiver import DROP, HANG, Answer, Received, Receiver
+
+
+@pytest.fixture
+def videojobs(cluster: ControlPlane, namespace: str) -> VideoJobs:
+    return VideoJobs(cluster, namespace)
+
+
+@pytest.fixture
+def backend() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def operator(cluster: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
+    with OperatorProcess(cluster, namespace, tmp_path) as process:
+        process.wait_for_log("in_sync")
+        yield process
+
+
+def _marks(requests: list[Received]) -> list[tuple[str, int | None]]:
+    return [request.mark for request in requests]
+
+
+def _terminal(requests: object) -> bool:
+    return any(r.json["status"] != "processing" for r in requests)  # type: ignore[attr-defined]
+
+
+def test_a_burst_of_stages_becomes_seven_callbacks_in_order(
+    cluster: ControlPlane,
+    namespace: str,
+    videojobs: VideoJobs,
+    backend: Receiver,
+    operator: OperatorProcess,
+    figure: Callable[[str], None],
+) -> None:
+    took: list[float] = []
+
+    def burst(pod: PlayedPod) -> None:
+        pipeline = PlayedPipeline(pod)
+        pod.run()
+        pipeline.wait_until_assigned()
+        result = pipeline.store(b'{"text": "whole"}')
+        began = time.monotonic()
+        for stage in Stage:
+            pipeline.reach(stage, **({"result": result} if stage is Stage.COMPLETED else {}))
+        took.append(time.monotonic() - began)
+        pod.finish(0)
+
+    with played_kubelet(cluster, namespace, burst):
+        videojobs.create("burst", backend.url, enableGpu=True)
+        videojobs.wait_for_condition("burst", "CallbackDelivered", "True", "Delivered")
+    assert _marks(backend.requests) == TERMINAL
+    assert len({r.headers["webhook-id"] for r in backend.requests}) == 7
+    assert backend.requests[-1].json["result"] == {"text": "whole"}
+    assert took[0] < 1
+    figure(f"seven reports in a burst of {took[0] * 1000:.0f} ms, seven callbacks in order")
+
+    job = videojobs.jobs()[0]
+    assert job["metadata"]["ownerReferences"][0]["uid"] == videojobs.get("burst")["metadata"]["uid"]
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    assert [reason for reason, _ in videojobs.events("burst")] == ["AttemptStarted", "Completed"]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([Answer(500)] * 2, id="500"),
+        pytest.param([Answer(429, {"Retry-After": "1"})], id="429"),
+        pytest.param([Answer(302, {"Location": "http://127.0.0.1:1/"})] * 2, id="redirect"),
+        pytest.param([DROP], id="dropped"),
+    ],
+)
+def test_a_backend_in_trouble_gets_what_it_missed_in_order(
+    cluster: ControlPlane,
+    namespace: str,
+    videojobs: VideoJobs,
+    backend: Receiver,
+    operator: OperatorProcess,
+    answers: list[Answer],
+) -> None:
+    backend.script(*answers)
+    with played_kubelet(cluster, namespace, work):
+        videojobs.create("j", backend.url)
+        backend.wait_for(_terminal, 30)
+        videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered")
+    progress = [r.json.get("progress", 0) for r in backend.requests]
+    assert progress == sorted(progress)
+    assert backend.requests[-1].mark == ("completed", 100)
+    assert backend.requests[-1].json["result"] == RESULT
+
+
+def test_a_hanging_backend_of_one_job_delays_no_other(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, operator: OperatorProcess
+) -> None:
+    with Receiver(HANG) as hanging, Receiver() as good, played_kubelet(cluster, namespace, work):
+        videojobs.create("hangs", hanging.url)
+        hanging.wait_for(len, 20)
+        began = time.monotonic()
+        videojobs.create("good", good.url)
+        good.wait_for(_terminal, 20)
+        assert _marks(good.requests) == TERMINAL
+        assert time.monotonic() - began < 5
+
+
+def test_a_failed_job_says_why_and_runs_again(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, operator: OperatorProcess
+) -> None:
+    def script(pod: PlayedPod) -> None:
+        pipeline = PlayedPipeline(pod)
+        if pipeline.job["attempt"] > 1:
+            return pipeline.work()
+        pod.run()
+        pipeline.reach(Stage.DOWNLOAD)
+        pipeline.fail()
+
+    with played_kubelet(cluster, namespace, script):
+        videojobs.create("j", backend.url)
+        status = videojobs.wait_for_phase("j", "Failed")
+        assert status["error"] == {"code": "AUDIO_EXTRACTION_ERROR", "message": "오디오 추출 실패: x"}
+        videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered")
+        assert backend.requests[-1].json["error_code"] == "AUDIO_EXTRACTION_ERROR"
+        videojobs.patch("j", run=2)
+        videojobs.wait_for_phase("j", "Succeeded")
+        videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered")
+    assert _marks(backend.requests[2:]) == TERMINAL
+    assert len({r.headers["webhook-id"] for r in backend.requests}) == len(backend.requests)
+
+
+def test_a_result_of_ten_megabytes_arrives_whole(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, operator: OperatorProcess
+) -> None:
+    text = "".join(random.Random(1).choices("가나다라마바사abcdefghij0123456789", k=7_000_000))
+    data = json.dumps({"text": text}, ensure_ascii=False).encode()
+    assert len(data) > 10_000_000
+
+    def script(pod: PlayedPod) -> None:
+        pipeline = PlayedPipeline(pod)
+        pod.run()
+        pipeline.wait_until_assigned()
+        pipeline.complete(data)
+
+    with played_kubelet(cluster, namespace, script):
+        videojobs.create("big", backend.url)
+        backend.wait_for(_terminal, 60)
+        videojobs.wait_for_condition("big", "CallbackDelivered", "True", "Delivered")
+    assert backend.requests[-1].json["result"]["text"] == text
+    assert len([c for c in videojobs.objects("configmaps") if "-result-" in c["metadata"]["name"]]) > 3

@@ -1,0 +1,77 @@
+"""VideoJobs on the tests' control plane: created, read and changed as an administrator does."""
+
+from typing import Any
+
+import httpx
+
+from support.control_plane.played import Manifest, client
+from support.control_plane.server import ControlPlane
+from support.waiting import wait_until
+
+TERMINAL = [("processing", p) for p in (10, 25, 40, 60, 75, 90)] + [("completed", 100)]
+"""The callbacks of a job that went well, in order."""
+
+
+class VideoJobs:
+    def __init__(self, plane: ControlPlane, namespace: str) -> None:
+        self.namespace = namespace
+        self._client = client(plane)
+        self._path = f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{namespace}/videojobs"
+
+    def create(self, name: str, backend: str | None = None, **spec: Any) -> Manifest:
+        callback = {"callback": {"baseUrl": backend}} if backend else {}
+        source = {"source": {"url": "https://media.example/v.mp4"}}
+        manifest = {
+            "apiVersion": "ecg-analyzer.io/v1alpha1",
+            "kind": "VideoJob",
+            "metadata": {"name": name},
+            "spec": {"jobId": name, **source, **callback, **spec},
+        }
+        return self._json(self._client.post(self._path, json=manifest))
+
+    def get(self, name: str) -> Manifest:
+        return self._json(self._client.get(f"{self._path}/{name}"))
+
+    def status(self, name: str) -> Manifest:
+        return dict(self.get(name).get("status") or {})
+
+    def exists(self, name: str) -> bool:
+        return self._client.get(f"{self._path}/{name}").status_code == 200
+
+    def patch(self, name: str, **spec: Any) -> None:
+        headers = {"content-type": "application/merge-patch+json"}
+        self._json(self._client.patch(f"{self._path}/{name}", json={"spec": spec}, headers=headers))
+
+    def delete(self, name: str) -> None:
+        self._json(self._client.delete(f"{self._path}/{name}"))
+
+    def jobs(self) -> list[Manifest]:
+        return list(self._json(self._client.get(f"/apis/batch/v1/namespaces/{self.namespace}/jobs"))["items"])
+
+    def objects(self, kind: str) -> list[Manifest]:
+        """Of the core group, by its plural."""
+        return list(self._json(self._client.get(f"/api/v1/namespaces/{self.namespace}/{kind}"))["items"])
+
+    def delete_object(self, kind: str, name: str) -> None:
+        self._json(self._client.delete(f"/api/v1/namespaces/{self.namespace}/{kind}/{name}"))
+
+    def events(self, name: str) -> list[tuple[str, str]]:
+        """Reasons and messages of a VideoJob's Events, oldest first."""
+        found = [e for e in self.objects("events") if e["involvedObject"]["name"] == name]
+        return [(e["reason"], e["message"]) for e in sorted(found, key=lambda e: e["metadata"]["name"])]
+
+    def condition(self, name: str, kind: str) -> tuple[str, str] | None:
+        conditions = self.status(name).get("conditions") or []
+        return next(((c["status"], c["reason"]) for c in conditions if c["type"] == kind), None)
+
+    def wait_for_phase(self, name: str, phase: str, timeout: float = 30.0) -> Manifest:
+        wait_until(lambda: self.status(name).get("phase") == phase, timeout, lambda: self.status(name))
+        return self.status(name)
+
+    def wait_for_condition(self, name: str, kind: str, status: str, reason: str, timeout: float = 30.0) -> None:
+        wait_until(lambda: self.condition(name, kind) == (status, reason), timeout, lambda: self.status(name))
+
+    @staticmethod
+    def _json(answer: httpx.Response) -> Manifest:
+        assert answer.is_success, answer.text
+        return dict(answer.json())
