@@ -43,11 +43,13 @@ check: setup ## lint, types, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-generate: setup ## regenerate docs/openapi.json, docs/configuration.md and the result's schema
+generate: setup ## regenerate docs/openapi.json, docs/configuration.md, the result's schema and the chart's CRD
 	@$(BIN)/python scripts/generate_docs.py
+	@$(BIN)/python scripts/generate_crd.py
 
 verify: generate ## fail when a generated file is not up to date
-	@git diff --exit-code -- docs/openapi.json docs/configuration.md docs/result.schema.json
+	@git diff --exit-code -- docs/openapi.json docs/configuration.md docs/result.schema.json \
+		charts/ecg-audio-analyzer/files/crd.yaml
 	@echo "generated files are up to date"
 
 fmt: setup ## format, and mend what the linter can

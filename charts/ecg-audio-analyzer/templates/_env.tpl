@@ -1,0 +1,108 @@
+{{- /* Environment. Each component's variables are a mapping from name to a string or {valueFrom: ...}, the user's put
+over the chart's, so that no name stands there twice; lists are made of it at the end. Empty strings are left out:
+the settings' own defaults hold then. */ -}}
+
+{{- /* Arguments: chart (a mapping), user (a mapping). A JSON list of EnvVars, sorted by name. */ -}}
+{{- define "ecg.envList" -}}
+{{- $list := list -}}
+{{- $merged := dict -}}
+{{- range $variables := list .chart .user -}}
+{{- range $name, $value := $variables -}}
+{{- $_ := set $merged $name $value -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $value := $merged -}}
+{{- if kindIs "map" $value -}}
+{{- $list = append $list (dict "name" $name "valueFrom" $value.valueFrom) -}}
+{{- else if ne (toString $value) "" -}}
+{{- $list = append $list (dict "name" $name "value" (toString $value)) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $list -}}
+{{- end -}}
+
+{{- /* Arguments: root, secret, name. The variable of a {value, existingSecret, key}: {} where there is no Secret. */ -}}
+{{- define "ecg.fromSecret" -}}
+{{- $name := include "ecg.secretName" . -}}
+{{- if $name -}}
+{{- toJson (dict "valueFrom" (dict "secretKeyRef" (dict "name" $name "key" .secret.key))) -}}
+{{- else -}}""{{- end -}}
+{{- end -}}
+
+{{- /* What the API and the operator agree on. Argument: root. */ -}}
+{{- define "ecg.sharedEnv" -}}
+{{- $values := .Values -}}
+{{- toJson (dict
+  "NAMESPACE" (dict "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.namespace")))
+  "BACKEND_URL" $values.backend.url
+  "CALLBACK_ALLOW" (join "," $values.callbacks.allow)
+  "CALLBACK_STRICT" (toString $values.callbacks.strict)
+  "RESULTS_BUCKET" $values.s3.bucket
+  "RESULTS_PREFIX" $values.s3.prefix
+  "AWS_DEFAULT_REGION" $values.s3.region
+  "AWS_ENDPOINT_URL_S3" $values.s3.endpoint
+) -}}
+{{- end -}}
+
+{{- define "ecg.apiEnv" -}}
+{{- $own := dict
+  "STORE" "kubernetes"
+  "HOST" "0.0.0.0"
+  "PORT" "8001"
+  "LOG_LEVEL" .Values.api.logLevel
+-}}
+{{- if not (kindIs "invalid" .Values.api.corsOrigins) -}}
+{{- $_ := set $own "CORS_ORIGINS" (join "," .Values.api.corsOrigins) -}}
+{{- end -}}
+{{- include "ecg.envList" (dict "chart" (merge $own (include "ecg.sharedEnv" . | fromJson)) "user" .Values.api.env) -}}
+{{- end -}}
+
+{{- define "ecg.operatorEnv" -}}
+{{- $jobs := .Values.jobs -}}
+{{- $secret := include "ecg.fromSecret" (dict "root" . "secret" .Values.callbacks.secret "name" "callback") -}}
+{{- $own := dict
+  "PIPELINE_IMAGE" (include "ecg.image" (dict "root" . "component" "pipeline"))
+  "PIPELINE_IMAGE_PULL_POLICY" .Values.images.pullPolicy
+  "PIPELINE_SERVICE_ACCOUNT" (include "ecg.serviceAccount" (dict "root" . "component" "pipeline"))
+  "POD_CONFIG_FILE" "/etc/ecg/pods/pods.json"
+  "GPU_ENABLED" (toString .Values.pipeline.gpu.enabled)
+  "CPU_FALLBACK" (toString .Values.pipeline.cpuFallback)
+  "CALLBACK_SECRET" (index (printf "[%s]" $secret | fromJsonArray) 0)
+  "JOB_DEADLINE_S" (int64 $jobs.deadlineSeconds | toString)
+  "PENDING_LIMIT_S" (int64 $jobs.pendingLimitSeconds | toString)
+  "STUCK_LIMIT_S" (int64 $jobs.stuckLimitSeconds | toString)
+  "HEARTBEAT_LOST_S" (int64 $jobs.heartbeatLostSeconds | toString)
+  "JOB_TTL_S" (int64 $jobs.ttlSeconds | toString)
+  "LEASE_NAME" (include "ecg.leaseName" .)
+  "HEALTH_PORT" "8080"
+  "METRICS_PORT" "9090"
+  "LOG_LEVEL" .Values.operator.logLevel
+-}}
+{{- include "ecg.envList" (dict "chart" (merge $own (include "ecg.sharedEnv" . | fromJson)) "user" .Values.operator.env) -}}
+{{- end -}}
+
+{{- define "ecg.leaseName" -}}
+{{ include "ecg.fullname" . }}-operator
+{{- end -}}
+
+{{- /* The pipeline's, beside those that the operator gives every pod. */ -}}
+{{- define "ecg.pipelineEnv" -}}
+{{- $token := include "ecg.fromSecret" (dict "root" . "secret" .Values.huggingface.token "name" "huggingface") -}}
+{{- $own := dict
+  "HF_TOKEN" (index (printf "[%s]" $token | fromJsonArray) 0)
+  "FETCH_ALLOW" (join "," .Values.sources.allow)
+  "S3_BUCKETS" (join "," .Values.sources.buckets)
+  "S3_ENDPOINT_URL" .Values.s3.endpoint
+  "RESULTS_BUCKET" .Values.s3.bucket
+  "AWS_DEFAULT_REGION" .Values.s3.region
+  "LOG_LEVEL" .Values.pipeline.logLevel
+  "HOME" "/tmp"
+  "HF_HOME" "/models/huggingface"
+  "TORCH_HOME" "/models/torch"
+  "NUMBA_CACHE_DIR" "/tmp/numba"
+-}}
+{{- if eq .Values.pipeline.models.source "image" -}}
+{{- $_ := set $own "HF_HUB_OFFLINE" "1" -}}
+{{- end -}}
+{{- include "ecg.envList" (dict "chart" $own "user" .Values.pipeline.env) -}}
+{{- end -}}

@@ -1,0 +1,45 @@
+{{- /* POD_CONFIG_FILE: what pipeline pods have beside the operator's own fields (ecg_operator.pod_config.PodConfig). */ -}}
+{{- define "ecg.podConfig" -}}
+{{- $pipeline := .Values.pipeline -}}
+{{- $models := $pipeline.models -}}
+{{- $volumes := $pipeline.volumes -}}
+{{- $mounts := $pipeline.volumeMounts -}}
+{{- if ne $models.source "image" -}}
+{{- $volume := dict "name" "models" "emptyDir" (dict "sizeLimit" $models.sizeLimit) -}}
+{{- if eq $models.source "pvc" -}}
+{{- $volume = dict "name" "models" "persistentVolumeClaim" (dict "claimName" (include "ecg.modelsClaim" .)) -}}
+{{- end -}}
+{{- $volumes = prepend $volumes $volume -}}
+{{- $mounts = prepend $mounts (dict "name" "models" "mountPath" "/models") -}}
+{{- end -}}
+{{- $config := dict
+  "gpu" (include "ecg.podProfile" $pipeline.gpu | fromJson)
+  "cpu" (include "ecg.podProfile" $pipeline.cpu | fromJson)
+  "env" (include "ecg.pipelineEnv" . | fromJsonArray)
+  "envFrom" $pipeline.envFrom
+  "volumes" $volumes
+  "volumeMounts" $mounts
+  "annotations" $pipeline.podAnnotations
+  "labels" (mergeOverwrite (include "ecg.pipelineLabels" . | fromYaml) $pipeline.podLabels)
+  "imagePullSecrets" .Values.images.pullSecrets
+-}}
+{{- with include "ecg.interactiveClass" . -}}
+{{- $_ := set $config "interactivePriorityClassName" . -}}
+{{- end -}}
+{{- toPrettyJson $config -}}
+{{- end -}}
+
+{{- define "ecg.pipelineLabels" -}}
+{{ include "ecg.selector" . }}
+app.kubernetes.io/component: pipeline
+{{- end -}}
+
+{{- define "ecg.podProfile" -}}
+{{- $profile := dict -}}
+{{- range $field := list "resources" "nodeSelector" "tolerations" "affinity" "runtimeClassName" "priorityClassName" -}}
+{{- with get $ $field -}}
+{{- $_ := set $profile $field . -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $profile -}}
+{{- end -}}

@@ -1,0 +1,59 @@
+{{- /* What each component may do, all of it in the release's namespace: there is no ClusterRole, no wildcard, and no
+right to exec into pods. tests/cluster/test_roles.py tries each both ways. */ -}}
+
+{{- define "ecg.apiRules" -}}
+- apiGroups: [ecg-analyzer.io]
+  resources: [videojobs]
+  verbs: [get, list, watch, create, patch, delete]
+# Sources with a credential in their URL.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create, update, patch, delete]
+# Results without a bucket.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
+{{- end -}}
+
+{{- define "ecg.operatorRules" -}}
+- apiGroups: [ecg-analyzer.io]
+  resources: [videojobs]
+  verbs: [get, list, watch, delete]
+- apiGroups: [ecg-analyzer.io]
+  resources: [videojobs/status]
+  verbs: [get, update, patch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, delete]
+# The pods' signed upload URLs; sources are deleted when their job has succeeded.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create, patch, delete]
+# Results without a bucket, and what earlier attempts left of them.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, delete]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, watch, create, patch]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "ecg.leaseName" . }}]
+  verbs: [get, update]
+{{- end -}}
+
+{{- define "ecg.pipelineRules" -}}
+# Which VideoJob, which fields, and which ConfigMaps: the admission policies say.
+- apiGroups: [ecg-analyzer.io]
+  resources: [videojobs/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create]
+{{- end -}}
