@@ -38,7 +38,7 @@ def rendered() -> str:
     crd = custom_resource_definition()
     annotations = crd["metadata"].get("annotations", {}) | {"helm.sh/resource-policy": "keep"}
     crd["metadata"] = crd["metadata"] | {"annotations": annotations}
-    return HEADING + yaml.dump(crd, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return HEADING + str(yaml.dump(crd, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110))
 
 
 def main() -> None:

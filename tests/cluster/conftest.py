@@ -1,0 +1,5 @@
+"""The fixtures of this folder."""
+
+from support.release import release
+
+__all__ = ["release"]

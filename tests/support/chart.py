@@ -1,0 +1,103 @@
+"""The chart, rendered by the real helm."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # comes without types
+
+from support.control_plane.binaries import program
+from support.control_plane.server import ControlPlane
+from support.waiting import wait_until
+
+Manifest = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "ecg-audio-analyzer"
+VALUES = {"default": CHART / "values.yaml", "eks": CHART / "values-eks.yaml", "kind": CHART / "values-kind.yaml"}
+_KUBE_VERSION = "1.36.3"  # a helm that was built from its sources believes in 1.20
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(program("helm")), *arguments], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
+    )
+
+
+def template(*arguments: str, release: str = "ecg", namespace: str = "videos") -> str:
+    """What `helm template` prints. Raises AssertionError with its words when it refuses."""
+    done = helm("template", release, str(CHART), "-n", namespace, "--kube-version", _KUBE_VERSION, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refusal(*arguments: str) -> str:
+    """helm's words about values that it does not take."""
+    done = helm("template", "ecg", str(CHART), "--kube-version", _KUBE_VERSION, *arguments)
+    assert done.returncode != 0, "the values were taken"
+    return done.stderr
+
+
+def render(*arguments: str, release: str = "ecg", namespace: str = "videos") -> list[Manifest]:
+    documents = yaml.safe_load_all(template(*arguments, release=release, namespace=namespace))
+    return [document for document in documents if document]
+
+
+def one(manifests: Iterable[Manifest], kind: str, name: str) -> Manifest:
+    found = [m for m in manifests if m["kind"] == kind and m["metadata"]["name"] == name]
+    assert len(found) == 1, f"{len(found)} of {kind} {name}"
+    return found[0]
+
+
+def pod_of(manifest: Manifest) -> Manifest:
+    """A Deployment's pod, or a pod, as a Pod."""
+    template = manifest["spec"]["template"] if manifest["kind"] == "Deployment" else manifest
+    metadata = {"name": manifest["metadata"]["name"], "labels": template["metadata"].get("labels", {})}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def environment(variables: Iterable[Manifest]) -> dict[str, str]:
+    """Plain values as they are; a reference as `<its kind>`."""
+    return {v["name"]: v["value"] if "value" in v else f"<{next(iter(v['valueFrom']))}>" for v in variables}
+
+
+def container_environment(manifests: Iterable[Manifest], component: str, release: str = "ecg") -> dict[str, str]:
+    deployment = one(manifests, "Deployment", f"{release}-{component}")
+    return environment(deployment["spec"]["template"]["spec"]["containers"][0]["env"])
+
+
+def pod_config(manifests: Iterable[Manifest], release: str = "ecg") -> str:
+    """The file that the operator reads."""
+    return str(one(manifests, "ConfigMap", f"{release}-pods")["data"]["pods.json"])
+
+
+def apply(plane: ControlPlane, manifests: Iterable[Manifest], *arguments: str) -> str:
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+    return plane.kubectl("apply", "--server-side", *arguments, "-f", "-", stdin=json.dumps(listed))
+
+
+def secure(plane: ControlPlane, namespace: str, release: str) -> None:
+    """What keeps the components apart, as the chart has it: accounts, roles, policies; once the policies act."""
+    kinds = ("ServiceAccount", "Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    manifests = render("--set", "crds.install=false", release=release, namespace=namespace)
+    apply(plane, (m for m in manifests if m["kind"] in kinds and "hook" not in str(m["metadata"].get("annotations"))))
+    wait_until(lambda: _policies_act(plane, namespace, release), 30, lambda: "the policies do not act")
+
+
+def _policies_act(plane: ControlPlane, namespace: str, release: str) -> bool:
+    """A policy acts some moments after it was created. Neither of these writes would leave a trace."""
+    account = f"system:serviceaccount:{namespace}:{release}-pipeline"
+    probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}}
+    job = {
+        "apiVersion": "ecg-analyzer.io/v1alpha1",
+        "kind": "VideoJob",
+        "metadata": {"name": "probe"},
+        "spec": {"jobId": "probe", "source": {"url": "https://media.example/v.mp4"}},
+    }
+    # The groups make an administrator of the account, so that nothing but a policy can refuse it.
+    who = (f"--as={account}", "--as-group=system:masters", "--dry-run=server", "-n", namespace, "-o", "name")
+    said = [plane.kubectl("create", "-f", "-", *who, stdin=json.dumps(m), check=False) for m in (probe, job)]
+    return all(re.search("ValidatingAdmissionPolicy .* denied request", words) for words in said)

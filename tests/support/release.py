@@ -1,0 +1,89 @@
+"""A release of the chart's accounts, roles and policies, for the tests of who may do what."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from support import chart
+from support.cluster_jobs import VideoJobs
+from support.control_plane.played import Manifest, PlayedPod, client, now
+from support.control_plane.server import ControlPlane
+
+_MERGE = {"content-type": "application/merge-patch+json"}
+
+
+@dataclass(frozen=True)
+class Release:
+    """The chart's security in a namespace of its own, and pods that never run but have tokens."""
+
+    plane: ControlPlane
+    namespace: str
+    name: str
+    admin: httpx.Client
+    videojobs: VideoJobs
+
+    def videojob(self, name: str | None = None) -> Manifest:
+        return self.videojobs.create(name or f"job-{secrets.token_hex(4)}")
+
+    def pod(self, videojob: Manifest, attempt: int = 1, account: str = "pipeline") -> PlayedPod:
+        """A pod with the name that a VideoJob's Job would give it; nothing schedules it."""
+        metadata = videojob["metadata"]
+        name = f"{metadata['name']}-{metadata['uid'][:6]}-a{attempt}-{secrets.token_hex(3)[:5]}"
+        spec = {
+            "schedulerName": "nobody",
+            "serviceAccountName": f"{self.name}-{account}",
+            "containers": [{"name": "pipeline", "image": "none"}],
+        }
+        manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+        answer = self.admin.post(f"/api/v1/namespaces/{self.namespace}/pods", json=manifest)
+        assert answer.is_success, answer.text
+        return PlayedPod(self.plane, self.admin, answer.json())
+
+    def assign(self, videojob: Manifest, pod: PlayedPod | None, attempt: int = 1, **status: Any) -> None:
+        """The operator's write."""
+        current = {
+            "number": attempt,
+            "run": 1,
+            "profile": "cpu",
+            "pendingSince": now(),
+            "jobName": f"{videojob['metadata']['name']}-a{attempt}",
+            "podUID": pod.uid if pod else None,
+        }
+        body = {"status": {"phase": "Running", "attempt": current, **status}}
+        answer = self.admin.patch(f"{self.path(videojob)}/status", json=body, headers=_MERGE)
+        assert answer.is_success, answer.text
+
+    def assigned(self, attempt: int = 1) -> tuple[Manifest, PlayedPod]:
+        """A VideoJob and the pod that may report on it."""
+        videojob = self.videojob()
+        pod = self.pod(videojob, attempt)
+        self.assign(videojob, pod, attempt)
+        return videojob, pod
+
+    def path(self, videojob: Manifest) -> str:
+        name = videojob["metadata"]["name"]
+        return f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{self.namespace}/videojobs/{name}"
+
+    def token(self, component: str) -> str:
+        """Of a component's service account, bound to no pod."""
+        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{self.name}-{component}/token"
+        answer = self.admin.post(path, json={"spec": {"expirationSeconds": 3600}})
+        assert answer.is_success, answer.text
+        return str(answer.json()["status"]["token"])
+
+
+@pytest.fixture(scope="session")
+def release(cluster: ControlPlane) -> Iterator[Release]:
+    """One for all tests: each makes its own VideoJobs."""
+    name = f"secured-{secrets.token_hex(3)}"
+    cluster.kubectl("create", "namespace", name)
+    chart.secure(cluster, name, name)
+    with client(cluster) as admin:
+        yield Release(cluster, name, name, admin, VideoJobs(cluster, name))
+    for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+        cluster.kubectl("delete", kind, f"-l=app.kubernetes.io/instance={name}", "--wait=false")
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
