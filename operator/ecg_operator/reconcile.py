@@ -76,7 +76,7 @@ def _begin(observed: Observed, status: VideoJobStatus, why: str = "") -> Plan:
     assert attempt is not None
     text = f"attempt {attempt.number} on the {attempt.profile} profile, Job {attempt.job_name}"
     note = Note("AttemptStarted", f"{text}; {why}" if why else text)
-    return Plan(status, delete_jobs=_alive(observed), create_job=True, notes=(note,))
+    return Plan(status, delete_jobs=_own(observed), create_job=True, notes=(note,))
 
 
 def _after_attempt(observed: Observed, end: AttemptEnd, settings: OperatorSettings, now: datetime) -> Plan:
@@ -116,7 +116,8 @@ def _with_start(observed: Observed) -> VideoJobStatus:
 def _after_the_end(observed: Observed, settings: OperatorSettings, now: datetime, ended: datetime) -> Plan:
     videojob = observed.videojob
     lingers = [pod for pod in observed.pods if pod.is_live]
-    jobs = _alive(observed) if lingers and now >= ended + LINGER else ()
+    stopped = not _has_succeeded(videojob.status) or (lingers and now >= ended + LINGER)
+    jobs = _alive(observed) if stopped else ()
     settled = _settled_at(videojob, ended)
     ttl = videojob.spec.ttl_seconds_after_finished
     expires = settled + seconds(settings.job_ttl_s if ttl is None else ttl) if settled else None
@@ -129,6 +130,11 @@ def _after_the_end(observed: Observed, settings: OperatorSettings, now: datetime
             filter(None, (ended + LINGER if lingers and now < ended + LINGER else None, expires)), default=None
         ),
     )
+
+
+def _has_succeeded(status: VideoJobStatus) -> bool:
+    succeeded = status.condition(ConditionType.SUCCEEDED)
+    return succeeded is not None and succeeded.status == "True"
 
 
 def _settled_at(videojob: VideoJob, ended: datetime) -> datetime | None:
@@ -172,6 +178,7 @@ def _go_on(observed: Observed, attempt: Attempt, settings: OperatorSettings, now
     status = _suspended_time(videojob, status, attempt, now)
     return Plan(
         status,
+        delete_jobs=tuple(old for old in _own(observed) if old.name != attempt.job_name),
         create_job=job is None,
         notes=_news(videojob.status, status, waiting),
         again_at=_again_at(observed, attempt, waiting, settings, now),
@@ -250,8 +257,12 @@ def _with_redelivery(videojob: VideoJob, status: VideoJobStatus, now: datetime) 
     return status.model_copy(update=update)
 
 
-def _alive(observed: Observed) -> tuple[ObservedJob, ...]:
-    """This VideoJob's Jobs that still may have pods at work."""
+def _own(observed: Observed) -> tuple[ObservedJob, ...]:
+    """This VideoJob's Jobs that are not on their way out already."""
     uid = observed.videojob.metadata.uid
-    jobs = (job for job in observed.jobs if job.owner_uid == uid)
-    return tuple(job for job in jobs if not (job.deleted or job.failed or job.succeeded))
+    return tuple(job for job in observed.jobs if job.owner_uid == uid and not job.deleted)
+
+
+def _alive(observed: Observed) -> tuple[ObservedJob, ...]:
+    """Those of them that may have a pod at work."""
+    return tuple(job for job in _own(observed) if not (job.failed or job.succeeded))

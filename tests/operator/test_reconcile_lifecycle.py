@@ -146,6 +146,20 @@ def test_a_pod_that_does_not_end_after_its_job_is_made_to(world: World) -> None:
     assert [job.name for job in _plan(world).delete_jobs] == [world.attempt.job_name]
 
 
+def test_what_a_crash_left_at_work_is_stopped(world: World) -> None:
+    old = world.jobs[world.attempt.job_name]
+    world.end_pod(143)
+    world.run_pod()
+    world.jobs[old.name] = old
+    world.settle()
+    assert list(world.jobs) == [world.attempt.job_name]
+    current = dict(world.jobs)
+    world.fail(ERROR)
+    world.jobs |= current
+    world.settle()
+    assert not world.jobs
+
+
 def test_a_deleted_videojob_is_left_alone(world: World) -> None:
     metadata = world.videojob.metadata.model_copy(update={"deletion_timestamp": world.now})
     world.videojob = world.videojob.model_copy(update={"metadata": metadata})

@@ -5,9 +5,7 @@ The reports go out with the pod's own token; a refusal ends the play as it would
 
 import base64
 import hashlib
-import http.client
 import json
-import time
 from datetime import UTC, datetime
 from typing import Any
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ecg_contract.crd import custom_resource_definition
-from support.control_plane.played import add_node
+from support.control_plane.played import add_node, client
 from support.control_plane.server import ControlPlane
 
 _CRD = "crd/videojobs.ecg-analyzer.io"
@@ -37,11 +37,25 @@ def cluster(control_plane: ControlPlane) -> ControlPlane:
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
     """A namespace of the test's own, with a service account `pipeline` for pods; deleted afterwards."""
     name = f"test-{secrets.token_hex(4)}"
-    control_plane.kubectl("create", "namespace", name)
-    control_plane.kubectl("create", "serviceaccount", "pipeline", "-n", name)
-    may = ("--verb=patch", "--resource=videojobs.ecg-analyzer.io/status", "--verb=create", "--resource=configmaps")
-    control_plane.kubectl("create", "role", "pipeline", "-n", name, *may)
-    bound = ("--role=pipeline", f"--serviceaccount={name}:pipeline")
-    control_plane.kubectl("create", "rolebinding", "pipeline", "-n", name, *bound)
+    make_namespace(control_plane, name)
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def make_namespace(plane: ControlPlane, name: str) -> None:
+    """With the service account `pipeline`, which may do what a pipeline's pod may."""
+    rules = [
+        {"apiGroups": ["ecg-analyzer.io"], "resources": ["videojobs/status"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+    ]
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "pipeline"}
+    subject = {"kind": "ServiceAccount", "name": "pipeline", "namespace": name}
+    rights = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{name}"
+    with client(plane) as admin:
+        for path, body in (
+            ("/api/v1/namespaces", {"metadata": {"name": name}}),
+            (f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "pipeline"}}),
+            (f"{rights}/roles", {"metadata": {"name": "pipeline"}, "rules": rules}),
+            (f"{rights}/rolebindings", {"metadata": {"name": "pipeline"}, "roleRef": role, "subjects": [subject]}),
+        ):
+            admin.post(path, json=body).raise_for_status()

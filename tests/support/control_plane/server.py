@@ -6,6 +6,7 @@ There is no kubelet: no pod ever runs here. What stands for one in a test says s
 import json
 import ssl
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -75,6 +76,8 @@ class ControlPlane:
     def kubeconfig_for(self, token: str, namespace: str = "default") -> Path:
         """A kubeconfig file for whoever has `token`."""
         path = self.folder / f"kubeconfig-{abs(hash((token, namespace)))}"
+        if path.exists():
+            return path
         cluster = {"server": self.url, "certificate-authority": str(self.ca_file)}
         config = {
             "apiVersion": "v1",
@@ -84,7 +87,9 @@ class ControlPlane:
             "users": [{"name": "tests", "user": {"token": token}}],
             "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "tests", "namespace": namespace}}],
         }
-        path.write_text(json.dumps(config))
+        unfinished = path.with_suffix(f".{threading.get_ident()}")
+        unfinished.write_text(json.dumps(config))
+        unfinished.rename(path)
         return path
 
     def kubectl(self, *arguments: str, stdin: str | None = None, token: str = ADMIN_TOKEN, check: bool = True) -> str:

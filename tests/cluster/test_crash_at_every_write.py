@@ -1,0 +1,168 @@
+"""One job is run once for each write of the operator's, which dies just before it, and once for each just after it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.cluster_jobs import TERMINAL, VideoJobs
+from support.control_plane.fixtures import make_namespace
+from support.control_plane.played import PlayedPod, played_kubelet
+from support.control_plane.server import ControlPlane
+from support.played_pipeline import PlayedPipeline
+from support.receiver import Receiver
+from support.server_process import is_alive
+from support.waiting import wait_until
+
+AT_ONCE = 4
+_TESTS = Path(__file__).parents[1]
+
+
+class Forks:
+    """Operators, forked from one parent that has imported everything."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "support.crashing_operator"]
+        self._parent = subprocess.Popen(command, cwd=_TESTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._lock = threading.Lock()
+
+    def fork(self, environment: dict[str, str]) -> int:
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        with self._lock:
+            self._parent.stdin.write(json.dumps(environment) + "\n")
+            self._parent.stdin.flush()
+            return int(self._parent.stdout.readline())
+
+    def close(self) -> None:
+        self._parent.kill()
+        self._parent.wait()
+
+
+@pytest.fixture
+def forks() -> Iterator[Forks]:
+    forks = Forks()
+    yield forks
+    forks.close()
+
+
+class Runs:
+    """Runs of one job, each in a namespace of its own."""
+
+    def __init__(self, plane: ControlPlane, forks: Forks, folder: Path, backend: Receiver, scenario: str) -> None:
+        self._plane, self._forks, self._folder = plane, forks, folder
+        self._backend, self._scenario = backend, scenario
+
+    def writes(self) -> list[str]:
+        """What an undisturbed run writes, in order."""
+        file = self._folder / f"writes-{self._scenario}"
+        self.run(f"{self._scenario}-undisturbed", {"WRITES": str(file)})
+        return file.read_text().splitlines()
+
+    def crash(self, number: int, when: str) -> tuple[str, bool]:
+        """The job's id, and whether the process did die there."""
+        name = f"{self._scenario}-{number}-{when}"
+        return name, self.run(name, {"CRASH_AT": str(number), "CRASH_WHEN": when})
+
+    def run(self, name: str, environment: dict[str, str]) -> bool:
+        make_namespace(self._plane, name)
+        videojobs = VideoJobs(self._plane, name)
+        common = self._environment(name)
+        with played_kubelet(self._plane, name, self._script()):
+            pid = self._forks.fork(common | environment)
+            videojobs.create(name, self._backend.url)
+            died = False
+            if "CRASH_AT" in environment:
+                wait_until(lambda: not is_alive(pid) or self._is_done(videojobs, name), 60)
+                died = not is_alive(pid)
+                self._end(pid)
+                pid = self._forks.fork(common)
+            wait_until(
+                lambda: self._is_done(videojobs, name), 60, lambda: (name, videojobs.status(name), self._log(name))
+            )
+            self._end(pid)
+        return died
+
+    def _environment(self, name: str) -> dict[str, str]:
+        return {
+            "KUBECONFIG": str(self._plane.kubeconfig),
+            "NAMESPACE": name,
+            "PIPELINE_IMAGE": "played:1",
+            "PIPELINE_SERVICE_ACCOUNT": "pipeline",
+            "CALLBACK_ALLOW": "127.0.0.1",
+            "HEALTH_PORT": "0",
+            "METRICS_PORT": "0",
+            "LEASE_DURATION_S": "2",
+            "LEASE_RENEW_S": "0.5",
+            "LOG": str(self._folder / f"{name}.log"),
+        }
+
+    def _script(self) -> Callable[[PlayedPod], None]:
+        def script(pod: PlayedPod) -> None:
+            pipeline = PlayedPipeline(pod)
+            if self._scenario == "retried" and pipeline.job["attempt"] == 1:
+                pod.run()
+                return pod.finish(143)
+            return pipeline.work()
+
+        return script
+
+    def _is_done(self, videojobs: VideoJobs, name: str) -> bool:
+        delivered = videojobs.condition(name, "CallbackDelivered") == ("True", "Delivered")
+        return delivered and [reason for reason, _ in videojobs.events(name)].count("Completed") <= 1
+
+    def _end(self, pid: int) -> None:
+        if is_alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
+    def _story(self, videojobs: VideoJobs, name: str) -> tuple[object, ...]:
+        return name, videojobs.status(name), (self._folder / f"{name}.log").read_text()[-2000:]
+
+
+def _final(plane: ControlPlane, name: str) -> dict[str, Any]:
+    """What has to be the same after every run."""
+    videojobs = VideoJobs(plane, name)
+    status = videojobs.status(name)
+    return {
+        "phase": status["phase"],
+        "attempts": status["attempt"]["number"],
+        "retries": status.get("retries"),
+        "conditions": {c["type"]: (c["status"], c["reason"]) for c in status["conditions"]},
+        "delivered": (status["callbacks"]["acknowledged"], status["callbacks"]["terminal"]["outcome"]),
+        "jobs": len(videojobs.jobs()),
+    }
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("scenario", ["plain", "retried"])
+def test_every_run_ends_alike_and_says_nothing_twice(
+    cluster: ControlPlane, forks: Forks, tmp_path: Path, scenario: str, figure: Callable[[str], None]
+) -> None:
+    with Receiver() as backend:
+        runs = Runs(cluster, forks, tmp_path, backend, scenario)
+        writes = runs.writes()
+        crashes = [(number, when) for number in range(1, len(writes) + 1) for when in ("before", "after")]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            ran = list(pool.map(lambda crash: runs.crash(*crash), crashes))
+        sent = writes.index("callback completed 100") + 1
+        expected = _final(cluster, f"{scenario}-undisturbed")
+        for (name, _), (number, when) in zip(ran, crashes, strict=True):
+            assert _final(cluster, name) == expected, (name, writes[number - 1])
+            marks = [r.mark for r in backend.of(name)]
+            ids = [r.headers["webhook-id"] for r in backend.of(name)]
+            assert list(dict.fromkeys(marks)) == TERMINAL, (name, writes[number - 1], marks)
+            assert len(set(ids)) == len(TERMINAL), "a repetition keeps its id"
+            assert len(marks) - len(TERMINAL) <= 1, (name, writes[number - 1], marks)
+            unrecorded = (number, when) in ((sent, "after"), (sent + 1, "before"))
+            assert marks.count(TERMINAL[-1]) == 1 or unrecorded, (name, writes[number - 1], marks)
+        died = sum(died for _, died in ran)
+        figure(f"crash at every write ({scenario}): {len(ran)} runs, {died} deaths, {len(writes)} writes a job")
+    assert died >= len(ran) * 0.9

@@ -1,0 +1,108 @@
+"""The operator, dying at a given write of its own: `python -m support.crashing_operator` forks one per line of stdin.
+
+Writes are what changes the world outside: to the API server (but for the Lease, which is renewed by the clock), and
+callbacks. They are numbered as they begin. A line is a JSON object of environment variables; `CRASH_AT` and
+`CRASH_WHEN` (before, after) say where the process ends as by kill -9, `WRITES` names a file for the number of writes.
+Forking spares each run the imports; the parent has no thread and no event loop.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ecg_cluster.client import Cluster
+from ecg_contract.callback_record import Due, JobFacts
+from ecg_contract.callback_sender import Outcome
+from ecg_contract.deliverer import Sender
+from ecg_contract.logs import configure_logging
+from ecg_operator import main, watches
+from ecg_operator.run import Surroundings
+from ecg_operator.settings import OperatorSettings
+
+T = TypeVar("T")
+
+
+class Writes:
+    """Counts, and ends the process at the chosen one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._at = int(os.environ.get("CRASH_AT", "0"))
+        self._when = os.environ.get("CRASH_WHEN", "before")
+        self._file = Path(os.environ["WRITES"]) if "WRITES" in os.environ else None
+
+    async def write(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
+        self.count += 1
+        number = self.count
+        if self._file is not None:
+            with self._file.open("a") as file:
+                file.write(f"{what}\n")
+        if number == self._at and self._when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            return await act()
+        finally:
+            if number == self._at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class CountingCluster(Cluster):
+    def __init__(self, cluster: Cluster, writes: Writes) -> None:
+        super().__init__(cluster._client)
+        self._writes = writes
+
+    async def _request(self, method: str, path: str, body: object = None, **options: Any) -> dict[str, Any]:
+        ask = super()._request
+        if method == "GET" or "/leases" in path:
+            return await ask(method, path, body, **options)
+        return await self._writes.write(f"{method} {path}", lambda: ask(method, path, body, **options))
+
+
+class CountingSender:
+    def __init__(self, sender: Sender, writes: Writes) -> None:
+        self._sender, self._writes = sender, writes
+
+    async def send(self, due: Due, facts: JobFacts) -> Outcome:
+        what = f"callback {due.status} {due.progress}"
+        return await self._writes.write(what, lambda: self._sender.send(due, facts))
+
+
+async def _build(settings: OperatorSettings) -> Surroundings:
+    around, writes = await main.build(settings), Writes()
+    cluster = CountingCluster(around.cluster, writes)
+    return replace(around, cluster=cluster, sender=CountingSender(around.sender, writes))
+
+
+def _child(environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    log = os.open(environment["LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 2)
+    configure_logging(level="INFO")
+    watches.quieten()
+    settings = OperatorSettings()
+    asyncio.run(main.operate(settings, _build))
+
+
+def _serve() -> None:
+    """A pid a line, for each line that comes; children are nobody's zombies."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        environment = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                _child(environment)
+            finally:
+                os._exit(1)
+        print(pid, flush=True)
+
+
+if __name__ == "__main__":
+    _serve()
