@@ -37,6 +37,8 @@ class Controller:
     ) -> None:
         self._cache, self._cluster, self._applier = cache, cluster, applier
         self._settings, self._clock, self._may_act = settings, clock, may_act
+        self.carried_out: Callable[[Plan], None] = lambda _plan: None
+        """Is told of every plan that was carried out."""
         self.in_sync_since = clock()
         """Silence before is this operator's own, and held against no pod."""
         self._soft_since: dict[str, datetime] = {}
@@ -51,7 +53,7 @@ class Controller:
             if observed is None:
                 self.forget(name)
                 return None
-            return await self._carried_out(name, observed)
+            return await self._carry_out(name, observed)
 
     def refresh(self, observed: Observed) -> VideoJobStatus:
         """The status with all that may be written in passing; what announces an action is left to `attend`."""
@@ -61,7 +63,7 @@ class Controller:
     def forget(self, name: str) -> None:
         self._soft_since.pop(name, None)
 
-    async def _carried_out(self, name: str, observed: Observed) -> float | None:
+    async def _carry_out(self, name: str, observed: Observed) -> float | None:
         now = self._clock()
         plan = reconcile(observed, self._settings, now)
         videojob = observed.videojob
@@ -122,6 +124,7 @@ class Controller:
         return dataclasses.replace(observed, heard_at=heard)
 
     def _told(self, videojob: VideoJob, plan: Plan) -> None:
+        self.carried_out(plan)
         log = job_logger(__name__, videojob.spec.job_id)
         for note in plan.notes:
             say = log.warning if note.type == "Warning" else log.info

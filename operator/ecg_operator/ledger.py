@@ -39,6 +39,10 @@ class VideoJobLedger:
     def forget(self, name: str, uid: str) -> None:
         self._pending.pop(f"{name}/{uid}", None)
 
+    def __len__(self) -> int:
+        """Jobs with a callback to send, now or later."""
+        return len(self._pending)
+
     async def pending(self) -> Sequence[Pending]:
         return list(self._pending.values())
 

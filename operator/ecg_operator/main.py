@@ -14,10 +14,11 @@ from ecg_cluster.results import ClusterResults
 from ecg_contract.callback_sender import CallbackSender
 from ecg_contract.logs import configure_logging
 from ecg_operator import watches
+from ecg_operator.health import serve_health
 from ecg_operator.lease import Lease
-from ecg_operator.metrics import serve_health
 from ecg_operator.pod_config import load_pod_config
 from ecg_operator.presign import S3Presigner
+from ecg_operator.resync import DeafError
 from ecg_operator.run import Run, Surroundings
 from ecg_operator.settings import OperatorSettings
 
@@ -70,13 +71,15 @@ async def operate(settings: OperatorSettings, build: Build) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    health = serve_health(settings.health_port, lambda: None)
+    health = serve_health(settings.health_port, around.health)
     metrics = around.metrics.serve(settings.metrics_port)
+    beating = asyncio.create_task(around.health.beat())
     _log.info("operator_started", extra={"namespace": settings.namespace, "health": health, "metrics": metrics})
     try:
         while not stop.is_set():
             await _lead(around, stop)
     finally:
+        beating.cancel()
         await around.lease.release()
         await around.cluster.close()
         _log.info("operator_stopped")
@@ -90,15 +93,17 @@ async def _lead(around: Surroundings, stop: asyncio.Event) -> None:
         task.cancel()
     if stop.is_set():
         return
-    around.metrics.holds_lease.set(1)
+    around.metrics.lease_held.set(1)
     try:
         await Run(around).run(stop)
     except Exception as error:
-        around.metrics.restarts.inc()
+        if isinstance(error, DeafError):
+            around.health.deaf()
+        around.metrics.run_failures.inc()
         _log.error("run_ended", extra={"error": f"{type(error).__name__}: {error}"})
         await asyncio.sleep(_PAUSE_S)
     finally:
-        around.metrics.holds_lease.set(0)
+        around.metrics.lease_held.set(0)
 
 
 if __name__ == "__main__":

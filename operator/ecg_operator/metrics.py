@@ -1,56 +1,65 @@
-"""Prometheus metrics, and the page that Kubernetes asks whether the operator is well."""
+"""The operator's Prometheus metrics."""
 
-import threading
+import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from ecg_contract.callback_record import Due, JobFacts
+from ecg_contract.callback_sender import Delivered, Outcome
+from ecg_contract.deliverer import Sender
+from ecg_operator.plan import Plan
+
 
 class Metrics:
-    """The operator's figures; a registry of its own, so that two can live in one process."""
+    """A registry of its own, so that two operators can live in one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.videojobs = Gauge("ecg_videojobs", "VideoJobs by phase", ["phase"], registry=self.registry)
-        self.queue = Gauge("ecg_work_queue_length", "VideoJobs that wait for attention", registry=self.registry)
-        self.holds_lease = Gauge("ecg_lease_held", "1 for the operator that acts", registry=self.registry)
-        self.pending_callbacks = Gauge("ecg_callbacks_pending", "Jobs with a callback to send", registry=self.registry)
-        self.attempts = Counter("ecg_attempts", "Attempts begun, by profile", ["profile"], registry=self.registry)
-        self.finished = Counter(
-            "ecg_videojobs_finished", "Runs that ended, by outcome", ["outcome"], registry=self.registry
-        )
-        self.callbacks = Counter(
+        self._videojobs = self._gauge("ecg_videojobs", "VideoJobs in the namespace")
+        self._queue = self._gauge("ecg_work_queue_length", "VideoJobs that wait for attention")
+        self._pending = self._gauge("ecg_callbacks_pending", "Jobs with a callback to send, now or later")
+        self.lease_held = self._gauge("ecg_lease_held", "1 for the operator that acts")
+        self.resyncs = Counter("ecg_resyncs", "Times the watches were found complete", registry=self.registry)
+        self.run_failures = Counter("ecg_run_failures", "Times the watches were begun anew", registry=self.registry)
+        self._events = Counter("ecg_job_events", "Steps of jobs, by reason", ["reason"], registry=self.registry)
+        self._callbacks = Counter(
             "ecg_callbacks", "Callbacks tried, by status and outcome", ["status", "outcome"], registry=self.registry
         )
-        self.callback_seconds = Histogram(
-            "ecg_callback_seconds", "Time of a callback's try", ["status"], registry=self.registry
-        )
-        self.resyncs = Counter("ecg_resyncs", "Times that all watches were found complete", registry=self.registry)
-        self.restarts = Counter("ecg_watch_restarts", "Times that the watches were begun anew", registry=self.registry)
+        self._seconds = Histogram("ecg_callback_seconds", "Time of a try", ["status"], registry=self.registry)
+
+    def watch(self, videojobs: Callable[[], int], queue: Callable[[], int], pending: Callable[[], int]) -> None:
+        """Where the gauges look, each time that they are asked."""
+        self._videojobs.set_function(videojobs)
+        self._queue.set_function(queue)
+        self._pending.set_function(pending)
+
+    def carried_out(self, plan: Plan) -> None:
+        for note in plan.notes:
+            self._events.labels(note.reason).inc()
+
+    def tried(self, due: Due, outcome: Outcome, seconds: float) -> None:
+        name = "delivered" if isinstance(outcome, Delivered) else "failed"
+        self._callbacks.labels(due.status, name).inc()
+        self._seconds.labels(due.status).observe(seconds)
 
     def serve(self, port: int) -> int:
         """In a thread of its own; the port."""
         server, _ = start_http_server(port, registry=self.registry)
         return int(server.server_port)
 
+    def _gauge(self, name: str, words: str) -> Gauge:
+        return Gauge(name, words, registry=self.registry)
 
-def serve_health(port: int, trouble: Callable[[], str | None]) -> int:
-    """`/healthz`: 200, or 503 with what `trouble` says; in a thread of its own. The port."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found = trouble()
-            body = (found or "ok").encode()
-            self.send_response(503 if found else 200)
-            self.send_header("content-type", "text/plain; charset=utf-8")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+class MeasuredSender:
+    """A sender whose tries are counted."""
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-            pass
+    def __init__(self, sender: Sender, metrics: Metrics) -> None:
+        self._sender, self._metrics = sender, metrics
 
-    server = ThreadingHTTPServer(("", port), Handler)
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
-    return int(server.server_port)
+    async def send(self, due: Due, facts: JobFacts) -> Outcome:
+        began = time.monotonic()
+        outcome = await self._sender.send(due, facts)
+        self._metrics.tried(due, outcome, time.monotonic() - began)
+        return outcome

@@ -18,9 +18,10 @@ from ecg_operator import watches
 from ecg_operator.apply import Applier
 from ecg_operator.cache import Cache
 from ecg_operator.controller import Controller
+from ecg_operator.health import Health
 from ecg_operator.lease import Lease
 from ecg_operator.ledger import VideoJobLedger
-from ecg_operator.metrics import Metrics
+from ecg_operator.metrics import MeasuredSender, Metrics
 from ecg_operator.observed import Warning_
 from ecg_operator.pod_config import PodConfig
 from ecg_operator.presign import Presigner
@@ -51,6 +52,7 @@ class Surroundings:
     sender: Sender
     presigner: Presigner | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    health: Health = field(default_factory=Health)
     clock: Callable[[], datetime] = utc_now
 
 
@@ -67,9 +69,12 @@ class Run:
         self._controller = Controller(
             self._cache, around.cluster, applier, settings, around.clock, lambda: around.lease.is_held
         )
+        self._controller.carried_out = around.metrics.carried_out
         self._ledger = VideoJobLedger(self._cache, writer, self._controller.refresh, around.clock)
-        self._deliverer = Deliverer(self._ledger, around.sender, clock=around.clock)
+        sender = MeasuredSender(around.sender, around.metrics)
+        self._deliverer = Deliverer(self._ledger, sender, clock=around.clock)
         self._queue = WorkQueue(self._controller.attend)
+        around.metrics.watch(self._cache.__len__, self._queue.__len__, self._ledger.__len__)
         self._resync = Resync(around.cluster, settings.namespace, self._cache, self._wake)
         self._in_sync = asyncio.Event()
 
@@ -146,6 +151,7 @@ class Run:
 
     def _all_is_seen(self) -> None:
         self._around.metrics.resyncs.inc()
+        self._around.health.heard()
         if not self._in_sync.is_set():
             self._controller.in_sync_since = self._around.clock()
             self._in_sync.set()
