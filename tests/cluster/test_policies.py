@@ -50,13 +50,14 @@ def test_the_assigned_pod_may_use_a_merge_patch_and_apply_too(release: Release) 
     videojob, pod = release.assigned()
     own = {"pipeline": {**_body(progress=30), "podUID": pod.uid}}
     assert _merge(release, pod, videojob, own).status_code == 200
-    name = {"apiVersion": videojob["apiVersion"], "kind": "VideoJob", "metadata": {"name": videojob["metadata"]["name"]}}
     own["pipeline"]["progress"] = 35
+    kind = {key: videojob[key] for key in ("apiVersion", "kind")}
+    applied = {**kind, "metadata": {"name": videojob["metadata"]["name"]}, "status": own}
     with client(release.plane, pod.token()) as pod_client:
         query = {"fieldManager": "pod", "force": "true"}
         path = f"{release.path(videojob)}/status"
-        applied = pod_client.patch(path, content=json.dumps({**name, "status": own}), headers=_APPLY, params=query)
-    assert applied.status_code == 200, applied.text
+        answer = pod_client.patch(path, content=json.dumps(applied), headers=_APPLY, params=query)
+    assert answer.status_code == 200, answer.text
 
 
 def test_before_it_is_assigned_a_pod_is_told_to_wait(release: Release) -> None:
