@@ -17,6 +17,7 @@ from support.chart import CHART, ROOT
 from support.control_plane.played import Manifest, client
 from support.control_plane.server import ControlPlane
 from support.full_videojob import full_spec, full_status
+from support.waiting import wait_until
 
 CRD = CHART / "files" / "crd.yaml"
 _MERGE = {"content-type": "application/merge-patch+json"}
@@ -97,7 +98,14 @@ def test_every_field_is_described() -> None:
 
 
 def test_kubectl_explains_it(cluster: ControlPlane) -> None:
-    said = cluster.kubectl("explain", "videojob.spec")
+    said = ""
+
+    def explained() -> bool:  # the server publishes the fields some moments after it took the definition
+        nonlocal said
+        said = cluster.kubectl("explain", "videojob.spec", check=False)
+        return "DESCRIPTION" in said
+
+    wait_until(explained, 20)
     assert "What is to be analysed, and how." in said
     for name in VideoJobSpec.model_json_schema(by_alias=True)["properties"]:
         assert f"\n  {name}\t" in said
