@@ -139,6 +139,13 @@ def test_what_may_pass_is_tried_three_times(tmp_path: Path, code: str) -> None:
     assert len(server.requests) == 3
 
 
+def test_a_try_is_not_lost_on_a_connection_that_s3_closes(tmp_path: Path) -> None:
+    with MediaServer() as server:
+        server.serve("/videos/v", Reply(503, body=error("SlowDown"), used_once=True), Reply(body=VIDEO))
+        fetch("s3://videos/v", tmp_path / "v", settings(server.url, fetch_tries=2))
+    assert (tmp_path / "v").read_bytes() == VIDEO
+
+
 def test_an_answer_that_breaks_off_is_continued(tmp_path: Path) -> None:
     with MediaServer() as server:
         cut = Reply(headers={"ETag": '"v1"'}, pieces=[VIDEO[:1_500_000]], declared=len(VIDEO))

@@ -33,6 +33,8 @@ class Reply:
     """Before the answer."""
     ranges: bool = False
     """Range requests are understood, and an ETag is given."""
+    used_once: bool = False
+    """The answer does not say that the connection ends, which is then closed unanswered when it is used again."""
     raw: bytes | None = None
     """In place of everything: these bytes, then the connection is closed."""
 
@@ -122,13 +124,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if reply.declared is not None:
             headers.setdefault("Content-Length", str(len(body) if reply.declared == -1 else reply.declared))
-        for name, value in (headers | {"Connection": "close"}).items():  # else a client may ask again on it
+        if not reply.used_once:
+            headers["Connection"] = "close"  # else a client may ask again on it
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         for piece in reply.pieces if reply.pieces is not None else [body]:
             self.wfile.write(piece)
             if self.server_owner.closing.wait(reply.pause_s):
                 return
+        if reply.used_once:
+            self.rfile.readline()  # until the client asks again, or is done with it
 
     def _first_byte(self) -> int | None:
         found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))

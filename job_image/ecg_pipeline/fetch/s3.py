@@ -88,6 +88,7 @@ class S3Reader:
                 self._log.warning("download_try_failed", extra=details)
                 if number == tries:
                     raise given_up(str(error), tries) from None
+            client.close()  # the next try connects anew: S3 may be closing the connection that it answered on
             self._sleep(PAUSES_S[min(number, len(PAUSES_S)) - 1])
         raise AssertionError("FETCH_TRIES is at least 1")
 
