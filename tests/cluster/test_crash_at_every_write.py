@@ -86,7 +86,9 @@ class Runs:
                 self._end(pid)
                 pid = self._forks.fork(common)
             wait_until(
-                lambda: self._is_done(videojobs, name), 60, lambda: (name, videojobs.status(name), self._story(videojobs, name))
+                lambda: self._is_done(videojobs, name),
+                60,
+                lambda: (name, videojobs.status(name), self._story(videojobs, name)),
             )
             self._end(pid)
         return died

@@ -45,6 +45,9 @@ class VideoJobs:
     def delete(self, name: str) -> None:
         self._json(self._client.delete(f"{self._path}/{name}"))
 
+    def all(self) -> list[Manifest]:
+        return list(self._json(self._client.get(self._path))["items"])
+
     def jobs(self) -> list[Manifest]:
         return list(self._json(self._client.get(f"/apis/batch/v1/namespaces/{self.namespace}/jobs"))["items"])
 

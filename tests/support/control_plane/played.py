@@ -209,8 +209,10 @@ class PlayedKubelet:
 
 
 @contextmanager
-def played_kubelet(plane: ControlPlane, namespace: str, script: Script) -> Iterator[PlayedKubelet]:
-    kubelet = PlayedKubelet(plane, namespace, script)
+def played_kubelet(
+    plane: ControlPlane, namespace: str, script: Script, *, threads: int = 16
+) -> Iterator[PlayedKubelet]:
+    kubelet = PlayedKubelet(plane, namespace, script, threads=threads)
     kubelet.start()
     try:
         yield kubelet
