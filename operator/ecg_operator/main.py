@@ -69,14 +69,14 @@ async def operate(settings: OperatorSettings, build: Build) -> None:
     """Until SIGTERM or SIGINT."""
     around = await build(settings)
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     health = serve_health(settings.health_port, around.health)
     metrics = around.metrics.serve(settings.metrics_port)
     beating = asyncio.create_task(around.health.beat())
     _log.info("operator_started", extra={"namespace": settings.namespace, "health": health, "metrics": metrics})
     try:
         while not stop.is_set():
+            for number in (signal.SIGTERM, signal.SIGINT):  # kopf takes them for the time of its run
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
             await _lead(around, stop)
     finally:
         beating.cancel()

@@ -151,6 +151,8 @@ class PlayedKubelet:
         self.pods: dict[str, PlayedPod] = {}
         """By uid, in the order in which they were scheduled."""
         self.errors: list[BaseException] = []
+        self.keeps_deleted_pods = False
+        """As on a node that does not answer: pods stay until this is false."""
         self._stopping = threading.Event()
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="played-pod")
         self._thread = threading.Thread(target=self._watch, name="played-kubelet", daemon=True)
@@ -195,6 +197,8 @@ class PlayedKubelet:
             self.pods[uid] = PlayedPod(self._plane, self._admin, manifest)
             self._executor.submit(self._run, self.pods[uid])
         if "deletionTimestamp" in metadata:
+            if self.keeps_deleted_pods:
+                return
             if uid in self.pods:
                 self.pods[uid].deleted.set()
             path = f"/api/v1/namespaces/{self._namespace}/pods/{metadata['name']}"

@@ -1,0 +1,219 @@
+"""What befalls the operator itself: a second one, a kill, an API server that is away, watches that are deaf."""
+
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ecg_cluster.client import Cluster, connect
+from ecg_contract.stages import Stage
+from ecg_operator.cache import Cache
+from ecg_operator.resync import DeafError, Resync
+from support.cluster_jobs import TERMINAL, VideoJobs
+from support.control_plane.played import PlayedPod, played_kubelet
+from support.control_plane.server import ControlPlane
+from support.operator_process import OperatorProcess
+from support.played_pipeline import FencedError, PlayedPipeline, work
+from support.receiver import Receiver
+from support.release import Release
+from support.waiting import wait_until
+
+SLOW_LEASE = {"LEASE_DURATION_S": "20", "LEASE_RENEW_S": "5"}
+
+
+@pytest.fixture
+def videojobs(cluster: ControlPlane, namespace: str) -> VideoJobs:
+    return VideoJobs(cluster, namespace)
+
+
+@pytest.fixture
+def backend() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def test_a_second_operator_waits_for_the_lease_of_a_killed_one(
+    cluster: ControlPlane,
+    namespace: str,
+    videojobs: VideoJobs,
+    backend: Receiver,
+    tmp_path: Path,
+    figure: Callable[[str], None],
+) -> None:
+    with (
+        OperatorProcess(cluster, namespace, tmp_path, **SLOW_LEASE) as first,
+        played_kubelet(cluster, namespace, work),
+    ):
+        first.wait_for_log("in_sync")
+        with OperatorProcess(cluster, namespace, tmp_path, **SLOW_LEASE) as second:
+            second.wait_for_log("lease_awaited")
+            videojobs.create("by-the-first", backend.url)
+            videojobs.wait_for_condition("by-the-first", "CallbackDelivered", "True", "Delivered")
+            assert not [line for line in second.lines() if line["event"] == "job_event"]
+            first.kill()
+            killed = time.monotonic()
+            videojobs.create("by-the-second", backend.url)
+            videojobs.wait_for_condition("by-the-second", "CallbackDelivered", "True", "Delivered", 40)
+            took = time.monotonic() - killed
+    assert [r.mark for r in backend.of("by-the-second")] == TERMINAL
+    assert took < 30
+    figure(f"operator killed, the second one had done a whole job after {took:.1f} s")
+
+
+def test_an_operator_that_is_told_to_stop_leaves_the_lease_to_the_next(
+    cluster: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    with OperatorProcess(cluster, namespace, tmp_path, **SLOW_LEASE) as first:
+        first.wait_for_log("in_sync")
+        assert first.health().status_code == 200
+        assert "ecg_lease_held 1.0" in first.metrics()
+        assert first.stop() == 0
+    with OperatorProcess(cluster, namespace, tmp_path, **SLOW_LEASE) as second:
+        second.wait_for_log("in_sync", timeout=8)
+
+
+def test_an_outage_of_the_api_server_replaces_nobody_and_loses_nothing(
+    control_plane: ControlPlane,
+    cluster: ControlPlane,
+    namespace: str,
+    videojobs: VideoJobs,
+    backend: Receiver,
+    tmp_path: Path,
+) -> None:
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def script(pod: PlayedPod) -> None:
+        pipeline = PlayedPipeline(pod)
+        pod.run()
+        pipeline.reach(Stage.DOWNLOAD)
+        at_work.set()
+        assert go_on.wait(60)
+        pipeline.reach(Stage.VAD)
+        pipeline.complete()
+
+    with (
+        OperatorProcess(cluster, namespace, tmp_path, HEARTBEAT_LOST_S="4") as operator,
+        played_kubelet(cluster, namespace, script),
+    ):
+        videojobs.create("j", backend.url)
+        assert at_work.wait(30)
+        wait_until(lambda: videojobs.status("j").get("callbacks", {}).get("acknowledged") == 10)
+        control_plane.kill_api_server()
+        operator.wait_for_log("lease_not_renewed")
+        operator.wait_for_log("run_ended")
+        control_plane.start_api_server()
+        operator.wait_for_log("in_sync", 2, timeout=60)
+        go_on.set()
+        videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered", 60)
+        assert operator.is_running
+    assert videojobs.status("j")["attempt"]["number"] == 1
+    assert [r.mark for r in backend.requests] == TERMINAL
+
+
+def test_the_pod_of_a_videojob_that_was_deleted_and_posted_again_is_refused(
+    release: Release, tmp_path: Path, backend: Receiver
+) -> None:
+    plane, namespace, videojobs = release.plane, release.namespace, release.videojobs
+    old, renewed, refused = threading.Event(), threading.Event(), threading.Event()
+
+    def script(pod: PlayedPod) -> None:
+        pipeline = PlayedPipeline(pod)
+        if pipeline.videojob != "twice":
+            return
+        if old.is_set():
+            pipeline.work()
+            return
+        pod.run()
+        pipeline.reach(Stage.DOWNLOAD)
+        old.set()
+        assert renewed.wait(30)
+        with pytest.raises(FencedError):
+            pipeline.reach(Stage.VAD)
+        refused.set()
+
+    given = {"PIPELINE_SERVICE_ACCOUNT": f"{release.name}-pipeline", "LEASE_NAME": "another"}
+    with OperatorProcess(plane, namespace, tmp_path, **given), played_kubelet(plane, namespace, script) as kubelet:
+        kubelet.keeps_deleted_pods = True
+        first = videojobs.create("twice", backend.url)["metadata"]["uid"]
+        assert old.wait(30)
+        videojobs.delete("twice")
+        wait_until(lambda: not videojobs.exists("twice"))
+        second = videojobs.create("twice", backend.url)["metadata"]["uid"]
+        renewed.set()
+        assert refused.wait(30)
+        videojobs.wait_for_condition("twice", "CallbackDelivered", "True", "Delivered", 60)
+    assert first != second
+    assert [r.mark for r in backend.requests[-7:]] == TERMINAL
+
+
+def test_a_suspended_a_cancelled_and_a_redelivered_job(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, tmp_path: Path
+) -> None:
+    let_go = threading.Event()
+
+    def script(pod: PlayedPod) -> None:
+        pipeline = PlayedPipeline(pod)
+        pod.run()
+        pipeline.reach(Stage.DOWNLOAD)
+        while not (let_go.is_set() or pod.deleted.is_set()):
+            time.sleep(0.02)
+        if not pod.deleted.is_set():
+            pipeline.complete()
+
+    with OperatorProcess(cluster, namespace, tmp_path), played_kubelet(cluster, namespace, script):
+        for name in ("suspended", "cancelled"):
+            videojobs.create(name, backend.url)
+            videojobs.wait_for_phase(name, "Running")
+        videojobs.patch("suspended", suspend=True)
+        videojobs.patch("cancelled", cancelledRun=1)
+        videojobs.wait_for_phase("suspended", "Suspended")
+        videojobs.wait_for_condition("cancelled", "Succeeded", "False", "Cancelled")
+        wait_until(lambda: not videojobs.jobs(), 30, videojobs.jobs)
+        let_go.set()
+        videojobs.patch("suspended", suspend=False)
+        videojobs.wait_for_condition("suspended", "CallbackDelivered", "True", "Delivered", 60)
+        assert videojobs.status("suspended")["attempt"]["number"] == 2
+        assert [r.mark for r in backend.of("suspended")] == TERMINAL
+        videojobs.patch("suspended", redelivery=1)
+        backend.wait_for(lambda got: [r.mark for r in got].count(TERMINAL[-1]) == 2)
+        ids = [r.headers["webhook-id"] for r in backend.of("suspended")]
+        assert len(set(ids)) == 8, "asked for once more, it is another callback"
+    assert [r.mark for r in backend.of("cancelled")] == TERMINAL[:1]
+
+
+@pytest.fixture
+async def connection(cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    connected = await connect()
+    yield connected
+    await connected.close()
+
+
+async def test_what_is_listed_and_was_not_told_is_deafness(
+    connection: Cluster, namespace: str, videojobs: VideoJobs
+) -> None:
+    cache, woken = Cache(lambda: datetime.now(UTC)), set[str]()
+    resync = Resync(connection, namespace, cache, woken.add)
+    await resync.once(timedelta(seconds=0.2))
+    manifest = videojobs.create("heard")
+    with pytest.raises(DeafError, match="videojobs heard"):
+        await resync.once(timedelta(seconds=0.2))
+    cache.put_videojob(manifest)
+    await resync.once(timedelta(seconds=0.2))
+    assert woken == {"heard"}
+    videojobs.patch("heard", suspend=True)
+    with pytest.raises(DeafError):
+        await resync.once(timedelta(seconds=0.2))
+
+
+async def test_what_is_not_listed_any_more_is_dropped(
+    connection: Cluster, namespace: str, videojobs: VideoJobs
+) -> None:
+    cache, woken = Cache(lambda: datetime.now(UTC)), set[str]()
+    cache.put_videojob(videojobs.create("gone"))
+    videojobs.delete("gone")
+    await Resync(connection, namespace, cache, woken.add).once(timedelta(seconds=0.2))
+    assert (len(cache), woken) == (0, {"gone"})
