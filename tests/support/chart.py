@@ -55,7 +55,7 @@ def one(manifests: Iterable[Manifest], kind: str, name: str) -> Manifest:
 def pod_of(manifest: Manifest) -> Manifest:
     """A Deployment's pod, or a pod, as a Pod."""
     template = manifest["spec"]["template"] if manifest["kind"] == "Deployment" else manifest
-    metadata = {"name": manifest["metadata"]["name"], "labels": template["metadata"].get("labels", {})}
+    metadata = {"name": manifest["metadata"]["name"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 

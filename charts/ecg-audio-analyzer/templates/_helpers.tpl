@@ -15,6 +15,13 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /* The user's labels under the chart's own, which Services and policies select by. Arguments: root, component. */ -}}
+{{- define "ecg.podLabels" -}}
+{{- $own := include "ecg.labels" .root | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/component" .component -}}
+{{- merge $own (deepCopy (get .root.Values .component).podLabels) | toYaml -}}
+{{- end -}}
+
 {{- /* Arguments: root, component. */ -}}
 {{- define "ecg.serviceAccount" -}}
 {{- $account := (get .root.Values .component).serviceAccount -}}

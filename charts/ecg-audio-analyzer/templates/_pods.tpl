@@ -20,7 +20,7 @@
   "volumes" $volumes
   "volumeMounts" $mounts
   "annotations" $pipeline.podAnnotations
-  "labels" (mergeOverwrite (include "ecg.pipelineLabels" . | fromYaml) $pipeline.podLabels)
+  "labels" (merge (include "ecg.pipelineLabels" . | fromYaml) (deepCopy $pipeline.podLabels))
   "imagePullSecrets" .Values.images.pullSecrets
 -}}
 {{- with include "ecg.interactiveClass" . -}}

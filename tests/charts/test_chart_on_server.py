@@ -1,0 +1,92 @@
+"""The chart on a real API server: accepted whole, within restricted Pod Security, installed, upgraded, uninstalled."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecg_contract.videojob import VideoJob
+from ecg_operator.manifests import JobParts, job_manifest
+from ecg_operator.pod_config import load_pod_config
+from ecg_operator.settings import OperatorSettings
+from support import chart
+from support.control_plane.played import Manifest, now
+from support.control_plane.server import ControlPlane
+
+CASES = {**chart.VALUES, "full": Path(__file__).parent / "values-full.yaml"}
+
+
+@pytest.fixture(scope="module")
+def restricted(cluster: ControlPlane) -> Iterator[str]:
+    """A namespace that refuses pods which could harm their node."""
+    name = f"restricted-{secrets.token_hex(3)}"
+    cluster.kubectl("create", "namespace", name)
+    cluster.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    for account in ("ecg-api", "ecg-operator", "ecg-pipeline", "speech-api", "given-operator", "given-pipeline"):
+        cluster.kubectl("create", "serviceaccount", account, "-n", name)
+    for priority in ("videos", "speech.videos.interactive", "ecg.videos.interactive"):
+        cluster.kubectl("create", "priorityclass", priority, "--value=1", check=False)
+    runtime = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "nvidia"}, "handler": "n"}
+    chart.apply(cluster, [runtime])
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_server_accepts_everything_rendered(cluster: ControlPlane, restricted: str, case: str) -> None:
+    manifests = chart.render("-f", str(CASES[case]), namespace=restricted)
+    said = chart.apply(cluster, manifests, "--dry-run=server", "--validate=strict", "--force-conflicts")
+    assert len(said.splitlines()) == len(manifests)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_pod_keeps_to_restricted_pod_security(
+    cluster: ControlPlane, restricted: str, case: str, tmp_path: Path
+) -> None:
+    manifests = chart.render("-f", str(CASES[case]), namespace=restricted)
+    pods = [chart.pod_of(m) for m in manifests if m["kind"] in ("Deployment", "Pod")]
+    pods += [_pipeline_pod(manifests, profile, tmp_path) for profile in ("gpu", "cpu")]
+    assert len(pods) == 5
+    for pod in pods:
+        said = cluster.kubectl("create", "--dry-run=server", "-n", restricted, "-f", "-", stdin=json.dumps(pod))
+        assert "created" in said
+        _is_locked_down(pod["spec"])
+
+
+def test_the_restricted_namespace_refuses_a_plain_pod(cluster: ControlPlane, restricted: str) -> None:
+    said = cluster.kubectl("run", "plain", "--image=x", "--dry-run=server", "-n", restricted, check=False)
+    assert "violates PodSecurity" in said
+
+
+def _is_locked_down(spec: Manifest) -> None:
+    """What restricted Pod Security does not ask for."""
+    assert spec["enableServiceLinks"] is False
+    assert spec["securityContext"]["runAsUser"] == 10001
+    assert all(c["securityContext"]["readOnlyRootFilesystem"] for c in spec["containers"])
+    assert all("memory" in c["resources"]["limits"] for c in spec["containers"])
+
+
+def _pipeline_pod(manifests: list[Manifest], profile: str, folder: Path) -> Manifest:
+    """As the operator makes it with the chart's file."""
+    file = folder / "pods.json"
+    name = next(m for m in manifests if m["metadata"]["name"].endswith("-pods"))["metadata"]["name"]
+    file.write_text(chart.pod_config(manifests, name.removesuffix("-pods")))
+    account = next(
+        m for m in manifests if m["metadata"]["name"].endswith("-pipeline") and m["kind"] == "ServiceAccount"
+    )
+    settings = OperatorSettings(
+        namespace="n", pipeline_image="x:1", pipeline_service_account=account["metadata"]["name"]
+    )
+    attempt = {"number": 1, "run": 1, "profile": profile, "jobName": "a-b-a1", "pendingSince": now()}
+    source = {"secretRef": {"name": "a-source"}}
+    videojob = VideoJob.from_manifest(
+        {
+            "metadata": {"name": "a", "uid": "u"},
+            "spec": {"jobId": "a", "source": source},
+            "status": {"attempt": attempt},
+        }
+    )
+    job = job_manifest(videojob, JobParts(settings, load_pod_config(file), "s3://bucket/key"))
+    return chart.pod_of({"kind": "Pod", "metadata": {"name": profile}, "spec": job["spec"]["template"]["spec"]})
