@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,18 +62,31 @@ class Dialogue:
         path.write_text(json.dumps(truth, ensure_ascii=False, indent=1) + "\n")
 
 
+def cast_of(names: Iterable[str], voices: Mapping[str, Voice] = VOICES) -> dict[str, Voice]:
+    return {name: voices[name] for name in names}
+
+
 def compose(
-    synthesizer: Synthesizer, language: str, voices: tuple[str, ...], seed: int, *, seconds: float = 20.0
+    synthesizer: Synthesizer,
+    language: str,
+    cast: Mapping[str, Voice],
+    seed: int,
+    *,
+    seconds: float = 20.0,
 ) -> Dialogue:
-    """Voices take turns with held-out sentences until `seconds` are full; pauses of 0.35 to 0.8 s between them."""
+    """Speakers, by name, take turns with held-out sentences until `seconds` are full.
+
+    Pauses of 0.35 to 0.8 s stand between the turns.
+    """
+    speakers = list(cast)
     rng = random.Random(seed)
     pieces: list[NDArray[np.float32]] = [np.zeros(int(0.4 * SAMPLE_RATE), np.float32)]
     words: list[TrueWord] = []
     turns: list[TrueTurn] = []
     position = len(pieces[0])
     for i, text in enumerate(balanced(language, 60, rng, held_out=True)):
-        speaker = voices[i % len(voices)]
-        spoken = render(synthesizer, text, language, VOICES[speaker])
+        speaker = speakers[i % len(speakers)]
+        spoken = render(synthesizer, text, language, cast[speaker])
         if not spoken.spans:
             continue
         offset, end = position / SAMPLE_RATE, (position + len(spoken.samples)) / SAMPLE_RATE

@@ -9,7 +9,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "demo/models"
 os.environ |= {"HF_HUB_OFFLINE": "1", "PYANNOTE_METRICS_ENABLED": "0", "NLTK_DATA": str(MODELS / "nltk_data")}
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "demo")]
 
 import av  # noqa: E402 - the environment is read at import
 import numpy as np  # noqa: E402
@@ -18,6 +18,7 @@ from numpy.typing import NDArray  # noqa: E402
 from whisperx.diarize import DiarizationPipeline  # noqa: E402
 
 from support.scoring import Score, ScoredWord, score  # noqa: E402
+from write_config import write_config  # noqa: E402
 
 CHUNK_S = 4
 
@@ -40,6 +41,7 @@ class Stock:
 
 
 def main() -> None:
+    write_config()
     stock = Stock(Path(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1] != "-v" else MODELS)
     totals: dict[str, Score] = {}
     for path in sorted((ROOT / "tests/data/heldout").glob("*.flac")):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dialogue import compose, write_flac
+from dialogue import cast_of, compose, write_flac
 from espeak import Synthesizer
 from video import write_video
 
@@ -31,11 +31,11 @@ def main() -> None:
     for folder in (SAMPLES, HELD_OUT):
         folder.mkdir(parents=True, exist_ok=True)
     for name, (language, voices, seed) in VIDEOS.items():
-        dialogue = compose(synthesizer, language, voices, seed, seconds=21.0)
+        dialogue = compose(synthesizer, language, cast_of(voices), seed, seconds=21.0)
         write_video(dialogue, SAMPLES / f"{name}.mp4")
         dialogue.write_truth(SAMPLES / f"{name}.json")
     for name, (language, voices, seed) in DIALOGUES.items():
-        dialogue = compose(synthesizer, language, voices, seed, seconds=HELD_OUT_S[language])
+        dialogue = compose(synthesizer, language, cast_of(voices), seed, seconds=HELD_OUT_S[language])
         write_flac(dialogue.samples, HELD_OUT / f"{name}.flac")
         dialogue.write_truth(HELD_OUT / f"{name}.json")
         print(f"{name}: {dialogue.duration:.1f} s, {len(dialogue.words)} words, {len(dialogue.turns)} turns")

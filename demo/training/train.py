@@ -1,7 +1,8 @@
-"""Train the demo models anew: seeded, of fixed step counts, about an hour of one core.
+"""Train the demo models anew: of fixed step counts, about an hour of one core.
 
-`python demo/training/train.py` writes below demo/models; `--only whisper` trains one of them. Everything is drawn from
-fixed seeds, on one thread; another processor or release of torch rounds otherwise, and ends elsewhere.
+`python demo/training/train.py` writes below demo/models; `--only whisper` trains one of them. What is drawn at random
+is drawn from fixed seeds, on one thread, but no two runs give the same weights, not even on one machine: espeak-ng
+renders the voice f2 a little otherwise in every process. Another processor or release of torch rounds otherwise, too.
 """
 
 import argparse
