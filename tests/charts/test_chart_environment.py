@@ -97,7 +97,7 @@ def test_every_value_is_one_that_the_settings_take(component: str, case: str, mo
 
 def test_values_arrive_where_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, _rendered("full", "operator"))
-    operator = OperatorSettings()  # type: ignore[call-arg]  # from the environment
+    operator = OperatorSettings()
     assert operator.pipeline_image.endswith("ecg-pipeline@sha256:" + "0123456789abcdef" * 4)
     assert (operator.job_deadline_s, operator.job_ttl_s, operator.resync_s) == (604_800, 0, 15)
     assert operator.callback_allow == ("10.0.0.0/8", "backend.internal")

@@ -70,23 +70,19 @@ def _is_locked_down(spec: Manifest) -> None:
 
 def _pipeline_pod(manifests: list[Manifest], profile: str, folder: Path) -> Manifest:
     """As the operator makes it with the chart's file."""
+    release = next(
+        m["metadata"]["name"].removesuffix("-operator")
+        for m in manifests
+        if m["kind"] == "Deployment" and m["metadata"]["name"].endswith("-operator")
+    )
+    operator = chart.container_environment(manifests, "operator", release)
     file = folder / "pods.json"
-    name = next(m for m in manifests if m["metadata"]["name"].endswith("-pods"))["metadata"]["name"]
-    file.write_text(chart.pod_config(manifests, name.removesuffix("-pods")))
-    account = next(
-        m for m in manifests if m["metadata"]["name"].endswith("-pipeline") and m["kind"] == "ServiceAccount"
-    )
-    settings = OperatorSettings(
-        namespace="n", pipeline_image="x:1", pipeline_service_account=account["metadata"]["name"]
-    )
+    file.write_text(chart.pod_config(manifests, release))
+    account = operator["PIPELINE_SERVICE_ACCOUNT"]
+    settings = OperatorSettings(namespace="n", pipeline_image="x:1", pipeline_service_account=account)
     attempt = {"number": 1, "run": 1, "profile": profile, "jobName": "a-b-a1", "pendingSince": now()}
-    source = {"secretRef": {"name": "a-source"}}
-    videojob = VideoJob.from_manifest(
-        {
-            "metadata": {"name": "a", "uid": "u"},
-            "spec": {"jobId": "a", "source": source},
-            "status": {"attempt": attempt},
-        }
-    )
-    job = job_manifest(videojob, JobParts(settings, load_pod_config(file), "s3://bucket/key"))
-    return chart.pod_of({"kind": "Pod", "metadata": {"name": profile}, "spec": job["spec"]["template"]["spec"]})
+    spec = {"jobId": "a", "source": {"secretRef": {"name": "a-source"}}}
+    manifest = {"metadata": {"name": "a", "uid": "u"}, "spec": spec, "status": {"attempt": attempt}}
+    parts = JobParts(settings, load_pod_config(file), "s3://bucket/key")
+    pod = job_manifest(VideoJob.from_manifest(manifest), parts)["spec"]["template"]
+    return chart.pod_of({"kind": "Pod", "metadata": {"name": profile}, "spec": pod["spec"]})
