@@ -7,7 +7,7 @@ out on purpose: an object is what the server said, and decoding a Pod into class
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -30,6 +30,8 @@ class Cluster:
 
     def __init__(self, client: ApiClient, timeout_s: float = 30.0) -> None:
         self._client, self._timeout_s = client, timeout_s
+        self.on_request: Callable[[str, str], None] = lambda _method, _path: None
+        """Is told of every request, for metrics."""
 
     async def close(self) -> None:
         await self._client.close()
@@ -141,6 +143,7 @@ class Cluster:
         limits: object,
     ) -> Any:
         headers = {"Accept": accept or "application/json", "Content-Type": content_type or "application/json"}
+        self.on_request(method, path)
         parameters = [(name, value) for name, value in query.items() if value is not None]
         try:
             request = await self._client.param_serialize(

@@ -22,6 +22,9 @@ class Metrics:
         self.lease_held = self._gauge("ecg_lease_held", "1 for the operator that acts")
         self.resyncs = Counter("ecg_resyncs", "Times the watches were found complete", registry=self.registry)
         self.run_failures = Counter("ecg_run_failures", "Times the watches were begun anew", registry=self.registry)
+        self._requests = Counter(
+            "ecg_api_requests", "Requests to the API server but for the Lease's", ["method"], registry=self.registry
+        )
         self._events = Counter("ecg_job_events", "Steps of jobs, by reason", ["reason"], registry=self.registry)
         self._callbacks = Counter(
             "ecg_callbacks", "Callbacks tried, by status and outcome", ["status", "outcome"], registry=self.registry
@@ -33,6 +36,10 @@ class Metrics:
         self._videojobs.set_function(videojobs)
         self._queue.set_function(queue)
         self._pending.set_function(pending)
+
+    def requested(self, method: str, path: str) -> None:
+        if "/leases" not in path:
+            self._requests.labels(method).inc()
 
     def carried_out(self, plan: Plan) -> None:
         for note in plan.notes:

@@ -74,6 +74,7 @@ class Run:
         sender = MeasuredSender(around.sender, around.metrics)
         self._deliverer = Deliverer(self._ledger, sender, clock=around.clock)
         self._queue = WorkQueue(self._controller.attend)
+        around.cluster.on_request = around.metrics.requested
         around.metrics.watch(self._cache.__len__, self._queue.__len__, self._ledger.__len__)
         self._resync = Resync(around.cluster, settings.namespace, self._cache, self._wake)
         self._in_sync = asyncio.Event()

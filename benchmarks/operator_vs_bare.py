@@ -1,0 +1,279 @@
+"""The operator against a real control plane with played pods, beside the least that any operator has to do.
+
+Jobs per second: beside a bare loop that creates the same Jobs. Report to callback: beside a bare kopf handler that
+sees the same reports at the same time. Control plane, operator and rivals share this machine's cores.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from ecg_cluster import paths
+from ecg_cluster.client import Cluster, connect
+from ecg_contract.crd import custom_resource_definition
+from ecg_contract.stages import Stage
+from ecg_contract.videojob import VideoJob
+from ecg_operator.attempts import first_attempt
+from ecg_operator.manifests import JobParts, job_manifest
+from ecg_operator.pod_config import PodConfig
+from ecg_operator.settings import OperatorSettings
+from support.cluster_jobs import VideoJobs
+from support.control_plane.fixtures import make_namespace
+from support.control_plane.played import PlayedPod, add_node, played_kubelet
+from support.control_plane.server import ControlPlane
+from support.operator_process import OperatorProcess
+from support.played_pipeline import PlayedPipeline
+from support.receiver import Received, Receiver
+from support.waiting import wait_until
+
+JOBS = 1000
+RUNNING = 200
+MANY = 5000
+AT_ONCE = 16
+STEP_S = 4.0
+"""Between two stages of one running job."""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, control_plane(Path(folder)) as plane:
+        os.environ["KUBECONFIG"] = str(plane.kubeconfig)
+        creation(plane, Path(folder))
+        latency(plane, Path(folder))
+        crowd(plane, Path(folder))
+
+
+@contextmanager
+def control_plane(folder: Path) -> Iterator[ControlPlane]:
+    plane = ControlPlane(folder)
+    try:
+        plane.start()
+        plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(custom_resource_definition()))
+        plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/videojobs.ecg-analyzer.io")
+        add_node(plane)
+        yield plane
+    finally:
+        plane.stop()
+
+
+def creation(plane: ControlPlane, folder: Path) -> None:
+    """Jobs per second, the operator's and the bare loop's."""
+    rates = {}
+    for arm in ("bare loop", "operator"):
+        namespace = "bench-" + arm.replace(" ", "-")
+        make_namespace(plane, namespace)
+        asyncio.run(_with_cluster(lambda cluster, n=namespace: _create_videojobs(cluster, n, JOBS)))  # type: ignore[misc]
+        if arm == "operator":
+            rates[arm] = _operator_rate(plane, namespace, folder)
+        else:
+            seconds = asyncio.run(_with_cluster(lambda cluster, n=namespace: _create_jobs(cluster, n)))  # type: ignore[misc]
+            rates[arm] = JOBS / seconds
+        plane.kubectl("delete", "namespace", namespace, "--wait=false")
+    ratio = rates["operator"] / rates["bare loop"]
+    print(f"Jobs created per second, {JOBS} VideoJobs: operator {rates['operator']:.0f} (goal: 100), ", end="")
+    print(f"bare loop {rates['bare loop']:.0f}; ratio {ratio:.2f}")
+
+
+def _operator_rate(plane: ControlPlane, namespace: str, folder: Path) -> float:
+    """From the moment at which the operator knows of all VideoJobs."""
+    with OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="20") as operator:
+        operator.wait_for_log("in_sync", timeout=120)
+        began = time.monotonic()
+        wait_until(lambda: _created(operator) >= JOBS, 300)
+        return JOBS / (time.monotonic() - began)
+
+
+def _created(operator: OperatorProcess) -> int:
+    return operator.log.read_text().count('"event": "job_created"')
+
+
+async def _with_cluster(work: Callable[[Cluster], Awaitable[Any]]) -> Any:
+    cluster = await connect()
+    try:
+        return await work(cluster)
+    finally:
+        await cluster.close()
+
+
+async def _create_videojobs(cluster: Cluster, namespace: str, count: int) -> None:
+    await _at_once([lambda i=i: cluster.create(paths.videojobs(namespace), _videojob(f"vj{i:05}")) for i in range(count)])  # type: ignore[misc]
+
+
+async def _create_jobs(cluster: Cluster, namespace: str) -> float:
+    """The rival: the very same Jobs, and nothing else."""
+    settings = OperatorSettings(namespace=namespace, pipeline_image="played:1", pipeline_service_account="pipeline")
+    listed, _ = await cluster.list(paths.videojobs(namespace))
+    manifests = []
+    for item in listed:
+        videojob = VideoJob.from_manifest({"apiVersion": "ecg-analyzer.io/v1alpha1", "kind": "VideoJob", **item})
+        status = first_attempt(videojob, settings, videojob.metadata.creation_timestamp)  # type: ignore[arg-type]
+        manifests.append(job_manifest(videojob.model_copy(update={"status": status}), JobParts(settings, PodConfig())))
+    began = time.monotonic()
+    await _at_once([lambda m=m: cluster.create(paths.jobs(namespace), m) for m in manifests])  # type: ignore[misc]
+    return time.monotonic() - began
+
+
+async def _at_once(works: Sequence[Callable[[], Awaitable[Any]]]) -> None:
+    waiting = iter(works)
+
+    async def worker() -> None:
+        for work in waiting:
+            await work()
+
+    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+
+
+def _videojob(name: str, backend: str | None = None) -> dict[str, Any]:
+    callback = {"callback": {"baseUrl": backend}} if backend else {}
+    spec = {"jobId": name, "source": {"url": "https://media.example/v.mp4"}, **callback}
+    return {"apiVersion": "ecg-analyzer.io/v1alpha1", "kind": "VideoJob", "metadata": {"name": name}, "spec": spec}
+
+
+def latency(plane: ControlPlane, folder: Path) -> None:
+    """Report to callback with many jobs running, beside a bare kopf handler."""
+    namespace = "bench-latency"
+    make_namespace(plane, namespace)
+    reported: dict[tuple[str, int], float] = {}
+    start = threading.Event()
+
+    def script(pod: PlayedPod) -> None:
+        _paced(pod, start, reported)
+
+    seen = folder / "bare.log"
+    with Receiver() as backend, played_kubelet(plane, namespace, script, threads=RUNNING), _bare_kopf(plane, namespace, seen):
+        with OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="20") as operator:
+            operator.wait_for_log("in_sync", timeout=60)
+            names = [f"vj{i:05}" for i in range(RUNNING)]
+            asyncio.run(
+                _with_cluster(
+                    lambda cluster: _at_once(
+                        [
+                            lambda n=n: cluster.create(paths.videojobs(namespace), _videojob(n, backend.url))  # type: ignore[misc]
+                            for n in names
+                        ]
+                    )
+                )
+            )
+            jobs = VideoJobs(plane, namespace)
+            wait_until(lambda: all((v.get("status") or {}).get("attempt", {}).get("podUID") for v in jobs.all()), 120)
+            before = _writes(operator)
+            start.set()
+            backend.wait_for(lambda got: sum(r.json["status"] == "completed" for r in got) >= RUNNING, 240)
+            wait_until(lambda: all(v["status"]["callback"] == "delivered" for v in jobs.all()), 60)
+            writes = _writes(operator)
+            received = {(r.json["job_id"], r.json["progress"]): r.time for r in backend.requests}
+    own = [received[key] - reported[key] for key in reported if key in received]
+    bare = [when - reported[key] for key, when in _seen(seen).items() if key in reported]
+    print(f"report to callback, {RUNNING} jobs running, {len(own)} reports: ", end="")
+    print(f"p50 {_percentile(own, 50):.0f} ms, p99 {_percentile(own, 99):.0f} ms; ", end="")
+    print(f"bare kopf handler ({len(bare)} of them): p50 {_percentile(bare, 50):.0f} ms, ", end="")
+    print(f"p99 {_percentile(bare, 99):.0f} ms; ratio of p99 {_percentile(own, 99) / _percentile(bare, 99):.2f} (goal: 1.5)")
+    print(f"API writes of the operator per VideoJob: {writes / RUNNING:.1f} (goal: 14), ", end="")
+    print(f"{before / RUNNING:.1f} of them before the first report")
+    plane.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def _paced(pod: PlayedPod, start: threading.Event, reported: dict[tuple[str, int], float]) -> None:
+    pipeline = PlayedPipeline(pod)
+    pod.run()
+    pipeline.wait_until_assigned()
+    start.wait()
+    time.sleep(int(pod.uid[:4], 16) / 0xFFFF * STEP_S)  # spread them evenly
+    for stage in Stage:
+        result = {"result": pipeline.store(b'{"text": ""}')} if stage is Stage.COMPLETED else {}
+        reported[pipeline.videojob, stage.progress] = time.monotonic()
+        pipeline.reach(stage, **result)
+        time.sleep(STEP_S)
+    pod.finish(0)
+
+
+def _writes(operator: OperatorProcess) -> float:
+    lines = [line for line in operator.metrics().splitlines() if line.startswith("ecg_api_requests_total")]
+    return sum(float(line.split()[-1]) for line in lines if 'method="GET"' not in line)
+
+
+@contextmanager
+def _bare_kopf(plane: ControlPlane, namespace: str, log: Path) -> Iterator[None]:
+    """A process with one kopf handler that notes when it saw which report."""
+    command = [sys.executable, str(Path(__file__).parent / "bare_kopf.py"), namespace, str(log)]
+    process = subprocess.Popen(command, env={**os.environ, "KUBECONFIG": str(plane.kubeconfig)})
+    try:
+        wait_until(log.exists, 60)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _seen(log: Path) -> dict[tuple[str, int], float]:
+    first: dict[tuple[str, int], float] = {}
+    for line in log.read_text().splitlines():
+        name, progress, when = line.split()
+        first.setdefault((name, int(progress)), float(when))
+    return first
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    """In milliseconds."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1] * 1000
+
+
+def crowd(plane: ControlPlane, folder: Path) -> None:
+    """Memory and restart with many VideoJobs that have ended."""
+    namespace = "bench-crowd"
+    make_namespace(plane, namespace)
+    asyncio.run(_with_cluster(lambda cluster: _create_ended(cluster, namespace)))
+    for arm in ("first start", "restart after kill -9"):
+        operator = OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="5")
+        began = time.monotonic()
+        with operator:
+            operator.wait_for_log("lease_acquired", timeout=60)
+            led = time.monotonic()
+            operator.wait_for_log("in_sync", timeout=120)
+            wait_until(lambda o=operator: "ecg_work_queue_length 0.0" in o.metrics(), 120)  # type: ignore[misc]
+            caught_up = time.monotonic()
+            print(f"{MANY} VideoJobs, {arm}: caught up {caught_up - began:.1f} s after the start (goal: 10), ", end="")
+            print(f"{caught_up - led:.1f} s after it had the Lease; RSS {_rss(operator.pid):.0f} MB (goal: 300)")
+
+
+async def _create_ended(cluster: Cluster, namespace: str) -> None:
+    now = "2026-01-01T00:00:00Z"
+    condition = {"type": "Succeeded", "status": "True", "reason": "Succeeded", "lastTransitionTime": now, "message": ""}
+    attempt = {"number": 1, "run": 1, "profile": "gpu", "pendingSince": now, "jobName": "x", "podUID": "p"}
+    result = {"location": "configmaps:x:1", "sha256": "0" * 64, "bytes": 9, "segments": 1, "words": 1, "speakers": 1}
+    result |= {"language": "en", "duration": 1.0, "processingTime": 1.0}
+    stages = {stage.value: {"startTime": now, "completionTime": now} for stage in Stage}
+    pipeline = {"attempt": 1, "podUID": "p", "stages": stages, "stage": "completed", "progress": 100, "result": result}
+    status = {"run": 1, "phase": "Succeeded", "conditions": [condition], "completionTime": "2030-01-01T00:00:00Z"}
+    status |= {"attempt": attempt, "pipeline": pipeline}
+
+    async def one(i: int) -> None:
+        name = f"vj{i:05}"
+        await cluster.create(paths.videojobs(namespace), _videojob(name))
+        await cluster.patch(paths.videojobs(namespace, name, "status"), {"status": status})
+
+    await _at_once([lambda i=i: one(i) for i in range(MANY)])  # type: ignore[misc]
+
+
+def _rss(pid: int) -> float:
+    """Megabytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+__all__ = ["Received", "main"]
+
+if __name__ == "__main__":
+    main()
