@@ -17,7 +17,7 @@ async def main(namespace: str, log: Path) -> None:
     watches.quieten()
     with log.open("a") as file:
 
-        def handle(event: Any, **_: object) -> None:
+        async def handle(event: Any, **_: object) -> None:
             pipeline = (event["object"].get("status") or {}).get("pipeline")
             if pipeline:
                 name = event["object"]["metadata"]["name"]

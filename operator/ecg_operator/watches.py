@@ -5,7 +5,7 @@ timers would need finalizers, and a deleted VideoJob must not hang while the ope
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import kopf
@@ -28,8 +28,8 @@ def registry(listener: Listener) -> kopf.OperatorRegistry:
     """Handlers that pass everything on to `listener`."""
     handlers = kopf.OperatorRegistry()
 
-    def passing(kind: str) -> Callable[..., None]:
-        def handle(event: Any, **_: object) -> None:
+    def passing(kind: str) -> Callable[..., Awaitable[None]]:
+        async def handle(event: Any, **_: object) -> None:  # asynchronous: kopf runs others in threads
             manifest = dict(event["object"])
             tell = listener.gone if event["type"] == "DELETED" else listener.changed
             tell(kind, manifest)
