@@ -95,3 +95,10 @@ def test_two_releases_share_no_name_of_the_cluster() -> None:
     assert of_the_cluster("ecg", "a")
     assert not of_the_cluster("ecg", "a") & of_the_cluster("ecg", "b")
     assert not of_the_cluster("ecg", "a") & of_the_cluster("two", "a")
+
+
+def test_kind_maps_the_port_that_the_chart_opens() -> None:
+    kind = yaml.safe_load((chart.ROOT / "kind-config.yaml").read_text())
+    mapped = [m["containerPort"] for node in kind["nodes"] for m in node["extraPortMappings"]]
+    service = chart.one(chart.render("-f", str(chart.VALUES["kind"])), "Service", "ecg-api")
+    assert mapped == [port["nodePort"] for port in service["spec"]["ports"]]

@@ -9,7 +9,12 @@ import yaml  # type: ignore[import-untyped]  # comes without types
 
 from support import chart
 
-FILES = [*chart.VALUES.values(), chart.CHART / "Chart.yaml", chart.CHART / "files" / "crd.yaml"]
+FILES = [
+    *chart.VALUES.values(),
+    chart.ROOT / "kind-config.yaml",
+    chart.CHART / "Chart.yaml",
+    chart.CHART / "files" / "crd.yaml",
+]
 _TRAPS = re.compile(r"y|n|yes|no|on|off|[-+.]?[0-9][0-9_.]*e[-+]?[0-9]+|0o[0-7]+", re.IGNORECASE)
 _PLAIN = re.compile(r"true|false|null||-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 

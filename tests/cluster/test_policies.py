@@ -154,6 +154,24 @@ def test_a_deleted_pods_token_is_no_longer_known(release: Release) -> None:
     wait_until(lambda: _report(pod, videojob, token).status_code == 401, 30)
 
 
+def test_a_pod_leaves_specifications_alone_even_with_a_wider_role(release: Release) -> None:
+    """The Role gives no such right; the policy would refuse all the same."""
+    videojob, pod = release.assigned()
+    own = ("videojob", videojob["metadata"]["name"], "-n", release.namespace, *_as(release, pod))
+    patched = ("patch", *own, "--type=merge", "-p", '{"spec": {"suspend": true}}')
+    for verb in (patched, ("delete", *own)):
+        said = release.plane.kubectl(*verb, check=False)
+        assert "a pipeline pod may change the status of VideoJobs and nothing else" in said
+
+
+def _as(release: Release, pod: PlayedPod) -> tuple[str, ...]:
+    """With an administrator's groups, so that nothing but a policy can refuse it."""
+    account = f"--as=system:serviceaccount:{release.namespace}:{release.name}-pipeline"
+    claims = {"pod-name": pod.name, "pod-uid": pod.uid}
+    extra = (f"--as-user-extra=authentication.kubernetes.io/{name}={value}" for name, value in claims.items())
+    return account, *extra, "--as-group=system:masters"
+
+
 def test_the_operator_is_not_held_up(release: Release) -> None:
     videojob, _ = release.assigned()
     with client(release.plane, release.token("operator")) as operator:
@@ -236,9 +254,7 @@ def test_a_pod_changes_and_deletes_nothing_not_even_with_a_wider_role(release: R
     videojob, pod = release.assigned()
     chunk = _chunk(videojob, pod)
     _store(release, pod, chunk).raise_for_status()
-    account = f"--as=system:serviceaccount:{release.namespace}:{release.name}-pipeline"
-    extra = (f"--as-user-extra=authentication.kubernetes.io/pod-name={pod.name}", "--as-group=system:masters")
-    arguments = ("configmap", chunk["metadata"]["name"], "-n", release.namespace, account, *extra)
+    arguments = ("configmap", chunk["metadata"]["name"], "-n", release.namespace, *_as(release, pod))
     for verb in (("label", *arguments, "a=b"), ("delete", *arguments)):
         said = release.plane.kubectl(*verb, check=False)
         assert "a pipeline pod may create ConfigMaps and not change them" in said

@@ -2,7 +2,9 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ from support import chart
 from support.cluster_jobs import VideoJobs
 from support.control_plane.played import Manifest, PlayedPod, client, now
 from support.control_plane.server import ControlPlane
+from support.operator_process import OperatorProcess
 
 _MERGE = {"content-type": "application/merge-patch+json"}
 
@@ -68,6 +71,15 @@ class Release:
         name = videojob["metadata"]["name"]
         return f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{self.namespace}/videojobs/{name}"
 
+    def operator(self, folder: Path, *values: str) -> OperatorProcess:
+        """The operator with its own account's rights and the chart's file for pods, rendered with `values`."""
+        config = folder / "pods.json"
+        config.write_text(chart.pod_config(chart.render(*values, release=self.name), self.name))
+        kubeconfig = self.plane.kubeconfig_for(self.token("operator"), self.namespace)
+        given = {"PIPELINE_SERVICE_ACCOUNT": f"{self.name}-pipeline", "LEASE_NAME": f"{self.name}-operator"}
+        given["POD_CONFIG_FILE"] = str(config)
+        return OperatorProcess(self.plane, self.namespace, folder, kubeconfig=kubeconfig, **given)
+
     def token(self, component: str) -> str:
         """Of a component's service account, bound to no pod."""
         path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{self.name}-{component}/token"
@@ -76,14 +88,20 @@ class Release:
         return str(answer.json()["status"]["token"])
 
 
+@contextmanager
+def secured(plane: ControlPlane, name: str) -> Iterator[Release]:
+    """Release and namespace of this name."""
+    plane.kubectl("create", "namespace", name)
+    chart.secure(plane, name, name)
+    with client(plane) as admin:
+        yield Release(plane, name, name, admin, VideoJobs(plane, name))
+    for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+        plane.kubectl("delete", kind, f"-l=app.kubernetes.io/instance={name}", "--wait=false")
+    plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
 @pytest.fixture(scope="session")
 def release(cluster: ControlPlane) -> Iterator[Release]:
     """One for all tests: each makes its own VideoJobs."""
-    name = f"secured-{secrets.token_hex(3)}"
-    cluster.kubectl("create", "namespace", name)
-    chart.secure(cluster, name, name)
-    with client(cluster) as admin:
-        yield Release(cluster, name, name, admin, VideoJobs(cluster, name))
-    for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
-        cluster.kubectl("delete", kind, f"-l=app.kubernetes.io/instance={name}", "--wait=false")
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    with secured(cluster, f"secured-{secrets.token_hex(3)}") as release:
+        yield release

@@ -1,0 +1,108 @@
+"""What kubectl prints of VideoJobs stands in docs/kubernetes.md as it was printed; UPDATE_DOCS=1 prints it anew."""
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from ecg_contract.stages import Stage
+from support.chart import ROOT
+from support.control_plane.played import PlayedPod, played_kubelet
+from support.control_plane.server import ControlPlane
+from support.played_pipeline import PlayedPipeline
+from support.receiver import Receiver
+from support.release import Release, secured
+
+DOCUMENT = ROOT / "docs" / "kubernetes.md"
+DONE = "550e8400-e29b-41d4-a716-446655440000"
+COMMANDS = {
+    "get": ("get", "videojobs"),
+    "wide": ("get", "videojobs", "-o", "wide"),
+    "wait": ("wait", "--for=condition=Succeeded", f"videojob/{DONE}", "--timeout=4h"),
+    "describe": ("describe", "videojob", DONE),
+}
+_VOLATILE = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z",
+    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
+    r"\b[0-9]+(s|m|m[0-9]+s)\b",
+    r"127\.0\.0\.1:[0-9]+",
+)
+
+
+def _script(pod: PlayedPod) -> None:
+    """One completes, one fails, one is in the middle."""
+    pipeline = PlayedPipeline(pod)
+    pod.run()
+    pipeline.wait_until_assigned()
+    pipeline.reach(Stage.DOWNLOAD)
+    if pipeline.videojob == "broken":
+        pipeline.fail(11, message="오디오 추출 실패: no audio stream")
+        return
+    for stage in (Stage.VAD, Stage.DIARIZATION, Stage.TRANSCRIPTION):
+        pipeline.reach(stage)
+    if pipeline.videojob == DONE:
+        counts = {"segments": 412, "words": 3519, "speakers": 3, "duration": 1263.4, "processingTime": 88.1}
+        pipeline.reach(Stage.EMOTION)
+        pipeline.reach(Stage.FINALIZE)
+        pipeline.reach(Stage.COMPLETED, result=pipeline.store(b'{"text": "..."}') | counts | {"language": "ko"})
+        pod.finish(0)
+
+
+@pytest.fixture(scope="module")
+def printed(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What each command prints, once every job is where it stays."""
+    folder = tmp_path_factory.mktemp("printed")
+    with (
+        secured(cluster, "ecg") as release,
+        Receiver() as backend,
+        release.operator(folder, "--set", "pipeline.cpu.nodeSelector.pool=cpu") as operator,
+        played_kubelet(cluster, "ecg", _script),
+    ):
+        operator.wait_for_log("in_sync")
+        _jobs(release, backend)
+        yield {name: cluster.kubectl(*command, "-n", "ecg") for name, command in COMMANDS.items()}
+
+
+def _jobs(release: Release, backend: Receiver) -> None:
+    jobs = release.videojobs
+    jobs.create(DONE, backend.url, language="ko")
+    jobs.wait_for_condition(DONE, "CallbackDelivered", "True", "Delivered")
+    jobs.create("broken", backend.url)
+    jobs.wait_for_condition("broken", "CallbackDelivered", "True", "Delivered")
+    jobs.create("halfway", backend.url, language="en")
+    jobs.create("no-node", backend.url, enableGpu=False)
+    jobs.wait_for_condition("no-node", "Scheduled", "False", "Unschedulable")
+    jobs.wait_for_condition("halfway", "Scheduled", "True", "Running")
+
+
+def _block(name: str, text: str) -> str:
+    command = " ".join(("kubectl", *COMMANDS[name], "-n", "ecg"))
+    return f"<!-- printed: {name} -->\n```console\n$ {command}\n{text.rstrip()}\n```\n"
+
+
+def _found(document: str, name: str) -> str:
+    match = re.search(rf"<!-- printed: {name} -->\n```console\n(?:(?!```).*\n)*```\n", document)
+    assert match, f"docs/kubernetes.md has no block {name}"
+    return match[0]
+
+
+def _masked(text: str) -> list[str]:
+    for pattern in _VOLATILE:
+        text = re.sub(pattern, "*", text)
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def _fields(text: str) -> list[str]:
+    """A description's field names: its values and its events differ from time to time."""
+    return [line.split(":")[0].strip() for line in text.split("\nEvents:", maxsplit=1)[0].splitlines() if ":" in line]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_document_shows_what_is_printed(printed: dict[str, str], name: str) -> None:
+    document, block = DOCUMENT.read_text(), _block(name, printed[name])
+    if os.environ.get("UPDATE_DOCS"):
+        DOCUMENT.write_text(document.replace(_found(document, name), block))
+        return
+    compared = _fields if name == "describe" else _masked
+    assert compared(_found(document, name)) == compared(block), "UPDATE_DOCS=1 prints it anew"
