@@ -1,10 +1,10 @@
 """The environment that the chart renders is what the settings' classes read: no name is misspelt, none is missing."""
 
 import importlib
-import json
 import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import pytest
@@ -17,6 +17,7 @@ from ecg_operator.pod_config import PodConfig, load_pod_config
 from ecg_operator.settings import OperatorSettings
 from ecg_pipeline.settings import PipelineSettings
 from support import chart
+from support.chart_pods import pipeline_pod
 
 CASES = {**chart.VALUES, "full": Path(__file__).parent / "values-full.yaml"}
 LIBRARIES = {
@@ -58,9 +59,12 @@ def _release(case: str) -> str:
 
 
 def _rendered(case: str, component: str) -> dict[str, str]:
+    """The pipeline's with what the operator adds."""
     manifests = chart.render("-f", str(CASES[case]))
     if component == "pipeline":
-        return chart.environment(json.loads(chart.pod_config(manifests, _release(case)))["env"])
+        with TemporaryDirectory() as folder:
+            pod = pipeline_pod(manifests, "gpu", Path(folder))
+        return chart.environment(pod["spec"]["containers"][0]["env"])
     return chart.container_environment(manifests, component, _release(case))
 
 

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ecg_contract.videojob import VideoJob
-from ecg_operator.manifests import JobParts, job_manifest
-from ecg_operator.pod_config import load_pod_config
-from ecg_operator.settings import OperatorSettings
 from support import chart
-from support.control_plane.played import Manifest, now
+from support.chart_pods import pipeline_pod
+from support.control_plane.played import Manifest
 from support.control_plane.server import ControlPlane
 
 CASES = {**chart.VALUES, "full": Path(__file__).parent / "values-full.yaml"}
@@ -47,7 +44,7 @@ def test_every_pod_keeps_to_restricted_pod_security(
 ) -> None:
     manifests = chart.render("-f", str(CASES[case]), namespace=restricted)
     pods = [chart.pod_of(m) for m in manifests if m["kind"] in ("Deployment", "Pod")]
-    pods += [_pipeline_pod(manifests, profile, tmp_path) for profile in ("gpu", "cpu")]
+    pods += [pipeline_pod(manifests, profile, tmp_path) for profile in ("gpu", "cpu")]
     assert len(pods) == 5
     for pod in pods:
         said = cluster.kubectl("create", "--dry-run=server", "-n", restricted, "-f", "-", stdin=json.dumps(pod))
@@ -66,23 +63,3 @@ def _is_locked_down(spec: Manifest) -> None:
     assert spec["securityContext"]["runAsUser"] == 10001
     assert all(c["securityContext"]["readOnlyRootFilesystem"] for c in spec["containers"])
     assert all("memory" in c["resources"]["limits"] for c in spec["containers"])
-
-
-def _pipeline_pod(manifests: list[Manifest], profile: str, folder: Path) -> Manifest:
-    """As the operator makes it with the chart's file."""
-    release = next(
-        m["metadata"]["name"].removesuffix("-operator")
-        for m in manifests
-        if m["kind"] == "Deployment" and m["metadata"]["name"].endswith("-operator")
-    )
-    operator = chart.container_environment(manifests, "operator", release)
-    file = folder / "pods.json"
-    file.write_text(chart.pod_config(manifests, release))
-    account = operator["PIPELINE_SERVICE_ACCOUNT"]
-    settings = OperatorSettings(namespace="n", pipeline_image="x:1", pipeline_service_account=account)
-    attempt = {"number": 1, "run": 1, "profile": profile, "jobName": "a-b-a1", "pendingSince": now()}
-    spec = {"jobId": "a", "source": {"secretRef": {"name": "a-source"}}}
-    manifest = {"metadata": {"name": "a", "uid": "u"}, "spec": spec, "status": {"attempt": attempt}}
-    parts = JobParts(settings, load_pod_config(file), "s3://bucket/key")
-    pod = job_manifest(VideoJob.from_manifest(manifest), parts)["spec"]["template"]
-    return chart.pod_of({"kind": "Pod", "metadata": {"name": profile}, "spec": pod["spec"]})

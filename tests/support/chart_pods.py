@@ -1,0 +1,35 @@
+"""The pipeline's pod as the operator makes it with the chart's file."""
+
+from pathlib import Path
+
+from ecg_contract.videojob import VideoJob
+from ecg_operator.manifests import JobParts, job_manifest
+from ecg_operator.pod_config import load_pod_config
+from ecg_operator.settings import OperatorSettings
+from support import chart
+from support.control_plane.played import now
+
+Manifest = chart.Manifest
+
+
+def pipeline_pod(manifests: list[Manifest], profile: str, folder: Path) -> Manifest:
+    """With all that a job can have: a source in a Secret, a result in S3. `folder` is written to."""
+    release = _release(manifests)
+    account = chart.container_environment(manifests, "operator", release)["PIPELINE_SERVICE_ACCOUNT"]
+    settings = OperatorSettings(namespace="n", pipeline_image="x:1", pipeline_service_account=account)
+    file = folder / "pods.json"
+    file.write_text(chart.pod_config(manifests, release))
+    parts = JobParts(settings, load_pod_config(file), "s3://bucket/key")
+    pod = job_manifest(_videojob(profile), parts)["spec"]["template"]
+    return chart.pod_of({"kind": "Pod", "metadata": {"name": profile}, "spec": pod["spec"]})
+
+
+def _release(manifests: list[Manifest]) -> str:
+    names = (m["metadata"]["name"] for m in manifests if m["kind"] == "Deployment")
+    return str(next(name.removesuffix("-operator") for name in names if name.endswith("-operator")))
+
+
+def _videojob(profile: str) -> VideoJob:
+    attempt = {"number": 1, "run": 1, "profile": profile, "jobName": "a-b-a1", "pendingSince": now()}
+    spec = {"jobId": "a", "source": {"secretRef": {"name": "a-source"}}}
+    return VideoJob.from_manifest({"metadata": {"name": "a", "uid": "u"}, "spec": spec, "status": {"attempt": attempt}})
