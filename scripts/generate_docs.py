@@ -15,6 +15,7 @@ from ecg_api.main import create_app
 from ecg_api.settings import Settings
 from ecg_api.settings_standalone import StandaloneSettings
 from ecg_contract.wire import WireResult
+from ecg_operator.settings import OperatorSettings
 from ecg_pipeline.settings import PipelineSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -23,12 +24,15 @@ SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("The API server", Settings),
     ("The standalone host", StandaloneSettings),
     ("The pipeline", PipelineSettings),
+    ("The operator", OperatorSettings),
 )
 
 INTRODUCTION = """# Configuration
 
 Settings come from the environment, or from a file given as `ecg --env-file FILE`; the environment goes before the
-file. A list is written with commas. The command line's `--host`, `--port` and `--data-dir` go before both.
+file. A list is written with commas. The command line's `--host`, `--port` and `--data-dir` go before both. On
+Kubernetes the chart's values become these settings (`charts/ecg-audio-analyzer/values.yaml`), and `api.env`,
+`operator.env` and `pipeline.env` set any of them.
 
 Generated from the settings' classes by `make generate`.
 """
@@ -60,7 +64,8 @@ def _row(name: str, field: FieldInfo) -> str:
     description = " ".join((field.description or "").split())
     if not description:
         raise SystemExit(f"the setting {name} has no docstring")
-    return f"| `{name.upper()}` | {_default(field)} | {description} |"
+    default = "(needed)" if field.is_required() else _default(field)
+    return f"| `{name.upper()}` | {default} | {description} |"
 
 
 def _default(field: FieldInfo) -> str:
