@@ -1,7 +1,8 @@
 """`python -m ecg_pipeline --job FILE` runs one job, `--serve` one after another from stdin, with its models kept warm.
 
-Reports are lines on stdout (`ecg_contract.pipeline.Report`), logs are JSON lines on stderr; the exit status is
-`ecg_contract.errors.ExitCode`, 143 after SIGTERM, 2 for a wrong setting or argument.
+Reports are lines on stdout (`ecg_contract.pipeline.Report`), in a cluster's pod they go to the API server; logs are
+JSON lines on stderr; the exit status is `ecg_contract.errors.ExitCode`, 143 after SIGTERM, 2 for a wrong setting or
+argument.
 """
 
 import argparse
@@ -22,11 +23,11 @@ from ecg_contract.pipeline import PipelineJob
 from ecg_pipeline import joblog
 from ecg_pipeline.engines.libraries import Libraries
 from ecg_pipeline.process import claim_stdout, die_with_parent, end_on_sigterm
-from ecg_pipeline.reporters.lines import LineReporter
 from ecg_pipeline.run import JobRunner
 from ecg_pipeline.serve import serve
 from ecg_pipeline.settings import PipelineSettings
-from ecg_pipeline.sinks.file import FileSink
+from ecg_pipeline.settings_pod import pod_settings
+from ecg_pipeline.surroundings import beside_a_host, in_a_pod
 
 _USAGE = 2
 _COLLECT_AFTER = 100_000
@@ -38,19 +39,29 @@ def main() -> None:
     arguments = _arguments()
     die_with_parent()
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
-    reporter = LineReporter(claim_stdout())
+    stdout = claim_stdout()
     try:
-        settings = PipelineSettings()
+        settings, pod = PipelineSettings(), pod_settings()
         job = PipelineJob.model_validate_json(arguments.job.read_bytes()) if arguments.job else None
     except (ValidationError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(_USAGE)
     job_id = joblog.configure(settings.log_file, settings.log_level)
     scratch = _scratch(settings.work_dir)
-    end_on_sigterm(lambda: shutil.rmtree(scratch, ignore_errors=True))
-    runner = JobRunner(settings, Libraries(settings), reporter, FileSink(), job_id)
-    status = _in_thread(lambda: runner.run(job) if job else serve(runner, sys.stdin.buffer, reporter.ready))
-    shutil.rmtree(scratch, ignore_errors=True)
+
+    def clean_up() -> None:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    end_on_sigterm(clean_up)
+    libraries = Libraries(settings)
+    if job is not None and pod is not None:
+        runner = JobRunner(settings, libraries, *in_a_pod(pod, clean_up), job_id)
+        status = _in_thread(lambda: runner.run(job))
+    else:
+        lines, sink = beside_a_host(stdout)
+        runner = JobRunner(settings, libraries, lines, sink, job_id)
+        status = _in_thread(lambda: runner.run(job) if job else serve(runner, sys.stdin.buffer, lines.ready))
+    clean_up()
     logging.shutdown()
     os._exit(status)  # models may still be loading in the background, and there is nothing left to wait for
 

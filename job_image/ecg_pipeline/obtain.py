@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ecg_contract.errors import ErrorCode, FatalError, download_failed
 from ecg_contract.pipeline import Source
 from ecg_contract.stages import Stage
 from ecg_pipeline.ports import Samples
@@ -22,13 +23,23 @@ def obtain(source: Source, settings: PipelineSettings, board: StatusBoard, work:
         if declared:
             board.advance(Stage.DOWNLOAD, decoding_from + (1 - decoding_from) * done / declared)
 
-    path = source.path or _fetched(str(source.url), settings, board, work)
+    path = source.path or _fetched(_url(source), settings, board, work)
     audio = decode(path, settings.media_limits, decoded)
     if not source.path:
         path.unlink(missing_ok=True)
     for note in audio.notes:
         board.note(note)
     return audio.samples
+
+
+def _url(source: Source) -> str:
+    if source.url_file is None:
+        return str(source.url)
+    try:
+        return source.url_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        reason = f"the file with the video's URL cannot be read ({type(error).__name__}): see the job's Secret"
+        raise FatalError(ErrorCode.DOWNLOAD_ERROR, download_failed(reason)) from None
 
 
 def _fetched(url: str, settings: PipelineSettings, board: StatusBoard, work: Path) -> Path:

@@ -135,7 +135,10 @@ def test_the_pod_of_a_videojob_that_was_deleted_and_posted_again_is_refused(
         refused.set()
 
     given = {"PIPELINE_SERVICE_ACCOUNT": f"{release.name}-pipeline", "LEASE_NAME": "another"}
-    with OperatorProcess(plane, namespace, tmp_path, **given), played_kubelet(plane, namespace, script) as kubelet:
+    with (
+        OperatorProcess(plane, namespace, tmp_path, **given),
+        played_kubelet(plane, namespace, script, only="twice-") as kubelet,
+    ):
         kubelet.keeps_deleted_pods = True
         first = videojobs.create("twice", backend.url)["metadata"]["uid"]
         assert old.wait(30)

@@ -33,7 +33,7 @@ class OperatorProcess:
         folder: Path,
         *command: str,
         kubeconfig: Path | None = None,
-        **environment: str,
+        **environment: Any,
     ) -> None:
         self.log = folder / f"operator-{free_port()}.log"
         self.health_port, self.metrics_port = free_port(), free_port()

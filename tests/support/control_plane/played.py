@@ -145,7 +145,10 @@ Script = Callable[[PlayedPod], None]
 class PlayedKubelet:
     """Runs `script` for every pod of a namespace once it is scheduled, and lets deleted pods go."""
 
-    def __init__(self, plane: ControlPlane, namespace: str, script: Script, *, threads: int = 16) -> None:
+    def __init__(
+        self, plane: ControlPlane, namespace: str, script: Script, *, threads: int = 16, only: str = ""
+    ) -> None:
+        self._only = only
         self._plane, self._namespace, self.script = plane, namespace, script
         self._admin = client(plane)
         self.pods: dict[str, PlayedPod] = {}
@@ -193,7 +196,10 @@ class PlayedKubelet:
 
     def _saw(self, manifest: Manifest) -> None:
         metadata, uid = manifest["metadata"], manifest["metadata"]["uid"]
-        if manifest["spec"].get("nodeName") and uid not in self.pods and "deletionTimestamp" not in metadata:
+        is_over = manifest.get("status", {}).get("phase") in ("Succeeded", "Failed")
+        is_new = uid not in self.pods and "deletionTimestamp" not in metadata
+        is_new = is_new and metadata["name"].startswith(self._only)
+        if manifest["spec"].get("nodeName") and is_new and not is_over:
             self.pods[uid] = PlayedPod(self._plane, self._admin, manifest)
             self._executor.submit(self._run, self.pods[uid])
         if "deletionTimestamp" in metadata:
@@ -214,9 +220,10 @@ class PlayedKubelet:
 
 @contextmanager
 def played_kubelet(
-    plane: ControlPlane, namespace: str, script: Script, *, threads: int = 16
+    plane: ControlPlane, namespace: str, script: Script, *, threads: int = 16, only: str = ""
 ) -> Iterator[PlayedKubelet]:
-    kubelet = PlayedKubelet(plane, namespace, script, threads=threads)
+    """`only`: the pods whose names begin so, where others share the namespace."""
+    kubelet = PlayedKubelet(plane, namespace, script, threads=threads, only=only)
     kubelet.start()
     try:
         yield kubelet

@@ -1,0 +1,46 @@
+"""Who a pipeline's pod is, as its Job tells it: read from the environment, present in a cluster alone."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class PodSettings(BaseSettings):
+    """The pod's side. Set by the operator, not by people."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
+
+    videojob_name: str
+    """VideoJob that the pod works for; its presence makes the process report to the API server."""
+
+    videojob_uid: str
+    """uid of that VideoJob."""
+
+    pod_name: str
+    """The pod's name."""
+
+    pod_uid: str
+    """The pod's uid."""
+
+    pod_namespace: str
+    """The namespace of both."""
+
+    result_location: str | None = None
+    """S3 URL that the result is stored under; ConfigMaps without it."""
+
+    result_url_file: Path | None = None
+    """File with the presigned URL that the result is PUT to."""
+
+    termination_log: Path = Path("/dev/termination-log")
+    """File that Kubernetes shows as the container's last words."""
+
+    report_patience_s: Annotated[float, Field(gt=0)] = 900.0
+    """How long the last report and the result are tried while the API server is away, in seconds."""
+
+
+def pod_settings() -> PodSettings | None:
+    """None outside a cluster. Raises pydantic.ValidationError."""
+    return PodSettings() if os.environ.get("VIDEOJOB_NAME") else None

@@ -1,0 +1,60 @@
+"""A pod whose container is the real pipeline process on this machine, with the demo models and the pod's own token."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from support.control_plane.played import PlayedPod
+from support.pipeline_process import ROOT, demo_environment
+
+
+class RealPod:
+    """For `played_kubelet`: `RealPod(folder)` is a script. What the kubelet would mount lies in `folder`."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self._folder, self._environment = folder, environment
+        self.exit_codes: list[int] = []
+
+    def __call__(self, pod: PlayedPod) -> None:
+        folder = self._folder / pod.name
+        folder.mkdir()
+        (folder / "job.json").write_text(self._job(pod, folder))
+        pod.run()
+        process = self.launch(pod, folder)
+        try:
+            code = process.wait(180)
+        finally:
+            process.kill()
+        self.exit_codes.append(code)
+        words = folder / "termination-log"
+        pod.finish(code, message=words.read_text() if words.exists() else "")
+
+    def launch(self, pod: PlayedPod, folder: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "ecg_pipeline", "--job", str(folder / "job.json")]
+        with (folder / "log").open("wb") as log:
+            return subprocess.Popen(
+                command, env=self._variables(pod, folder), cwd=ROOT, stderr=log, stdout=log, stdin=subprocess.DEVNULL
+            )
+
+    def log(self, pod_name: str) -> str:
+        return (self._folder / pod_name / "log").read_text()
+
+    def _job(self, pod: PlayedPod, folder: Path) -> str:
+        """With the paths of the container replaced by those of this machine."""
+        job = json.loads(pod.annotations["ecg-analyzer.io/pipeline-job"])
+        job["resultPath"] = str(folder / "result.json")
+        return json.dumps(job)
+
+    def _variables(self, pod: PlayedPod, folder: Path) -> dict[str, str]:
+        """The container's own, the kubelet's, and this machine's."""
+        kubelets = {"POD_NAME": pod.name, "POD_UID": pod.uid, "POD_NAMESPACE": pod.namespace}
+        here = {
+            "KUBECONFIG": str(pod.plane.kubeconfig_for(pod.token(), pod.namespace)),
+            "WORK_DIR": str(folder / "work"),
+            "TERMINATION_LOG": str(folder / "termination-log"),
+            "FETCH_ALLOW": "127.0.0.1",
+        }
+        os.makedirs(folder / "work", exist_ok=True)  # noqa: PTH103 - as the kubelet does
+        return demo_environment(**{**pod.environment, **kubelets, **here, **self._environment})
