@@ -15,6 +15,7 @@ from ecg_api.main import create_app
 from ecg_api.settings import Settings
 from ecg_api.settings_standalone import StandaloneSettings
 from ecg_contract.wire import WireResult
+from ecg_operator.metrics import Metrics
 from ecg_operator.settings import OperatorSettings
 from ecg_pipeline.settings import PipelineSettings
 
@@ -26,6 +27,8 @@ SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("The pipeline", PipelineSettings),
     ("The operator", OperatorSettings),
 )
+
+METRICS = "For Prometheus, on METRICS_PORT at `/metrics`."
 
 INTRODUCTION = """# Configuration
 
@@ -52,7 +55,14 @@ def _openapi() -> dict[str, Any]:
 
 
 def _configuration() -> str:
-    return "\n".join([INTRODUCTION, *(_section(title, settings) for title, settings in SECTIONS)])
+    return "\n".join([INTRODUCTION, *(_section(title, settings) for title, settings in SECTIONS), _metrics()])
+
+
+def _metrics() -> str:
+    found = sorted(Metrics().registry.collect(), key=lambda metric: metric.name)
+    rows = [f"| `{m.name}{'_total' * (m.type == 'counter')}` | {m.type} | {m.documentation} |" for m in found]
+    heading = ["## The operator's metrics", "", METRICS, "", "| metric | kind | what it is |", "|---|---|---|"]
+    return "\n".join([*heading, *rows, ""])
 
 
 def _section(title: str, settings: type[BaseSettings]) -> str:

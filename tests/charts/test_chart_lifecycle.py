@@ -100,6 +100,17 @@ def test_a_second_release_leaves_the_definition_to_the_first(installed: ControlP
     assert _defined(installed)["metadata"]["annotations"]["meta.helm.sh/release-name"] == "ecg"
 
 
+def test_another_release_may_take_the_definition_over(installed: ControlPlane) -> None:
+    def owner() -> str:
+        return str(_defined(installed)["metadata"]["annotations"]["meta.helm.sh/release-name"])
+
+    _helm(installed, "install", "--take-ownership", release="two")
+    assert owner() == "two"
+    installed.helm("uninstall", "two", "-n", NAMESPACE)
+    _helm(installed, "upgrade", "--reset-values", "--take-ownership")
+    assert owner() == "ecg"
+
+
 # `helm test`: its pod does not run here, the program in it does, with a token that is bound to the pod.
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,7 @@ COMMANDS = {
     "get": ("get", "videojobs"),
     "wide": ("get", "videojobs", "-o", "wide"),
     "wait": ("wait", "--for=condition=Succeeded", f"videojob/{DONE}", "--timeout=4h"),
+    "wait-end": ("wait", "--for=jsonpath={.status.completionTime}", "videojob/broken", "--timeout=4h"),
     "describe": ("describe", "videojob", DONE),
 }
 _VOLATILE = (
@@ -77,7 +79,7 @@ def _jobs(release: Release, backend: Receiver) -> None:
 
 
 def _block(name: str, text: str) -> str:
-    command = " ".join(("kubectl", *COMMANDS[name], "-n", "ecg"))
+    command = shlex.join(("kubectl", *COMMANDS[name], "-n", "ecg"))
     return f"<!-- printed: {name} -->\n```console\n$ {command}\n{text.rstrip()}\n```\n"
 
 

@@ -1,0 +1,47 @@
+"""The documents about the cluster name values, metrics, fields and files that exist."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # comes without types
+
+from ecg_contract.crd import custom_resource_definition
+from support import chart
+
+DOCS = chart.ROOT / "docs"
+DOCUMENTS = [DOCS / name for name in ("kubernetes.md", "kind.md", "architecture.md")]
+TEXT = {path: path.read_text() for path in DOCUMENTS}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
+def test_links_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", TEXT[path])
+    missing = [link for link in links if "://" not in link and not (path.parent / link).exists()]
+    assert missing == []
+
+
+def test_links_to_headings_lead_somewhere() -> None:
+    for target, anchor in re.findall(r"\]\(([a-z]+\.md)#([a-z-]+)\)", "".join(TEXT.values())):
+        headings = re.findall(r"^#+ (.+)$", (DOCS / target).read_text(), re.MULTILINE)
+        assert anchor in [re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+def test_every_value_that_is_named_exists() -> None:
+    values = yaml.safe_load((chart.CHART / "values.yaml").read_text())
+    named = set(re.findall(r"`([a-z0-9]+(?:\.[a-zA-Z0-9]+)+)", "".join(TEXT.values())))
+    named = {name for name in named if name.split(".")[0] in values and not name.endswith((".yaml", ".md"))}
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not _has(values, name.split("."))] == []
+
+
+def _has(values: Any, path: list[str]) -> bool:
+    return not path or (isinstance(values, dict) and path[0] in values and _has(values[path[0]], path[1:]))
+
+
+def test_every_column_is_explained() -> None:
+    version = custom_resource_definition()["spec"]["versions"][0]
+    columns = {column["name"].upper() for column in version["additionalPrinterColumns"]} - {"AGE"}
+    explained = set(re.findall(r"`([A-Z]+)`", TEXT[DOCS / "kubernetes.md"]))
+    assert columns <= explained
