@@ -3,6 +3,7 @@
 import signal
 import sqlite3
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_a_job_that_kills_the_server_again_and_again_is_given_up(serve: Serve) -
     server, pipeline = serve(["stage:vad", "hold"])
     server.post("j", VIDEO)
     for times in range(1, 7):
-        wait_until(lambda n=times: pipeline.has_done("hold", n))
+        wait_until(partial(pipeline.has_done, "hold", times))
         server.kill()
         server.start()
     assert server.wait_for("j", "failed")["error"]["code"] == "PROCESSING_ERROR"
