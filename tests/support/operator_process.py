@@ -32,15 +32,14 @@ class OperatorProcess:
         namespace: str,
         folder: Path,
         *command: str,
-        kubeconfig: Path | None = None,
-        **environment: Any,
+        **environment: str,
     ) -> None:
         self.log = folder / f"operator-{free_port()}.log"
         self.health_port, self.metrics_port = free_port(), free_port()
         self._command = [sys.executable, *(command or ("-m", "ecg_operator.main"))]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._environment = inherited | {
-            "KUBECONFIG": str(kubeconfig or plane.kubeconfig),
+            "KUBECONFIG": str(plane.kubeconfig),
             "NAMESPACE": namespace,
             "PIPELINE_IMAGE": "played:1",
             "PIPELINE_SERVICE_ACCOUNT": "pipeline",

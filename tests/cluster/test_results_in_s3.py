@@ -1,0 +1,93 @@
+"""Results by a presigned PUT to moto's S3: from the pod's own sink through the bucket into the last callback."""
+
+import base64
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from ecg_contract.pipeline import PipelineJob
+from ecg_contract.stages import Stage
+from ecg_pipeline.sinks.presigned import PresignedSink
+from support.cluster_jobs import TERMINAL, VideoJobs
+from support.control_plane.played import PlayedPod, played_kubelet
+from support.control_plane.server import ControlPlane
+from support.operator_process import OperatorProcess
+from support.played_pipeline import PlayedPipeline
+from support.receiver import Receiver
+from support.waiting import wait_until
+
+BUCKET = "results"
+
+
+@pytest.fixture
+def s3() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    session = boto3.Session("AKIAEXAMPLE", "canary-key", region_name="us-east-1")
+    session.client("s3", endpoint_url=url).create_bucket(Bucket=BUCKET)
+    yield url
+    server.stop()
+
+
+def test_ten_megabytes_go_through_the_bucket(cluster: ControlPlane, namespace: str, s3: str, tmp_path: Path) -> None:
+    videojobs = VideoJobs(cluster, namespace)
+    text = "".join(random.Random(1).choices("가나다라마바사abcdefghij0123456789", k=7_000_000))
+    data = json.dumps({"text": text}, ensure_ascii=False).encode()
+    signatures: list[str] = []
+
+    def script(pod: PlayedPod) -> None:
+        pipeline = PlayedPipeline(pod)
+        pod.run()
+        pipeline.wait_until_assigned()
+        for stage in list(Stage)[:-1]:
+            pipeline.reach(stage)
+        url_file = tmp_path / "url"
+        url_file.write_text(_mounted_url(pod))
+        signatures.append(url_file.read_text().partition("X-Amz-Signature=")[2])
+        sink = PresignedSink(pod.environment["RESULT_LOCATION"], url_file, 30)
+        job = PipelineJob.model_validate({**pipeline.job, "resultPath": "/none"})
+        reference = {"location": sink.store(job, data), "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        reference |= {"segments": 0, "words": 0, "speakers": 0, "language": "ko", "duration": 1, "processingTime": 1}
+        pipeline.reach(Stage.COMPLETED, result=reference)
+        pod.finish(0)
+
+    keys = {
+        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "canary-key",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    bucket = {"RESULTS_BUCKET": BUCKET, "RESULTS_PREFIX": "ecg/", "AWS_ENDPOINT_URL_S3": s3, "LOG_LEVEL": "DEBUG"}
+    with (
+        Receiver() as backend,
+        OperatorProcess(cluster, namespace, tmp_path, **keys, **bucket) as operator,
+        played_kubelet(cluster, namespace, script),
+    ):
+        videojobs.create("big", backend.url)
+        videojobs.wait_for_condition("big", "CallbackDelivered", "True", "Delivered", 60)
+        wait_until(lambda: not [s for s in videojobs.objects("secrets") if s["metadata"]["name"].endswith("-result")])
+        log = operator.log.read_text()
+    assert [r.mark for r in backend.requests] == TERMINAL
+    assert backend.requests[-1].json["result"]["text"] == text
+    location = videojobs.status("big")["pipeline"]["result"]["location"]
+    assert location == f"s3://{BUCKET}/ecg/results/{namespace}/{videojobs.get('big')['metadata']['uid']}/a1.json"
+    everything = json.dumps([videojobs.all(), videojobs.jobs(), videojobs.objects("pods"), videojobs.objects("events")])
+    for secret in (signatures[0], "canary-key"):
+        assert secret
+        assert secret not in everything
+        assert secret not in log
+
+
+def _mounted_url(pod: PlayedPod) -> str:
+    """What the kubelet would mount."""
+    volumes = pod.manifest["spec"]["volumes"]
+    name = next(v["secret"]["secretName"] for v in volumes if v["name"] == "result")
+    secret = pod.admin.get(f"/api/v1/namespaces/{pod.namespace}/secrets/{name}").json()
+    return base64.b64decode(secret["data"]["url"]).decode()
