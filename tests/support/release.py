@@ -78,7 +78,7 @@ class Release:
         kubeconfig = self.plane.kubeconfig_for(self.token("operator"), self.namespace)
         given = {"PIPELINE_SERVICE_ACCOUNT": f"{self.name}-pipeline", "LEASE_NAME": f"{self.name}-operator"}
         given["POD_CONFIG_FILE"] = str(config)
-        return OperatorProcess(self.plane, self.namespace, folder, kubeconfig=kubeconfig, **given)
+        return OperatorProcess(self.plane, self.namespace, folder, KUBECONFIG=str(kubeconfig), **given)
 
     def token(self, component: str) -> str:
         """Of a component's service account, bound to no pod."""
