@@ -111,6 +111,25 @@ def test_another_release_may_take_the_definition_over(installed: ControlPlane) -
     assert owner() == "ecg"
 
 
+def test_whoever_owns_a_namespace_alone_installs_what_an_administrator_has_prepared(installed: ControlPlane) -> None:
+    """As docs/kubernetes.md has it."""
+    name = "owned"
+    installed.kubectl("create", "namespace", name)
+    installed.kubectl("create", "serviceaccount", "owner", "-n", name)
+    bound = ("--clusterrole=admin", f"--serviceaccount={name}:owner", "-n", name)
+    installed.kubectl("create", "rolebinding", "owner", *bound)
+    token = installed.kubectl("create", "token", "owner", "-n", name).strip()
+    as_owner = ("-n", name, f"--kubeconfig={installed.kubeconfig_for(token, name)}")
+    assert "forbidden" in installed.helm("install", "own", str(chart.CHART), *as_owner, check=False)
+
+    parts = [f"templates/{part}.yaml" for part in ("crd", "policies", "rbac")]
+    prepared = chart.template(*(f"-s={part}" for part in parts), release="own", namespace=name)
+    installed.kubectl("apply", "--server-side", "--force-conflicts", "-n", name, "-f", "-", stdin=prepared)
+    without = "crds.install=false,policies.install=false,rbac.install=false"
+    installed.helm("upgrade", "--install", "own", str(chart.CHART), *as_owner, "--set", without)
+    assert "own-operator" in installed.kubectl("get", "deployments", "-n", name, token=token)
+
+
 # `helm test`: its pod does not run here, the program in it does, with a token that is bound to the pod.
 
 

@@ -97,6 +97,13 @@ def test_two_releases_share_no_name_of_the_cluster() -> None:
     assert not of_the_cluster("ecg", "a") & of_the_cluster("two", "a")
 
 
+def test_what_an_administrator_applies_can_be_left_out() -> None:
+    rendered = chart.render("--set", "crds.install=false,policies.install=false,rbac.install=false")
+    kinds = {m["kind"] for m in rendered}
+    assert not kinds & {"Role", "RoleBinding", "ClusterRole", "ValidatingAdmissionPolicy", "CustomResourceDefinition"}
+    assert all("namespace" in m["metadata"] for m in rendered)
+
+
 def test_kind_maps_the_port_that_the_chart_opens() -> None:
     kind = yaml.safe_load((chart.ROOT / "kind-config.yaml").read_text())
     mapped = [m["containerPort"] for node in kind["nodes"] for m in node["extraPortMappings"]]
