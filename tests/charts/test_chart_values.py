@@ -97,6 +97,13 @@ def test_two_releases_share_no_name_of_the_cluster() -> None:
     assert not of_the_cluster("ecg", "a") & of_the_cluster("two", "a")
 
 
+def test_the_longest_release_name_still_fits() -> None:
+    rendered = chart.render(release="r" * 53)
+    videojob = next(m for m in rendered if m["kind"] == "VideoJob")
+    assert len(videojob["metadata"]["name"]) <= 40
+    assert max(len(m["metadata"]["name"]) for m in rendered if "namespace" in m["metadata"]) <= 63
+
+
 def test_what_an_administrator_applies_can_be_left_out() -> None:
     rendered = chart.render("--set", "crds.install=false,policies.install=false,rbac.install=false")
     kinds = {m["kind"] for m in rendered}

@@ -1,19 +1,24 @@
-"""What kubectl prints of VideoJobs stands in docs/kubernetes.md as it was printed; UPDATE_DOCS=1 prints it anew."""
+"""What kubectl prints of VideoJobs stands in docs/kubernetes.md as it was printed; UPDATE_DOCS=1 prints it anew. And
+what one is told to type there does what is promised.
+"""
 
 import os
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from ecg_contract.stages import Stage
 from support.chart import ROOT
+from support.cluster_jobs import VideoJobs
 from support.control_plane.played import PlayedPod, played_kubelet
 from support.control_plane.server import ControlPlane
 from support.played_pipeline import PlayedPipeline
 from support.receiver import Receiver
 from support.release import Release, secured
+from support.waiting import wait_until
 
 DOCUMENT = ROOT / "docs" / "kubernetes.md"
 DONE = "550e8400-e29b-41d4-a716-446655440000"
@@ -51,9 +56,23 @@ def _script(pod: PlayedPod) -> None:
         pod.finish(0)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Four jobs, each in another state, the operator at work, and what each command printed."""
+
+    jobs: VideoJobs
+    backend: Receiver
+    printed: dict[str, str]
+
+    def type(self, cluster: ControlPlane, purpose: str, name: str) -> None:
+        """The document's command, for this VideoJob."""
+        row = re.search(rf"^\| {purpose} \| `kubectl (.*?)`", DOCUMENT.read_text(), re.MULTILINE)
+        assert row, purpose
+        cluster.kubectl(*shlex.split(row[1].replace("NAME", name)))
+
+
 @pytest.fixture(scope="module")
-def printed(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What each command prints, once every job is where it stays."""
+def shown(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     folder = tmp_path_factory.mktemp("printed")
     with (
         secured(cluster, "ecg") as release,
@@ -63,7 +82,8 @@ def printed(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> 
     ):
         operator.wait_for_log("in_sync")
         _jobs(release, backend)
-        yield {name: cluster.kubectl(*command, "-n", "ecg") for name, command in COMMANDS.items()}
+        printed = {name: cluster.kubectl(*command, "-n", "ecg") for name, command in COMMANDS.items()}
+        yield Shown(release.videojobs, backend, printed)
 
 
 def _jobs(release: Release, backend: Receiver) -> None:
@@ -101,10 +121,42 @@ def _fields(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_document_shows_what_is_printed(printed: dict[str, str], name: str) -> None:
-    document, block = DOCUMENT.read_text(), _block(name, printed[name])
+def test_the_document_shows_what_is_printed(shown: Shown, name: str) -> None:
+    document, block = DOCUMENT.read_text(), _block(name, shown.printed[name])
     if os.environ.get("UPDATE_DOCS"):
         DOCUMENT.write_text(document.replace(_found(document, name), block))
         return
     compared = _fields if name == "describe" else _masked
     assert compared(_found(document, name)) == compared(block), "UPDATE_DOCS=1 prints it anew"
+
+
+def test_the_last_callback_is_sent_again(cluster: ControlPlane, shown: Shown) -> None:
+    def completed() -> int:
+        return sum(request.mark == ("completed", 100) for request in shown.backend.requests)
+
+    assert completed() == 1
+    shown.type(cluster, "send the last callback again", DONE)
+    wait_until(lambda: completed() == 2, 20)
+
+
+def test_a_failed_job_runs_again(cluster: ControlPlane, shown: Shown) -> None:
+    shown.type(cluster, "run a failed or cancelled job again", "broken")
+    wait_until(lambda: shown.jobs.status("broken")["attempt"]["number"] == 2, 20)
+    shown.jobs.wait_for_phase("broken", "Failed")
+
+
+def test_a_running_job_is_cancelled(cluster: ControlPlane, shown: Shown) -> None:
+    shown.type(cluster, "cancel", "halfway")
+    shown.jobs.wait_for_condition("halfway", "Succeeded", "False", "Cancelled")
+
+
+def test_a_job_is_held_and_let_go(cluster: ControlPlane, shown: Shown) -> None:
+    shown.type(cluster, "hold it and free its node", "no-node")
+    shown.jobs.wait_for_phase("no-node", "Suspended")
+    shown.jobs.patch("no-node", suspend=False)
+    shown.jobs.wait_for_phase("no-node", "Pending")
+
+
+def test_a_removed_job_is_gone(cluster: ControlPlane, shown: Shown) -> None:
+    shown.type(cluster, "remove it, work and result included", "no-node")
+    assert not shown.jobs.exists("no-node")
