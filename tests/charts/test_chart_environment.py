@@ -71,11 +71,8 @@ def _rendered(case: str, component: str) -> dict[str, str]:
 PACKAGES = {"api": ecg_api, "operator": ecg_operator, "pipeline": ecg_pipeline}
 
 
-AWAITED = pytest.mark.xfail(strict=True, reason="the settings of the API's Kubernetes store come with it")
-
-
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("component", [pytest.param("api", marks=AWAITED), "operator", "pipeline"])
+@pytest.mark.parametrize("component", PACKAGES)
 def test_every_name_is_a_settings(component: str, case: str) -> None:
     unknown = set(_rendered(case, component)) - _names(PACKAGES[component]) - LIBRARIES[component] - OF_THE_TEST
     assert unknown == set()

@@ -35,7 +35,7 @@ CATALOGUE = (
 GRANTED: dict[str, dict[str, frozenset[str]]] = {
     "api": {
         "ecg-analyzer.io/v1alpha1/videojobs": READ | {"create", "patch", "delete"},
-        "v1/secrets": frozenset({"get", "create", "update", "patch", "delete"}),
+        "v1/secrets": frozenset({"create", "patch"}),
         "v1/configmaps": frozenset({"get"}),
     },
     "operator": {

@@ -5,10 +5,10 @@ right to exec into pods. tests/cluster/test_roles.py tries each both ways. */ -}
 - apiGroups: [ecg-analyzer.io]
   resources: [videojobs]
   verbs: [get, list, watch, create, patch, delete]
-# Sources with a credential in their URL.
+# Sources with a credential in their URL; they go with their VideoJob.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, update, patch, delete]
+  verbs: [create, patch]
 # Results without a bucket.
 - apiGroups: [""]
   resources: [configmaps]
