@@ -13,7 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ecg_api.stores.base import StoreUnavailableError
+
 MEDIA_TYPE = "application/problem+json"
+_RETRY_S = 5
 _log = logging.getLogger(__name__)
 
 
@@ -83,6 +86,10 @@ def install(app: FastAPI) -> None:
         _log.info("request_refused", extra=details)
         return problem_response(error)
 
+    async def on_unavailable(request: Request, error: Exception) -> JSONResponse:
+        _log.error("store_unavailable", extra={"path": request.url.path, "reason": str(error)})
+        return problem_response(busy(503, "the jobs cannot be reached; try again later", _RETRY_S))
+
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         return problem_response(ProblemError(error.status_code, str(error.detail), headers=error.headers))
@@ -94,6 +101,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(RequestValidationError, on_wrong_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(StoreUnavailableError, on_unavailable)
 
 
 class CatchAll:

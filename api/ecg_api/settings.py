@@ -35,6 +35,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
 
+    store: Literal["sqlite", "kubernetes"] = "sqlite"
+    """Where jobs are kept and who works on them: this host itself, or VideoJobs and their operator in a cluster."""
+
     host: str = "127.0.0.1"
     """Address to listen on. The API asks for no password, so other machines reach it only when told so: by 0.0.0.0."""
 

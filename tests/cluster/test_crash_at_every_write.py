@@ -1,11 +1,7 @@
 """One job is run once for each write of the operator's, which dies just before it, and once for each just after it."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,34 +13,13 @@ from support.cluster_jobs import TERMINAL, VideoJobs
 from support.control_plane.fixtures import make_namespace
 from support.control_plane.played import PlayedPod, played_kubelet
 from support.control_plane.server import ControlPlane
+from support.forks import Forks
 from support.played_pipeline import PlayedPipeline
 from support.receiver import Receiver
 from support.server_process import is_alive
 from support.waiting import wait_until
 
 AT_ONCE = 4
-_TESTS = Path(__file__).parents[1]
-
-
-class Forks:
-    """Operators, forked from one parent that has imported everything."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "support.crashing_operator"]
-        self._parent = subprocess.Popen(command, cwd=_TESTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._lock = threading.Lock()
-
-    def fork(self, environment: dict[str, str]) -> int:
-        assert self._parent.stdin is not None
-        assert self._parent.stdout is not None
-        with self._lock:
-            self._parent.stdin.write(json.dumps(environment) + "\n")
-            self._parent.stdin.flush()
-            return int(self._parent.stdout.readline())
-
-    def close(self) -> None:
-        self._parent.kill()
-        self._parent.wait()
 
 
 @pytest.fixture

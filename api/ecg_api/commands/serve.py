@@ -1,15 +1,17 @@
-"""`ecg serve`: the API server with its own queue and pipeline process."""
+"""`ecg serve`: the API server, with its own queue and pipeline process or before a cluster's."""
 
 import argparse
+import asyncio
 import os
 import signal
 
 import uvicorn
+from fastapi import FastAPI
 
 from ecg_api.loading import load
 from ecg_api.settings import Settings
+from ecg_api.settings_kubernetes import KubernetesSettings
 from ecg_api.settings_standalone import StandaloneSettings
-from ecg_api.standalone import DataDirInUseError, build_app
 from ecg_api.stores.base import StoreUnavailableError
 from ecg_api.terminal import complain
 from ecg_contract.logs import configure_logging
@@ -22,14 +24,37 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.data_dir is not None:
         os.environ["DATA_DIR"] = str(arguments.data_dir)
     settings = load(Settings, host=arguments.host, port=arguments.port)
-    standalone = load(StandaloneSettings)
     configure_logging(settings.log_file, settings.log_level)
+    signal.signal(signal.SIGTERM, _stopped)
+    return _in_cluster(settings) if settings.store == "kubernetes" else _standalone(settings)
+
+
+def _standalone(settings: Settings) -> int:
+    from ecg_api.standalone import DataDirInUseError, build_app  # noqa: PLC0415 - the other host needs none of it
+
     try:
-        app = build_app(settings, standalone)
+        app = build_app(settings, load(StandaloneSettings))
     except (DataDirInUseError, StoreUnavailableError) as error:
         complain(f"ecg serve: {error}")
         return 1
-    config = uvicorn.Config(
+    uvicorn.Server(_config(settings, app)).run()
+    return 0
+
+
+def _in_cluster(settings: Settings) -> int:
+    from ecg_api.in_cluster import build_app  # noqa: PLC0415 - a second of imports, in a cluster alone
+
+    kubernetes = load(KubernetesSettings)
+
+    async def serve() -> None:
+        await uvicorn.Server(_config(settings, await build_app(settings, kubernetes))).serve()
+
+    asyncio.run(serve())
+    return 0
+
+
+def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         settings.host,
         settings.port,
@@ -39,9 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
         ws="none",
         timeout_graceful_shutdown=_GRACE_S,
     )
-    signal.signal(signal.SIGTERM, _stopped)
-    uvicorn.Server(config).run()
-    return 0
 
 
 def _stopped(*_: object) -> None:

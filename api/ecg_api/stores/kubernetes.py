@@ -1,0 +1,240 @@
+"""The front door's jobs as VideoJobs in a cluster; the operator works on them.
+
+Every change is made over the version that was decided on, and decided anew when somebody was faster. A job is accepted
+when its VideoJob, and the Secret of a URL that is a credential, are stored: a crash between the two is healed when the
+backend asks again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ecg_api.stores.base import JobState, JobView, StoreUnavailableError, Submission, SubmitOutcome, UploadSlot
+from ecg_api.stores.bucket_uploads import BucketUploads
+from ecg_api.stores.result_files import ResultFiles
+from ecg_api.stores.videojob_manifests import is_credential, name_in, source_secret_manifest, videojob_manifest
+from ecg_api.stores.videojob_view import state_of, view
+from ecg_cluster import paths
+from ecg_cluster.client import Cluster
+from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, GoneError, NotFoundError
+from ecg_contract.logs import job_logger
+from ecg_contract.videojob import ConditionType, VideoJob
+from ecg_contract.videojob_names import videojob_name
+
+T = TypeVar("T")
+
+_TRIES = 20
+_PAUSE_S = 0.05
+_WATCH_PAUSE_S = 0.5
+_UNDELIVERED = ("Undelivered", "Rejected")
+
+
+class VideoJobStore:
+    """`JobStore`, `Redelivery`, and with a bucket `Uploads`. What the API server refuses is StoreUnavailableError."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, results: ResultFiles, uploads: BucketUploads | None = None
+    ) -> None:
+        self._cluster, self._namespace = cluster, namespace
+        self._results, self._uploads = results, uploads
+
+    async def submit(self, submission: Submission) -> SubmitOutcome:
+        url, name = await self._source(submission)
+        return await self._repeated(lambda: self._submit(submission, url, name))
+
+    async def get(self, job_id: str) -> JobView | None:
+        videojob = await self._stored(self._find(job_id))
+        return view(videojob) if videojob else None
+
+    async def result(self, job_id: str) -> Path | None:
+        videojob = await self._stored(self._find(job_id))
+        report = videojob.status.report if videojob and state_of(videojob) is JobState.COMPLETED else None
+        return await self._results.file(report.result) if report and report.result else None
+
+    async def delete(self, job_id: str) -> bool:
+        videojob = await self._stored(self._find(job_id))
+        if videojob is None:
+            return False
+        try:
+            await self._stored(self._cluster.delete(self._path(videojob), uid=videojob.metadata.uid))
+        except StoreUnavailableError as error:
+            if isinstance(error.__cause__, NotFoundError | ConflictError):
+                return False
+            raise
+        job_logger(__name__, job_id).info("videojob_deleted", extra={"videojob": videojob.metadata.name})
+        return True
+
+    async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
+        job: JobView | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                job = await self._final(job_id)
+        except TimeoutError:
+            return await self.get(job_id)
+        return job
+
+    async def cancel(self, job_id: str) -> None:
+        async def cancel() -> None:
+            videojob = await self._find(job_id)
+            if videojob is not None and not state_of(videojob).is_final:
+                await self._patch(videojob, cancelledRun=videojob.spec.run)
+                job_logger(__name__, job_id).info("job_cancelled")
+
+        await self._repeated(cancel)
+
+    async def missing(self) -> Sequence[str]:
+        try:
+            await self._cluster.get(f"{paths.videojobs(self._namespace)}?limit=1")
+        except ClusterError as error:
+            return [f"VideoJobs cannot be reached: {error}"]
+        return await self._uploads.missing() if self._uploads else []
+
+    async def slot(self, name: str) -> UploadSlot:
+        if self._uploads is None:
+            raise StoreUnavailableError("uploads need RESULTS_BUCKET")
+        return self._uploads.slot(name)
+
+    async def undelivered(self) -> Sequence[JobView]:
+        found, _ = await self._stored(self._cluster.list(paths.videojobs(self._namespace)))
+        videojobs = [VideoJob.from_manifest(_typed(manifest)) for manifest in found]
+        return [view(videojob) for videojob in videojobs if _is_undelivered(videojob)]
+
+    async def redeliver(self, job_id: str) -> bool:
+        async def redeliver() -> bool:
+            videojob = await self._find(job_id)
+            if videojob is None or videojob.spec.callback is None:
+                return False
+            if state_of(videojob) not in (JobState.COMPLETED, JobState.FAILED):
+                return False
+            await self._patch(videojob, redelivery=videojob.spec.redelivery + 1)
+            return True
+
+        return await self._repeated(redeliver)
+
+    async def _source(self, submission: Submission) -> tuple[str, str]:
+        """The URL of the media, and its name for people. An upload is put into the bucket first."""
+        if submission.source.path is None:
+            return str(submission.source.url), name_in(str(submission.source.url))
+        if self._uploads is None:
+            raise StoreUnavailableError("uploads need RESULTS_BUCKET")
+        return await self._uploads.publish(submission.source.path), "upload"
+
+    async def _submit(self, submission: Submission, url: str, name: str) -> SubmitOutcome:
+        manifest = videojob_manifest(submission, url, name)
+        try:
+            created = VideoJob.from_manifest(await self._cluster.create(paths.videojobs(self._namespace), manifest))
+        except AlreadyExistsError:
+            return await self._submit_again(submission, url, name)
+        await self._store_source(created, url)
+        return SubmitOutcome.CREATED
+
+    async def _submit_again(self, submission: Submission, url: str, name: str) -> SubmitOutcome:
+        videojob = await self._find(submission.job_id, any_owner=True)
+        if videojob is None or videojob.metadata.deletion_timestamp is not None:
+            raise _OutrunError  # it went meanwhile
+        same = videojob.spec.request_digest == submission.body_key and videojob.spec.job_id == submission.job_id
+        match state_of(videojob):
+            case JobState.QUEUED | JobState.RUNNING if same:
+                await self._store_source(videojob, url)
+                return SubmitOutcome.SAME
+            case JobState.COMPLETED if same:
+                await self._patch(videojob, redelivery=videojob.spec.redelivery + 1)
+                return SubmitOutcome.REDELIVERED
+            case JobState.FAILED | JobState.CANCELLED if videojob.spec.job_id == submission.job_id:
+                return await self._run_again(videojob, submission, url, name, same=same)
+        return SubmitOutcome.CONFLICT
+
+    async def _run_again(
+        self, videojob: VideoJob, submission: Submission, url: str, name: str, *, same: bool
+    ) -> SubmitOutcome:
+        """The same body, perhaps signed anew, in the same VideoJob; another body in another one."""
+        if same and (videojob.spec.source.secret_ref is not None) == is_credential(url):
+            await self._store_source(videojob, url)
+            await self._patch(videojob, run=videojob.spec.run + 1)
+            return SubmitOutcome.RERUN
+        await self._cluster.delete(self._path(videojob), uid=videojob.metadata.uid)
+        created = await self._submit(submission, url, name)
+        return SubmitOutcome.RERUN if created is SubmitOutcome.CREATED else created
+
+    async def _store_source(self, videojob: VideoJob, url: str) -> None:
+        """The Secret of a URL that is a credential, with the newest signature."""
+        if videojob.spec.source.secret_ref is None:
+            return
+        secrets, manifest = paths.core(self._namespace, "secrets"), source_secret_manifest(videojob, url)
+        try:
+            await self._cluster.create(secrets, manifest)
+        except AlreadyExistsError:
+            await self._cluster.patch(f"{secrets}/{manifest['metadata']['name']}", manifest)
+
+    async def _final(self, job_id: str) -> JobView | None:
+        """The job once it is final; None where it is gone."""
+        while True:
+            try:
+                videojob = await self._find(job_id)
+                if videojob is None or state_of(videojob).is_final:
+                    return view(videojob) if videojob else None
+                await self._change_of(videojob)
+            except GoneError:
+                continue
+            except ClusterError:
+                await asyncio.sleep(_WATCH_PAUSE_S)
+
+    async def _change_of(self, videojob: VideoJob) -> None:
+        """Returns when the job is final, or gone, or the watch has ended."""
+        path, name = paths.videojobs(self._namespace), videojob.metadata.name
+        version = videojob.metadata.resource_version or "0"
+        async for event in self._cluster.watch(path, version, field=f"metadata.name={name}"):
+            if event["type"] == "DELETED":
+                return
+            if event["type"] == "MODIFIED" and state_of(VideoJob.from_manifest(event["object"])).is_final:
+                return
+
+    async def _find(self, job_id: str, *, any_owner: bool = False) -> VideoJob | None:
+        """`any_owner`: also when its name is another id's, whose hash is the same."""
+        try:
+            manifest = await self._cluster.get(paths.videojobs(self._namespace, videojob_name(job_id)))
+        except NotFoundError:
+            return None
+        videojob = VideoJob.from_manifest(manifest)
+        return videojob if any_owner or videojob.spec.job_id == job_id else None
+
+    async def _patch(self, videojob: VideoJob, **spec: Any) -> None:
+        """Raises ConflictError when it has changed since it was read."""
+        version = {"resourceVersion": videojob.metadata.resource_version}
+        await self._cluster.patch(self._path(videojob), {"metadata": version, "spec": spec})
+
+    def _path(self, videojob: VideoJob) -> str:
+        return paths.videojobs(self._namespace, videojob.metadata.name)
+
+    async def _repeated(self, act: Callable[[], Awaitable[T]]) -> T:
+        """`act` until nobody was faster."""
+        for _ in range(_TRIES):
+            try:
+                return await self._stored(act())
+            except StoreUnavailableError as error:
+                if not isinstance(error.__cause__, ConflictError | NotFoundError | _OutrunError):
+                    raise
+                await asyncio.sleep(_PAUSE_S)
+        raise StoreUnavailableError("the job is being changed by others all the time")
+
+    @staticmethod
+    async def _stored(answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except (ClusterError, _OutrunError) as error:
+            raise StoreUnavailableError(str(error)) from error
+
+
+class _OutrunError(Exception):
+    """Somebody was faster: decide again."""
+
+
+def _typed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Lists leave out what all their items have in common."""
+    return {"apiVersion": "ecg-analyzer.io/v1alpha1", "kind": "VideoJob", **manifest}
+
+
+def _is_undelivered(videojob: VideoJob) -> bool:
+    delivered = videojob.status.condition(ConditionType.CALLBACK_DELIVERED)
+    return delivered is not None and delivered.status == "False" and delivered.reason in _UNDELIVERED

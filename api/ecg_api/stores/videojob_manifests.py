@@ -1,0 +1,70 @@
+"""What a request becomes in the cluster: a VideoJob, and a Secret where its URL is a credential. Pure."""
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ecg_api.stores.base import JobKind, Submission
+from ecg_contract.videojob import (
+    API_VERSION,
+    KIND,
+    Metadata,
+    SecretReference,
+    VideoJob,
+    VideoJobCallback,
+    VideoJobSource,
+    VideoJobSpec,
+)
+from ecg_contract.videojob_names import (
+    SOURCE_KEY,
+    VIDEOJOB_LABEL,
+    VIDEOJOB_UID_LABEL,
+    source_secret_name,
+    videojob_name,
+)
+
+Manifest = dict[str, Any]
+
+
+def is_credential(url: str) -> bool:
+    """A query string may sign it, and user information is a password: nobody may read it who reads VideoJobs."""
+    parts = urlsplit(url)
+    return bool(parts.query or parts.username or parts.password)
+
+
+def videojob_manifest(submission: Submission, url: str, source_name: str) -> Manifest:
+    """To be created; `url` is the submission's, or its upload's."""
+    name = videojob_name(submission.job_id)
+    secret = SecretReference(name=source_secret_name(name)) if is_credential(url) else None
+    spec = VideoJobSpec(
+        job_id=submission.job_id,
+        source=VideoJobSource(url=None if secret else url, secret_ref=secret, name=source_name),
+        callback=VideoJobCallback(base_url=submission.callback_base) if submission.callback_base else None,
+        enable_gpu=submission.enable_gpu,
+        emotion_detection=submission.emotion_detection,
+        language=submission.language,
+        max_workers=submission.max_workers,
+        interactive=submission.kind is JobKind.TRANSCRIPTION,
+        request_digest=submission.body_key,
+    )
+    manifest = VideoJob(metadata=Metadata(name=name), spec=spec).to_manifest()
+    return {**manifest, "metadata": {"name": name}, "status": {}}
+
+
+def source_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
+    metadata = videojob.metadata
+    owner = {"apiVersion": API_VERSION, "kind": KIND, "name": metadata.name, "uid": metadata.uid}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": source_secret_name(metadata.name),
+            "labels": {VIDEOJOB_LABEL: metadata.name, VIDEOJOB_UID_LABEL: metadata.uid},
+            "ownerReferences": [owner],
+        },
+        "stringData": {SOURCE_KEY: url},
+    }
+
+
+def name_in(url: str) -> str:
+    """Last part of the URL's path, for people."""
+    return unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2] or "media"

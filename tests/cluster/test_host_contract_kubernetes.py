@@ -1,0 +1,140 @@
+"""The contract of every host, kept by the one in a cluster: VideoJobs, the operator, played pods."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import boto3
+import httpx
+import pytest
+from moto.server import ThreadedMotoServer
+
+from ecg_api.in_cluster import build_app
+from ecg_api.settings import Settings
+from ecg_api.settings_kubernetes import KubernetesSettings
+from ecg_contract.stages import Stage
+from ecg_contract.wire_result import wire_json
+from support.control_plane.played import PlayedPod, played_kubelet
+from support.control_plane.server import ControlPlane
+from support.forks import Forks
+from support.host_contract import Host, HostContract
+from support.played_pipeline import PlayedPipeline
+from support.server_process import is_alive, kill_9
+from support.wire_results import small_result
+
+DEADLINE_S = 30
+
+
+class ObedientPods:
+    """Pods that wait to be told how their job is to end."""
+
+    def __init__(self) -> None:
+        self._told: list[str] = []
+        self._changed = threading.Condition()
+
+    def tell(self, what: str) -> None:
+        with self._changed:
+            self._told.append(what)
+            self._changed.notify_all()
+
+    def __call__(self, pod: PlayedPod) -> None:
+        pipeline = PlayedPipeline(pod)
+        pod.run()
+        pipeline.reach(Stage.DOWNLOAD)
+        if self._order(pod) == "complete":
+            pipeline.complete(wire_json(small_result()))
+        elif not pod.deleted.is_set():
+            pipeline.fail()
+
+    def _order(self, pod: PlayedPod) -> str:
+        with self._changed:
+            while not self._told and not pod.deleted.is_set():
+                self._changed.wait(0.05)
+            return self._told.pop(0) if self._told else "nothing"
+
+
+@dataclass
+class _InCluster:
+    client: httpx.AsyncClient
+    pods: ObedientPods = field(default_factory=ObedientPods)
+
+    async def complete(self, job_id: str | None = None) -> None:
+        self.pods.tell("complete")
+        await self._until_final(job_id)
+
+    async def fail(self, job_id: str | None = None) -> None:
+        self.pods.tell("fail")
+        await self._until_final(job_id)
+
+    async def _until_final(self, job_id: str | None) -> None:
+        """A transcription's end is its answer: nothing to wait for here."""
+        async with asyncio.timeout(DEADLINE_S):
+            while job_id is not None:
+                status = (await self.client.get(f"/jobs/{quote(job_id, safe='')}")).json()["status"]
+                if status != "processing":
+                    return
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    forks = Forks()
+    yield forks
+    forks.close()
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """moto's endpoint, with the bucket `results`."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    session = boto3.Session("AKIAEXAMPLE", "canary-key", region_name="us-east-1")
+    session.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="results")
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def operator(cluster: ControlPlane, namespace: str, forks: Forks, tmp_path: Path) -> Iterator[int]:
+    pid = forks.fork(
+        {
+            "KUBECONFIG": str(cluster.kubeconfig),
+            "NAMESPACE": namespace,
+            "PIPELINE_IMAGE": "played:1",
+            "PIPELINE_SERVICE_ACCOUNT": "pipeline",
+            "CALLBACK_ALLOW": "127.0.0.1",
+            "HEALTH_PORT": "0",
+            "METRICS_PORT": "0",
+            "LOG": str(tmp_path / "operator.log"),
+        }
+    )
+    yield pid
+    assert is_alive(pid), (tmp_path / "operator.log").read_text()
+    kill_9(pid)
+
+
+@pytest.fixture
+async def host(
+    cluster: ControlPlane, namespace: str, operator: int, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Host]:
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "canary-key"}
+    here = {"KUBECONFIG": str(cluster.kubeconfig), "AWS_ENDPOINT_URL_S3": bucket, "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in (keys | here).items():
+        monkeypatch.setenv(name, value)
+    kubernetes = KubernetesSettings(namespace=namespace, results_bucket="results")
+    app = await build_app(Settings(transcribe_wait_s=DEADLINE_S), kubernetes)
+    pods = ObedientPods()
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t", timeout=DEADLINE_S) as client,
+    ):
+        with played_kubelet(cluster, namespace, pods):
+            yield _InCluster(client, pods)
+
+
+class TestTheHostInACluster(HostContract):
+    """Every test of the contract."""
