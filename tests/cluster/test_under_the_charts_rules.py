@@ -1,25 +1,48 @@
-"""The operator and its pods have nothing but the rights that the chart gives them, and a whole job runs."""
+"""API, operator and pods have nothing but the rights and the environment that the chart gives them; a whole job runs."""
 
+import os
 from pathlib import Path
 
+from support import chart
 from support.cluster_jobs import TERMINAL
 from support.control_plane.played import played_kubelet
-from support.played_pipeline import work
+from support.played_pipeline import RESULT, work
 from support.receiver import Receiver
 from support.release import Release
+from support.server_process import ServerProcess
 from support.waiting import wait_until
+
+SIGNED = "https://media.example/v.mp4?X-Amz-Signature=canary"
+
+
+def _api(release: Release, folder: Path) -> ServerProcess:
+    rendered = chart.container_environment(chart.render(release=release.name), "api", release.name)
+    own = {"NAMESPACE": release.namespace, "HOST": "127.0.0.1", "CALLBACK_ALLOW": "127.0.0.1"}
+    kubeconfig = release.plane.kubeconfig_for(release.token("api"), release.namespace)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return ServerProcess(folder, {**inherited, **rendered, **own, "KUBECONFIG": str(kubeconfig)})
 
 
 def test_a_whole_job_runs(release: Release, tmp_path: Path) -> None:
-    name, jobs = "under-the-charts-rules", release.videojobs
+    job_id, jobs = "under-the-charts-rules", release.videojobs
+    api = _api(release, tmp_path)
     with (
         Receiver() as backend,
+        api,
         release.operator(tmp_path) as operator,
         played_kubelet(release.plane, release.namespace, work),
     ):
+        api.start()
         operator.wait_for_log("in_sync")
-        jobs.create(name, backend.url)
-        jobs.wait_for_condition(name, "CallbackDelivered", "True", "Delivered")
-        wait_until(lambda: "Completed" in [reason for reason, _ in jobs.events(name)], 10)
-    assert [request.mark for request in backend.requests] == TERMINAL
-    assert "forbidden" not in operator.log.read_text().lower()
+        for _ in range(2):  # the second finds the job, and renews its Secret
+            assert api.post(job_id, SIGNED, fastapi_base_url=backend.url).status_code == 200
+        jobs.wait_for_condition(job_id, "CallbackDelivered", "True", "Delivered")
+        wait_until(lambda: "Completed" in [reason for reason, _ in jobs.events(job_id)], 10)
+        assert api.client.get("/health/ready").status_code == 200
+        assert api.client.get(f"/jobs/{job_id}/result").json() == RESULT
+        assert api.client.delete(f"/jobs/{job_id}").is_success
+        wait_until(lambda: not jobs.exists(job_id), 10)
+    assert [request.mark for request in backend.requests][:7] == TERMINAL
+    logged = operator.log.read_text() + api.log.read_text()
+    assert "forbidden" not in logged.lower()
+    assert "canary" not in logged
