@@ -65,7 +65,8 @@ class ControlPlane:
         self._wait("kube-apiserver", lambda: self.get("/readyz") is not None)
 
     def kill_api_server(self) -> None:
-        """As in an outage; `start_api_server` brings it back with all it had stored."""
+        """As in an outage; `start_api_server` brings it back with all it had stored. Both from the main thread: a
+        program ends with the thread that started it."""
         self._processes.pop("kube-apiserver").kill()
 
     def stop(self) -> None:

@@ -1,0 +1,198 @@
+"""What the store in a cluster keeps beyond the contract of all hosts: credentials, crashes, an API server away."""
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from ecg_api.in_cluster import build_app
+from ecg_api.settings import Settings
+from ecg_api.settings_kubernetes import KubernetesSettings
+from ecg_api.stores.kubernetes import VideoJobStore
+from support.cluster_jobs import VideoJobs
+from support.control_plane.played import client
+from support.control_plane.server import ControlPlane
+from support.host_contract import PATH, body
+from support.waiting import wait_until
+
+CANARY = "canary0123456789"
+SIGNED = f"https://bucket.s3.amazonaws.com/v.mp4?X-Amz-Signature={CANARY}&X-Amz-Expires=900"
+
+
+@pytest.fixture
+def videojobs(cluster: ControlPlane, namespace: str) -> VideoJobs:
+    return VideoJobs(cluster, namespace)
+
+
+@pytest.fixture
+async def api(
+    cluster: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[httpx.AsyncClient]:
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    app = await build_app(Settings(transcribe_wait_s=20), KubernetesSettings(namespace=namespace))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://t", timeout=60) as client_,
+    ):
+        yield client_
+
+
+def _end(cluster: ControlPlane, namespace: str, name: str, status: str, reason: str) -> None:
+    """As the operator ends a run."""
+    now = "2026-01-01T00:00:00Z"
+    condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "", "lastTransitionTime": now}
+    with client(cluster) as admin:
+        path = f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{namespace}/videojobs/{name}"
+        run = admin.get(path).json()["spec"]["run"]
+        ended = {"run": run, "completionTime": now, "conditions": [condition], "phase": "Failed"}
+        headers = {"content-type": "application/merge-patch+json"}
+        admin.patch(f"{path}/status", json={"status": ended}, headers=headers).raise_for_status()
+
+
+def _signature(videojobs: VideoJobs, name: str) -> str:
+    secret = next(s for s in videojobs.objects("secrets") if s["metadata"]["name"] == f"{name}-source")
+    return base64.b64decode(secret["data"]["url"]).decode().partition("X-Amz-Signature=")[2].partition("&")[0]
+
+
+async def test_fifty_at_once_make_one_videojob_and_one_secret(api: httpx.AsyncClient, videojobs: VideoJobs) -> None:
+    answers = await asyncio.gather(*[api.post(PATH, json=body("one", video_url=SIGNED)) for _ in range(50)])
+    assert {a.status_code for a in answers} == {200}
+    assert [v["metadata"]["name"] for v in videojobs.all()] == ["one"]
+    assert [s["metadata"]["name"] for s in videojobs.objects("secrets")] == ["one-source"]
+
+
+async def test_a_signature_stands_in_the_secret_alone(
+    api: httpx.AsyncClient, videojobs: VideoJobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert (await api.post(PATH, json=body("signed", video_url=SIGNED))).status_code == 200
+    shown = (await api.get("/jobs/signed")).text
+    everywhere = json.dumps([videojobs.all(), videojobs.objects("configmaps"), videojobs.objects("events")])
+    assert CANARY not in everywhere + shown + caplog.text
+    secret = videojobs.objects("secrets")[0]
+    assert secret["metadata"]["ownerReferences"][0]["uid"] == videojobs.get("signed")["metadata"]["uid"]
+    assert _signature(videojobs, "signed") == CANARY
+
+
+async def test_a_crash_before_the_secret_is_healed_by_the_next_post(
+    api: httpx.AsyncClient, videojobs: VideoJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as crash:
+        crash.setattr(VideoJobStore, "_store_source", dies)
+        with pytest.raises(asyncio.CancelledError):
+            await api.post(PATH, json=body("half", video_url=SIGNED))
+    assert not videojobs.objects("secrets")
+    assert (await api.post(PATH, json=body("half", video_url=SIGNED))).status_code == 200
+    assert _signature(videojobs, "half") == CANARY
+
+
+async def test_a_failed_job_posted_again_has_its_signature_renewed_first(
+    api: httpx.AsyncClient, videojobs: VideoJobs, cluster: ControlPlane, namespace: str
+) -> None:
+    await api.post(PATH, json=body("again", video_url=SIGNED))
+    first = videojobs.get("again")["metadata"]["uid"]
+    _end(cluster, namespace, "again", "False", "DOWNLOAD_ERROR")
+    fresh = SIGNED.replace(CANARY, "fresh")
+    assert (await api.post(PATH, json=body("again", video_url=fresh))).status_code == 200
+    assert _signature(videojobs, "again") == "fresh"
+    again = videojobs.get("again")
+    assert (again["spec"]["run"], again["metadata"]["uid"]) == (2, first)
+
+
+async def test_another_body_after_a_failure_is_another_videojob(
+    api: httpx.AsyncClient, videojobs: VideoJobs, cluster: ControlPlane, namespace: str
+) -> None:
+    await api.post(PATH, json=body("other"))
+    first = videojobs.get("other")["metadata"]["uid"]
+    _end(cluster, namespace, "other", "False", "PROCESSING_ERROR")
+    assert (await api.post(PATH, json=body("other", language="ja"))).status_code == 200
+    second = videojobs.get("other")
+    assert (second["spec"]["language"], second["spec"]["run"]) == ("ja", 1)
+    assert second["metadata"]["uid"] != first
+
+
+async def test_nothing_is_accepted_while_the_api_server_is_away(
+    api: httpx.AsyncClient, videojobs: VideoJobs, control_plane: ControlPlane
+) -> None:
+    assert (await api.get("/health/ready")).status_code == 200
+    control_plane.kill_api_server()
+    try:
+        refused = await api.post(PATH, json=body("away"))
+        assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+        assert (await api.get("/jobs/away")).status_code == 503
+        ready = await api.get("/health/ready")
+        assert (ready.status_code, ready.json()["ready"]) == (503, False)
+        assert (await api.get("/health/live")).status_code == 200
+    finally:
+        control_plane.start_api_server()
+    assert not videojobs.exists("away")
+    assert (await api.post(PATH, json=body("away"))).status_code == 200
+
+
+async def test_a_refused_quota_is_a_503(
+    api: httpx.AsyncClient, videojobs: VideoJobs, cluster: ControlPlane, namespace: str
+) -> None:
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/videojobs.ecg-analyzer.io": "0"}}}
+    with client(cluster) as admin:
+        path = f"/api/v1/namespaces/{namespace}/resourcequotas"
+        admin.post(path, json=quota).raise_for_status()
+        wait_until(lambda: admin.get(f"{path}/none").json().get("status", {}).get("hard"), 30)
+    answer = await api.post(PATH, json=body("refused"))
+    assert (answer.status_code, videojobs.all()) == (503, [])
+
+
+async def test_a_transcription_waits_on_a_watch_also_over_a_restart_of_the_api_server(
+    api: httpx.AsyncClient, videojobs: VideoJobs, control_plane: ControlPlane, cluster: ControlPlane, namespace: str
+) -> None:
+    asked = asyncio.create_task(api.post("/transcribe", json={"video_url": "https://media.example/v.mp4"}))
+    await asyncio.to_thread(wait_until, videojobs.all)
+    found = videojobs.all()
+    assert found[0]["spec"]["interactive"] is True
+    control_plane.kill_api_server()
+    control_plane.start_api_server()
+    loop = asyncio.get_running_loop()
+    await asyncio.to_thread(_end, cluster, namespace, found[0]["metadata"]["name"], "False", "PROCESSING_ERROR")
+    ended = loop.time()
+    answer = await asked
+    assert loop.time() - ended < 2
+    assert (answer.status_code, answer.json()["success"]) == (200, False)
+
+
+async def test_a_transcription_that_nobody_works_on_is_given_up_and_cancelled(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    app = await build_app(Settings(transcribe_wait_s=0.5), KubernetesSettings(namespace=namespace))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t", timeout=30) as api:
+        answer = await api.post("/transcribe", json={"video_url": "https://media.example/v.mp4"})
+        upload = await api.post("/transcribe", files={"file": ("a.wav", b"RIFF", "audio/wav")})
+    assert answer.json()["error_code"] == "PROCESSING_ERROR"
+    assert [v["spec"]["cancelledRun"] for v in videojobs.all()] == [1]
+    assert upload.status_code == 501
+    assert "bucket" in upload.json()["detail"]
+
+
+async def test_undelivered_jobs_are_listed_and_sent_once_more(
+    api: httpx.AsyncClient, videojobs: VideoJobs, cluster: ControlPlane, namespace: str
+) -> None:
+    await api.post(PATH, json=body("lost", fastapi_base_url="https://backend.example"))
+    _end(cluster, namespace, "lost", "False", "PROCESSING_ERROR")
+    now = "2026-01-01T00:00:00Z"
+    with client(cluster) as admin:
+        path = f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{namespace}/videojobs/lost/status"
+        conditions = admin.get(path).json()["status"]["conditions"]
+        gone = {"type": "CallbackDelivered", "status": "False", "reason": "Undelivered", "message": "HTTP 500"}
+        body_ = {"status": {"conditions": [*conditions, gone | {"lastTransitionTime": now}]}}
+        admin.patch(path, json=body_, headers={"content-type": "application/merge-patch+json"}).raise_for_status()
+    assert [j["job_id"] for j in (await api.get("/jobs?callback=undelivered")).json()] == ["lost"]
+    assert (await api.post("/jobs/lost/redeliver")).status_code == 202
+    assert videojobs.get("lost")["spec"]["redelivery"] == 1
