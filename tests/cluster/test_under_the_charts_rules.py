@@ -1,4 +1,4 @@
-"""API, operator and pods have nothing but the rights and the environment that the chart gives them; a whole job runs."""
+"""API, operator and pods have only the rights and the environment that the chart gives them, and a whole job runs."""
 
 import os
 from pathlib import Path
