@@ -56,8 +56,8 @@ fmt: setup ## format, and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: setup ## benchmarks beside their rivals, as ratios
-	@$(BIN)/python benchmarks/run.py $(ARGS)
+bench: setup control-plane ## benchmarks beside their rivals, as ratios
+	@PYTHONPATH=tests $(BIN)/python benchmarks/run.py $(ARGS)
 
 accuracy: setup ## how right the demo is on dialogues made for the occasion (ten minutes; ARGS="--seed N": others)
 	@PYTHONPATH=tests $(BIN)/python demo/training/fresh.py $(ARGS)

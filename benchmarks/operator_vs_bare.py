@@ -15,11 +15,9 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster, connect
@@ -36,7 +34,7 @@ from support.control_plane.played import PlayedPod, add_node, played_kubelet
 from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
 from support.played_pipeline import PlayedPipeline
-from support.receiver import Received, Receiver
+from support.receiver import Receiver
 from support.waiting import wait_until
 
 JOBS = 1000
@@ -74,12 +72,11 @@ def creation(plane: ControlPlane, folder: Path) -> None:
     for arm in ("bare loop", "operator"):
         namespace = "bench-" + arm.replace(" ", "-")
         make_namespace(plane, namespace)
-        asyncio.run(_with_cluster(lambda cluster, n=namespace: _create_videojobs(cluster, n, JOBS)))  # type: ignore[misc]
+        asyncio.run(_with_cluster(partial(_create_videojobs, namespace, [f"vj{i:05}" for i in range(JOBS)], None)))
         if arm == "operator":
             rates[arm] = _operator_rate(plane, namespace, folder)
         else:
-            seconds = asyncio.run(_with_cluster(lambda cluster, n=namespace: _create_jobs(cluster, n)))  # type: ignore[misc]
-            rates[arm] = JOBS / seconds
+            rates[arm] = JOBS / asyncio.run(_with_cluster(partial(_create_jobs, namespace)))
         plane.kubectl("delete", "namespace", namespace, "--wait=false")
     ratio = rates["operator"] / rates["bare loop"]
     print(f"Jobs created per second, {JOBS} VideoJobs: operator {rates['operator']:.0f} (goal: 100), ", end="")
@@ -107,11 +104,12 @@ async def _with_cluster(work: Callable[[Cluster], Awaitable[Any]]) -> Any:
         await cluster.close()
 
 
-async def _create_videojobs(cluster: Cluster, namespace: str, count: int) -> None:
-    await _at_once([lambda i=i: cluster.create(paths.videojobs(namespace), _videojob(f"vj{i:05}")) for i in range(count)])  # type: ignore[misc]
+async def _create_videojobs(namespace: str, names: Sequence[str], backend: str | None, cluster: Cluster) -> None:
+    path = paths.videojobs(namespace)
+    await _at_once([partial(cluster.create, path, _videojob(name, backend)) for name in names])
 
 
-async def _create_jobs(cluster: Cluster, namespace: str) -> float:
+async def _create_jobs(namespace: str, cluster: Cluster) -> float:
     """The rival: the very same Jobs, and nothing else."""
     settings = OperatorSettings(namespace=namespace, pipeline_image="played:1", pipeline_service_account="pipeline")
     listed, _ = await cluster.list(paths.videojobs(namespace))
@@ -121,7 +119,7 @@ async def _create_jobs(cluster: Cluster, namespace: str) -> float:
         status = first_attempt(videojob, settings, videojob.metadata.creation_timestamp)  # type: ignore[arg-type]
         manifests.append(job_manifest(videojob.model_copy(update={"status": status}), JobParts(settings, PodConfig())))
     began = time.monotonic()
-    await _at_once([lambda m=m: cluster.create(paths.jobs(namespace), m) for m in manifests])  # type: ignore[misc]
+    await _at_once([partial(cluster.create, paths.jobs(namespace), manifest) for manifest in manifests])
     return time.monotonic() - began
 
 
@@ -151,35 +149,28 @@ def latency(plane: ControlPlane, folder: Path) -> None:
     def script(pod: PlayedPod) -> None:
         _paced(pod, start, reported)
 
-    seen = folder / "bare.log"
-    with Receiver() as backend, played_kubelet(plane, namespace, script, threads=RUNNING), _bare_kopf(plane, namespace, seen):
-        with OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="20") as operator:
-            operator.wait_for_log("in_sync", timeout=60)
-            names = [f"vj{i:05}" for i in range(RUNNING)]
-            asyncio.run(
-                _with_cluster(
-                    lambda cluster: _at_once(
-                        [
-                            lambda n=n: cluster.create(paths.videojobs(namespace), _videojob(n, backend.url))  # type: ignore[misc]
-                            for n in names
-                        ]
-                    )
-                )
-            )
-            jobs = VideoJobs(plane, namespace)
-            wait_until(lambda: all((v.get("status") or {}).get("attempt", {}).get("podUID") for v in jobs.all()), 120)
-            before = _writes(operator)
-            start.set()
-            backend.wait_for(lambda got: sum(r.json["status"] == "completed" for r in got) >= RUNNING, 240)
-            wait_until(lambda: all(v["status"]["callback"] == "delivered" for v in jobs.all()), 60)
-            writes = _writes(operator)
-            received = {(r.json["job_id"], r.json["progress"]): r.time for r in backend.requests}
+    seen, names = folder / "bare.log", [f"vj{i:05}" for i in range(RUNNING)]
+    with (
+        Receiver() as backend,
+        played_kubelet(plane, namespace, script, threads=RUNNING),
+        _bare_kopf(plane, namespace, seen),
+        OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="20") as operator,
+    ):
+        operator.wait_for_log("in_sync", timeout=60)
+        asyncio.run(_with_cluster(partial(_create_videojobs, namespace, names, backend.url)))
+        jobs = VideoJobs(plane, namespace)
+        wait_until(lambda: all((v.get("status") or {}).get("attempt", {}).get("podUID") for v in jobs.all()), 120)
+        before = _writes(operator)
+        start.set()
+        backend.wait_for(lambda got: sum(r.json["status"] == "completed" for r in got) >= RUNNING, 240)
+        wait_until(lambda: all(v["status"]["callback"] == "delivered" for v in jobs.all()), 60)
+        writes = _writes(operator)
+        received = {(r.json["job_id"], r.json["progress"]): r.time for r in backend.requests}
     own = [received[key] - reported[key] for key in reported if key in received]
     bare = [when - reported[key] for key, when in _seen(seen).items() if key in reported]
-    print(f"report to callback, {RUNNING} jobs running, {len(own)} reports: ", end="")
-    print(f"p50 {_percentile(own, 50):.0f} ms, p99 {_percentile(own, 99):.0f} ms; ", end="")
-    print(f"bare kopf handler ({len(bare)} of them): p50 {_percentile(bare, 50):.0f} ms, ", end="")
-    print(f"p99 {_percentile(bare, 99):.0f} ms; ratio of p99 {_percentile(own, 99) / _percentile(bare, 99):.2f} (goal: 1.5)")
+    print(f"report to callback, {RUNNING} jobs running, {len(own)} reports: {_spread(own)}; ", end="")
+    print(f"bare kopf handler, {len(bare)} of them: {_spread(bare)}; ", end="")
+    print(f"ratio of p99 {_percentile(own, 99) / _percentile(bare, 99):.2f} (goal: 1.5)")
     print(f"API writes of the operator per VideoJob: {writes / RUNNING:.1f} (goal: 14), ", end="")
     print(f"{before / RUNNING:.1f} of them before the first report")
     plane.kubectl("delete", "namespace", namespace, "--wait=false")
@@ -225,6 +216,10 @@ def _seen(log: Path) -> dict[tuple[str, int], float]:
     return first
 
 
+def _spread(values: Sequence[float]) -> str:
+    return f"p50 {_percentile(values, 50):.0f} ms, p99 {_percentile(values, 99):.0f} ms"
+
+
 def _percentile(values: Sequence[float], percent: int) -> float:
     """In milliseconds."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1] * 1000
@@ -234,7 +229,7 @@ def crowd(plane: ControlPlane, folder: Path) -> None:
     """Memory and restart with many VideoJobs that have ended."""
     namespace = "bench-crowd"
     make_namespace(plane, namespace)
-    asyncio.run(_with_cluster(lambda cluster: _create_ended(cluster, namespace)))
+    asyncio.run(_with_cluster(partial(_create_ended, namespace)))
     for arm in ("first start", "restart after kill -9"):
         operator = OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="5")
         began = time.monotonic()
@@ -242,13 +237,17 @@ def crowd(plane: ControlPlane, folder: Path) -> None:
             operator.wait_for_log("lease_acquired", timeout=60)
             led = time.monotonic()
             operator.wait_for_log("in_sync", timeout=120)
-            wait_until(lambda o=operator: "ecg_work_queue_length 0.0" in o.metrics(), 120)  # type: ignore[misc]
+            wait_until(partial(_has_no_queue, operator), 120)
             caught_up = time.monotonic()
             print(f"{MANY} VideoJobs, {arm}: caught up {caught_up - began:.1f} s after the start (goal: 10), ", end="")
             print(f"{caught_up - led:.1f} s after it had the Lease; RSS {_rss(operator.pid):.0f} MB (goal: 300)")
 
 
-async def _create_ended(cluster: Cluster, namespace: str) -> None:
+def _has_no_queue(operator: OperatorProcess) -> bool:
+    return "ecg_work_queue_length 0.0" in operator.metrics()
+
+
+async def _create_ended(namespace: str, cluster: Cluster) -> None:
     now = "2026-01-01T00:00:00Z"
     condition = {"type": "Succeeded", "status": "True", "reason": "Succeeded", "lastTransitionTime": now, "message": ""}
     attempt = {"number": 1, "run": 1, "profile": "gpu", "pendingSince": now, "jobName": "x", "podUID": "p"}
@@ -264,7 +263,7 @@ async def _create_ended(cluster: Cluster, namespace: str) -> None:
         await cluster.create(paths.videojobs(namespace), _videojob(name))
         await cluster.patch(paths.videojobs(namespace, name, "status"), {"status": status})
 
-    await _at_once([lambda i=i: one(i) for i in range(MANY)])  # type: ignore[misc]
+    await _at_once([partial(one, i) for i in range(MANY)])
 
 
 def _rss(pid: int) -> float:
@@ -272,8 +271,6 @@ def _rss(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
-
-__all__ = ["Received", "main"]
 
 if __name__ == "__main__":
     main()

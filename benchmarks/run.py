@@ -5,10 +5,12 @@ import argparse
 import acoustics_vs_librosa
 import analyze_vs_whisperx
 import machine
+import operator_vs_bare
 
 BENCHMARKS = {
     "analyze": analyze_vs_whisperx.main,
     "acoustics": acoustics_vs_librosa.main,
+    "operator": operator_vs_bare.main,
 }
 
 

@@ -13,18 +13,22 @@ from pydantic_settings import BaseSettings
 
 from ecg_api.main import create_app
 from ecg_api.settings import Settings
+from ecg_api.settings_kubernetes import KubernetesSettings
 from ecg_api.settings_standalone import StandaloneSettings
 from ecg_contract.wire import WireResult
 from ecg_operator.metrics import Metrics
 from ecg_operator.settings import OperatorSettings
 from ecg_pipeline.settings import PipelineSettings
+from ecg_pipeline.settings_pod import PodSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("The API server", Settings),
     ("The standalone host", StandaloneSettings),
+    ("The API server in a cluster", KubernetesSettings),
     ("The pipeline", PipelineSettings),
+    ("The pipeline's pod", PodSettings),
     ("The operator", OperatorSettings),
 )
 

@@ -10,6 +10,7 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 ACCOUNT = os.environ.get("ACCOUNT_DIR", "/var/run/secrets/kubernetes.io/serviceaccount")
 SERVER = os.environ.get("API_SERVER", "https://kubernetes.default.svc")
@@ -18,7 +19,7 @@ NAMESPACE, VIDEOJOB, POD = os.environ["NAMESPACE"], os.environ["VIDEOJOB"], os.e
 
 def request(method, path, body, content_type):
     """Returns (status, message)."""
-    with open(f"{ACCOUNT}/token") as file:
+    with Path(f"{ACCOUNT}/token").open() as file:
         headers = {"authorization": f"Bearer {file.read()}", "content-type": content_type}
     sent = urllib.request.Request(SERVER + path, json.dumps(body).encode(), headers, method=method)
     tls = ssl.create_default_context(cafile=f"{ACCOUNT}/ca.crt")
