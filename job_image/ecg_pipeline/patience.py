@@ -9,7 +9,8 @@ from ecg_pipeline.api_server import Answer
 
 _FIRST_S, _LONGEST_S = 0.2, 10.0
 _UNASSIGNED = "no pod is assigned"
-_LOST = ("fenced", "finished")
+_LOST = ("fenced:", "finished:")
+"""With the colon: the answer names the VideoJob, too, which may be called anything."""
 _LATER = (403, 408, 409, 425, 429)
 _GONE = (401, 404)
 """The pod is not known any more, or its VideoJob."""

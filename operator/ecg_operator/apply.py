@@ -100,6 +100,11 @@ class Applier:
                 f"{secrets}/{manifest['metadata']['name']}", {"stringData": manifest["stringData"]}
             )
 
+    async def renew_upload(self, videojob: VideoJob) -> None:
+        """Sign the upload URL anew: it dies with the operator's own temporary credentials."""
+        if self.presigner is not None:
+            await self._create_result_secret(videojob, await self.presigner.put_url(videojob))
+
     async def _delete_job(self, job: ObservedJob) -> None:
         await self._delete(paths.jobs(self.settings.namespace, job.name), uid=job.uid)
 

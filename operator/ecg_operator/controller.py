@@ -20,6 +20,8 @@ from ecg_operator.settings import OperatorSettings
 
 SOFT = timedelta(seconds=3)
 """How long news that only people read may wait for another write to go with."""
+SIGNED_ANEW = timedelta(minutes=10)
+"""How often the upload URL of an attempt at work is signed anew."""
 _AT_ONCE = 0.05
 
 
@@ -43,6 +45,8 @@ class Controller:
         """Silence before is this operator's own, and held against no pod."""
         self._soft_since: dict[str, datetime] = {}
         self._tidied: set[str] = set()
+        self._signed: dict[str, tuple[int, datetime]] = {}
+        """Of each VideoJob the attempt whose upload URL was signed, and when."""
 
     async def attend(self, name: str) -> float | None:
         """In how many seconds to look again. Raises ClusterError for what should be tried again."""
@@ -53,7 +57,8 @@ class Controller:
             if observed is None:
                 self.forget(name)
                 return None
-            return await self._carry_out(name, observed)
+            delay = await self._carry_out(name, observed)
+            return await self._signed_anew(name, observed.videojob, delay)
 
     def refresh(self, observed: Observed) -> VideoJobStatus:
         """The status with all that may be written in passing; what announces an action is left to `attend`."""
@@ -62,6 +67,7 @@ class Controller:
 
     def forget(self, name: str) -> None:
         self._soft_since.pop(name, None)
+        self._signed.pop(name, None)
 
     async def _carry_out(self, name: str, observed: Observed) -> float | None:
         now = self._clock()
@@ -82,6 +88,21 @@ class Controller:
             return _AT_ONCE
         self._told(videojob, plan)
         return _delay(plan, now)
+
+    async def _signed_anew(self, name: str, videojob: VideoJob, delay: float | None) -> float | None:
+        """The delay until the next look, at the latest when the upload URL has to be signed again."""
+        status, now = videojob.status, self._clock()
+        attempt = status.attempt
+        if self._applier.presigner is None or attempt is None or status.completion_time is not None:
+            return delay
+        number, signed_at = self._signed.get(name, (0, now))
+        if number != attempt.number and attempt.job_uid is None:
+            self._signed[name] = (attempt.number, now)  # together with its Job
+        elif number != attempt.number or now >= signed_at + SIGNED_ANEW:
+            await self._applier.renew_upload(videojob)
+            self._signed[name] = (attempt.number, now)
+        left = (self._signed[name][1] + SIGNED_ANEW - now).total_seconds()
+        return left if delay is None else min(delay, left)
 
     def _untidied(self, videojob: VideoJob, plan: Plan, *, write: bool) -> Plan:
         """Once in this process is enough, unless something new has ended."""

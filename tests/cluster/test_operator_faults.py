@@ -187,6 +187,19 @@ def test_a_suspended_a_cancelled_and_a_redelivered_job(
     assert [r.mark for r in backend.of("cancelled")] == TERMINAL[:1]
 
 
+def test_a_finished_job_goes_when_its_time_is_over_with_all_that_was_its(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, tmp_path: Path
+) -> None:
+    with OperatorProcess(cluster, namespace, tmp_path, JOB_TTL_S="1"), played_kubelet(cluster, namespace, work):
+        videojobs.create("kept", backend.url, ttlSecondsAfterFinished=3600)
+        videojobs.create("short", backend.url)
+        wait_until(lambda: not videojobs.exists("short"), 30)
+        wait_until(lambda: len(videojobs.jobs()) == 1, 30, videojobs.jobs)
+        assert videojobs.exists("kept")
+        wait_until(lambda: not [c for c in videojobs.objects("configmaps") if "short" in c["metadata"]["name"]], 30)
+    assert [r.mark for r in backend.of("short")] == TERMINAL
+
+
 @pytest.fixture
 async def connection(cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))

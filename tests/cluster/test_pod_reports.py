@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.api_process import ApiProcess
 from support.cluster_jobs import TERMINAL
 from support.control_plane.played import PlayedPod, played_kubelet
 from support.media_server import MediaServer, Reply
@@ -49,6 +50,37 @@ def test_a_video_is_analysed_and_its_result_delivered(
     result = backend.requests[-1].json["result"]
     assert (result["language"], len(result["speakers"])) == ("en", 2)
     assert release.videojobs.status("real")["pipeline"]["result"]["words"] == len(result["word_segments"])
+
+
+def test_a_signed_url_is_read_from_its_secret_and_stands_nowhere_else(
+    release: Release, media: MediaServer, tmp_path: Path
+) -> None:
+    """From the POST to the result, everything logged at debug level."""
+    signature = "canary9876543210"
+    media.serve(f"/meeting.mp4?X-Amz-Signature={signature}", Reply(body=SAMPLE.read_bytes()))
+    jobs, logs = release.videojobs, tmp_path / "api.log"
+    pods = RealPod(tmp_path, LOG_LEVEL="DEBUG")
+    given = {"PIPELINE_SERVICE_ACCOUNT": f"{release.name}-pipeline", "LEASE_NAME": "canary", "LOG_LEVEL": "DEBUG"}
+    with (
+        Receiver() as backend,
+        OperatorProcess(release.plane, release.namespace, tmp_path, **given) as operator,
+        ApiProcess(release.plane, release.namespace, tmp_path, LOG_FILE=str(logs), LOG_LEVEL="DEBUG") as api,
+        played_kubelet(release.plane, release.namespace, pods, only="signed-"),
+    ):
+        url = f"{media.url}/meeting.mp4?X-Amz-Signature={signature}"
+        posted = api.post("signed", url, fastapi_base_url=backend.url, language="en", enable_gpu=False)
+        assert posted.status_code == 200
+        jobs.wait_for_condition("signed", "CallbackDelivered", "True", "Delivered", 180)
+        wait_until(lambda: pods.exit_codes, 60)
+        secrets = [s["metadata"]["name"] for s in jobs.objects("secrets")]
+        kinds = ("configmaps", "events", "pods")
+        stored = json.dumps([jobs.all(), jobs.jobs(), *(jobs.objects(kind) for kind in kinds)])
+        said = operator.log.read_text() + logs.read_text() + next(tmp_path.glob("signed-*/log")).read_text()
+        seen = api.client.get("/jobs/signed").text + json.dumps([r.json for r in backend.requests])
+    assert "signed-source" not in secrets, "nobody needs it any more"
+    assert signature not in stored + said + seen
+    assert "job_submitted" in said
+    assert '"level": "debug"' in said
 
 
 def test_a_video_that_is_not_there_fails_the_job_with_its_words(

