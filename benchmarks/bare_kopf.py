@@ -27,6 +27,7 @@ async def main(namespace: str, log: Path) -> None:
         kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)(handle)
         kopf.on.login(registry=registry)(kopf.login_with_kubeconfig)
         settings = watches.settings()
+        settings.persistence = kopf.OperatorSettings().persistence
         await kopf.operator(registry=registry, settings=settings, namespaces=[namespace], standalone=True)
 
 

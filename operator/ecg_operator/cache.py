@@ -14,6 +14,8 @@ from ecg_operator.observed import Observed, ObservedJob, ObservedPod, Warning_, 
 
 Manifest = dict[str, Any]
 
+_SETTLED = ("delivered", "rejected", "undelivered", "disabled")
+
 
 class _Child(Protocol):
     @property
@@ -65,6 +67,8 @@ class _Stored:
     version: int
     heartbeat: object
     heard_at: datetime
+    at_rest: bool
+    """Nothing is left to be done about it but to remove it in its time."""
 
 
 class Cache:
@@ -84,6 +88,10 @@ class Cache:
     def names(self) -> tuple[str, ...]:
         return tuple(self._videojobs)
 
+    def names_at_work(self) -> tuple[str, ...]:
+        """Those about which something may be to be done at any moment."""
+        return tuple(name for name, stored in self._videojobs.items() if not stored.at_rest)
+
     def put_videojob(self, manifest: Manifest) -> bool:
         """False for old news."""
         metadata, version = manifest["metadata"], int(manifest["metadata"]["resourceVersion"])
@@ -96,7 +104,7 @@ class Cache:
         heard_at = old.heard_at if old is not None and same else self._clock()
         slim = manifest | {"metadata": {k: v for k, v in metadata.items() if k not in ("managedFields", "annotations")}}
         stored = json.dumps(slim, separators=(",", ":"), ensure_ascii=False).encode()
-        self._videojobs[name] = _Stored(stored, uid, version, heartbeat, heard_at)
+        self._videojobs[name] = _Stored(stored, uid, version, heartbeat, heard_at, _is_at_rest(manifest))
         return True
 
     def drop_videojob(self, name: str, uid: str) -> None:
@@ -171,6 +179,14 @@ class Cache:
                 if uid in siblings:
                     return name
         return ""
+
+
+def _is_at_rest(manifest: Manifest) -> bool:
+    """Read from the raw object: asked for each event."""
+    spec, status = manifest["spec"], manifest.get("status") or {}
+    over = "completionTime" in status and status.get("run") == spec.get("run")
+    sent = status.get("callback") in _SETTLED and status.get("observedRedelivery") == spec.get("redelivery")
+    return over and sent
 
 
 def _version(manifest: Manifest) -> int:

@@ -44,7 +44,8 @@ class Controller:
         self.in_sync_since = clock()
         """Silence before is this operator's own, and held against no pod."""
         self._soft_since: dict[str, datetime] = {}
-        self._tidied: set[str] = set()
+        self._tidied: dict[str, str] = {}
+        """The run of each VideoJob that was tidied up after its end."""
         self._signed: dict[str, tuple[int, datetime]] = {}
         """Of each VideoJob the attempt whose upload URL was signed, and when."""
 
@@ -68,6 +69,7 @@ class Controller:
     def forget(self, name: str) -> None:
         self._soft_since.pop(name, None)
         self._signed.pop(name, None)
+        self._tidied.pop(name, None)
 
     async def _carry_out(self, name: str, observed: Observed) -> float | None:
         now = self._clock()
@@ -108,10 +110,10 @@ class Controller:
         """Once in this process is enough, unless something new has ended."""
         if not plan.clean_up:
             return plan
-        key = f"{videojob.metadata.uid}/{videojob.spec.run}"
-        if key in self._tidied and not write:
+        name, run = videojob.metadata.name, f"{videojob.metadata.uid}/{videojob.spec.run}"
+        if self._tidied.get(name) == run and not write:
             return dataclasses.replace(plan, clean_up=False)
-        self._tidied.add(key)
+        self._tidied[name] = run
         return plan
 
     async def _observed(self, name: str) -> Observed | None:

@@ -38,6 +38,8 @@ def reconcile(observed: Observed, settings: OperatorSettings, now: datetime) -> 
         return Plan(videojob.status)
     plan = _decide(observed, settings, now)
     status = _with_redelivery(videojob, plan.status, now)
+    if status is videojob.status and status.completion_time is not None:
+        return plan  # at rest: what follows from its status was written with it
     return Plan(
         derived(videojob, status, now),
         plan.delete_jobs,

@@ -65,7 +65,7 @@ class Resync:
         if missing and (missing := await self._still_there(missing)):
             first = missing[0]
             raise DeafError(f"{len(missing)} changes did not come through the watch, as of {first.kind} {first.name}")
-        for name in self._cache.names():
+        for name in self._cache.names_at_work():
             self._wake(name)
 
     async def _list(self, kind: str) -> list[_Listed]:

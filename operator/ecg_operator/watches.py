@@ -47,12 +47,26 @@ def registry(listener: Listener) -> kopf.OperatorRegistry:
     return handlers
 
 
+class _NoComparison(kopf.DiffBaseStorage):
+    """There are no change handlers: a copy of every object, to compare it with the last one, would be for nothing."""
+
+    def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, *, body: kopf.Body) -> None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        pass
+
+
 def settings() -> kopf.OperatorSettings:
     """No writes of kopf's own, no look at the cluster's other resources."""
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
     chosen.scanning.disabled = True
     chosen.peering.standalone = True
+    chosen.persistence.diffbase_storage = _NoComparison()
     chosen.queueing.idle_timeout = 1.0
     chosen.watching.reconnect_backoff = 0.2
     chosen.watching.server_timeout = 240

@@ -10,6 +10,7 @@ from ecg_contract.pipeline import PipelineError
 from ecg_contract.videojob import Phase, VideoJobCallback
 from ecg_operator.plan import Plan
 from ecg_operator.reconcile import reconcile
+from ecg_operator.status import derived
 from support.observations import World
 
 ERROR = PipelineError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패")
@@ -27,7 +28,8 @@ def _settle_callback(world: World) -> None:
     record = DeliveryRecord(run=world.videojob.spec.run, settled=100, acknowledged=100)
     settled = record.model_copy(update={"terminal": Settled(outcome="delivered", time=world.now, tries=1)})
     status = world.videojob.status.model_copy(update={"callbacks": settled})
-    world.videojob = world.videojob.model_copy(update={"status": status})
+    as_recorded = derived(world.videojob, status, world.now)
+    world.videojob = world.videojob.model_copy(update={"status": as_recorded})
     world.settle()
 
 
