@@ -15,6 +15,7 @@ from ecg_pipeline.api_server import Answer, ApiServer
 from ecg_pipeline.patience import Verdict, verdict
 from ecg_pipeline.reporters.cluster import ClusterReporter
 from ecg_pipeline.settings_pod import PodSettings
+from support.observations import RESULT
 from support.waiting import wait_until
 
 FENCED = (422, {"message": "denied: fenced: another pod is the current attempt's"})
@@ -145,6 +146,20 @@ def test_a_fenced_pod_is_stopped(reporter: ClusterReporter, server: Scripted, st
     server.script = [FENCED]
     reporter.report("j", PipelineStatus(attempt=1))
     assert stopped.wait(10)
+
+
+def test_nothing_follows_the_end_that_was_taken(
+    reporter: ClusterReporter, server: Scripted, stopped: threading.Event
+) -> None:
+    """The operator ends the job at once, and refuses what comes later: that is no order to stop."""
+    end = PipelineStatus(attempt=1, progress=100, result=RESULT)
+    reporter.report("j", end)
+    wait_until(lambda: server.reports)
+    server.script = [(422, {"message": "denied: finished: the VideoJob takes no more reports"})]
+    reporter.report("j", end)
+    reporter.finished("j", end, 0)
+    assert not stopped.is_set()
+    assert len(server.reports) == 1
 
 
 def test_a_renewed_token_is_read_at_once(reporter: ClusterReporter, server: Scripted, kubeconfig: Path) -> None:

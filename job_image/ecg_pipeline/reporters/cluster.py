@@ -27,6 +27,8 @@ class ClusterReporter:
         self._changed = threading.Condition()
         self._newest: PipelineStatus | None = None
         self._sending = False
+        self._is_over = False
+        """The job's end was taken: what follows would be refused, and says nothing new."""
         threading.Thread(target=self._run, name="reporter", daemon=True).start()
 
     def report(self, job_id: str, status: PipelineStatus) -> None:
@@ -53,7 +55,8 @@ class ClusterReporter:
                 self._changed.wait_for(lambda: self._newest is not None)
                 status, self._newest, self._sending = self._newest, None, True
             assert status is not None
-            self._send(status)
+            if not self._is_over:
+                self._send(status)
             with self._changed:
                 self._sending = False
                 self._changed.notify_all()
@@ -65,6 +68,7 @@ class ClusterReporter:
             answer = self._server.replace_pipeline_status(self._pod.videojob_name, self._body(status))
             found = verdict(answer)
             if found is not Verdict.LATER:
+                self._is_over = found is Verdict.ACCEPTED and _ends(status)
                 return self._ended(found, answer)
             if tries == 0:
                 _log.warning("report_delayed", extra={"status": answer.status, "answer": answer.text[:_TEXT]})
@@ -95,3 +99,7 @@ class ClusterReporter:
             self._pod.termination_log.write_text(status.error.to_json(), encoding="utf-8")
         except OSError as error:
             _log.info("no_termination_log", extra={"error": type(error).__name__})
+
+
+def _ends(status: PipelineStatus) -> bool:
+    return status.result is not None or status.error is not None
