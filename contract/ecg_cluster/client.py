@@ -12,9 +12,9 @@ from typing import Any
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
-from ecg_cluster.errors import UnavailableError, cluster_error
+from ecg_cluster.errors import NoClusterError, UnavailableError, cluster_error
 
 Manifest = dict[str, Any]
 
@@ -72,12 +72,18 @@ class Cluster:
         return await self._request("PATCH", path, patch, content_type=content_type)
 
     async def delete(
-        self, path: str, *, uid: str | None = None, propagation: str = "Background", grace_s: int | None = None
+        self,
+        path: str,
+        *,
+        uid: str | None = None,
+        version: str | None = None,
+        propagation: str = "Background",
+        grace_s: int | None = None,
     ) -> None:
-        """Raises NotFoundError, and ConflictError when it is another one than `uid`."""
+        """Raises NotFoundError, and ConflictError when it is another one than `uid`, or has changed since `version`."""
         options: Manifest = {"propagationPolicy": propagation}
-        if uid is not None:
-            options["preconditions"] = {"uid": uid}
+        preconditions = {"uid": uid, "resourceVersion": version}
+        options["preconditions"] = {name: value for name, value in preconditions.items() if value is not None}
         if grace_s is not None:
             options["gracePeriodSeconds"] = grace_s
         await self._request("DELETE", path, options)
@@ -154,14 +160,18 @@ class Cluster:
             raise UnavailableError(f"{method} {path}", None, type(error).__name__) from error
 
 
-async def connect(timeout_s: float = 30.0) -> Cluster:
+async def connect(timeout_s: float = 30.0, connections: int = _CONNECTIONS) -> Cluster:
     """By KUBECONFIG where it is set, else as the pod's service account, whose token is read anew as it is renewed.
 
-    Raises kubernetes.aio.config.ConfigException where there is neither.
+    At most so many `connections` at a time, 0 for any number; a watch takes one as long as it lasts. Raises
+    NoClusterError where there is neither.
     """
     configuration = Configuration()
-    await _load(configuration)
-    configuration.connection_pool_maxsize = _CONNECTIONS
+    try:
+        await _load(configuration)
+    except ConfigException as error:
+        raise NoClusterError(str(error)) from error
+    configuration.connection_pool_maxsize = connections
     configuration.retries = None
     return Cluster(ApiClient(configuration), timeout_s)
 

@@ -12,6 +12,10 @@ ClusterError                the request was refused, or its outcome is unknown
 from typing import Any
 
 
+class NoClusterError(Exception):
+    """Neither KUBECONFIG nor a pod's service account says where the API server is."""
+
+
 class ClusterError(Exception):
     """`str(error)` says what was asked and what was answered; bodies are never in it."""
 

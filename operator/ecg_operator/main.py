@@ -6,12 +6,11 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 
-import boto3
-from botocore.config import Config
 from pydantic import ValidationError
 
 from ecg_cluster.client import Cluster, connect
 from ecg_cluster.results import ClusterResults
+from ecg_cluster.s3 import s3_client
 from ecg_contract.callback_sender import CallbackSender
 from ecg_contract.logs import configure_logging
 from ecg_operator import watches
@@ -42,7 +41,7 @@ def main() -> None:
 async def build(settings: OperatorSettings) -> Surroundings:
     """All that a run needs, put together in one place."""
     cluster = await connect()
-    s3 = boto3.client("s3", config=Config(signature_version="s3v4")) if settings.results_bucket else None
+    s3 = s3_client() if settings.results_bucket else None
     results = ClusterResults(cluster, settings.namespace, s3, settings.results_bucket)
     secret = settings.callback_secret.get_secret_value() if settings.callback_secret else None
     presigner = S3Presigner(s3, settings.results_bucket, settings.results_prefix) if settings.results_bucket else None

@@ -42,14 +42,18 @@ def _standalone(settings: Settings) -> int:
 
 
 def _in_cluster(settings: Settings) -> int:
-    from ecg_api.in_cluster import build_app  # noqa: PLC0415 - a second of imports, in a cluster alone
+    from ecg_api.in_cluster import NoClusterError, build_app  # noqa: PLC0415 - a second of imports, in a cluster alone
 
     kubernetes = load(KubernetesSettings)
 
     async def serve() -> None:
         await uvicorn.Server(_config(settings, await build_app(settings, kubernetes))).serve()
 
-    asyncio.run(serve())
+    try:
+        asyncio.run(serve())
+    except NoClusterError as error:
+        complain(f"ecg serve: STORE=kubernetes needs a cluster: {error}")
+        return 1
     return 0
 
 

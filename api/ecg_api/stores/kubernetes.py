@@ -13,8 +13,14 @@ from typing import Any, TypeVar
 from ecg_api.stores.base import JobState, JobView, StoreUnavailableError, Submission, SubmitOutcome, UploadSlot
 from ecg_api.stores.bucket_uploads import BucketUploads
 from ecg_api.stores.result_files import ResultFiles
-from ecg_api.stores.videojob_manifests import is_credential, name_in, source_secret_manifest, videojob_manifest
-from ecg_api.stores.videojob_view import state_of, view
+from ecg_api.stores.videojob_manifests import (
+    can_run_again,
+    is_credential,
+    name_in,
+    source_secret_manifest,
+    videojob_manifest,
+)
+from ecg_api.stores.videojob_view import awaits_redelivery, state_of, view
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, GoneError, NotFoundError
@@ -23,6 +29,7 @@ from ecg_contract.videojob import ConditionType, VideoJob
 from ecg_contract.videojob_names import videojob_name
 
 T = TypeVar("T")
+Manifest = dict[str, Any]
 
 _TRIES = 20
 _PAUSE_S = 0.05
@@ -34,9 +41,16 @@ class VideoJobStore:
     """`JobStore`, `Redelivery`, and with a bucket `Uploads`. What the API server refuses is StoreUnavailableError."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, results: ResultFiles, uploads: BucketUploads | None = None
+        self,
+        cluster: Cluster,
+        namespace: str,
+        results: ResultFiles,
+        uploads: BucketUploads | None = None,
+        *,
+        watching: Cluster | None = None,
     ) -> None:
-        self._cluster, self._namespace = cluster, namespace
+        """`watching`: the connection for watches, each of which may last long."""
+        self._cluster, self._namespace, self._watching = cluster, namespace, watching or cluster
         self._results, self._uploads = results, uploads
 
     async def submit(self, submission: Submission) -> SubmitOutcome:
@@ -107,7 +121,7 @@ class VideoJobStore:
                 return False
             if state_of(videojob) not in (JobState.COMPLETED, JobState.FAILED):
                 return False
-            await self._patch(videojob, redelivery=videojob.spec.redelivery + 1)
+            await self._deliver_again(videojob)
             return True
 
         return await self._repeated(redeliver)
@@ -125,11 +139,11 @@ class VideoJobStore:
         try:
             created = VideoJob.from_manifest(await self._cluster.create(paths.videojobs(self._namespace), manifest))
         except AlreadyExistsError:
-            return await self._submit_again(submission, url, name)
+            return await self._submit_again(submission, url, manifest)
         await self._store_source(created, url)
         return SubmitOutcome.CREATED
 
-    async def _submit_again(self, submission: Submission, url: str, name: str) -> SubmitOutcome:
+    async def _submit_again(self, submission: Submission, url: str, manifest: Manifest) -> SubmitOutcome:
         videojob = await self._find(submission.job_id, any_owner=True)
         if videojob is None or videojob.metadata.deletion_timestamp is not None:
             raise _OutrunError  # it went meanwhile
@@ -139,33 +153,42 @@ class VideoJobStore:
                 await self._store_source(videojob, url)
                 return SubmitOutcome.SAME
             case JobState.COMPLETED if same:
-                await self._patch(videojob, redelivery=videojob.spec.redelivery + 1)
+                await self._deliver_again(videojob)
                 return SubmitOutcome.REDELIVERED
             case JobState.FAILED | JobState.CANCELLED if videojob.spec.job_id == submission.job_id:
-                return await self._run_again(videojob, submission, url, name, same=same)
+                return await self._run_again(videojob, url, manifest)
         return SubmitOutcome.CONFLICT
 
-    async def _run_again(
-        self, videojob: VideoJob, submission: Submission, url: str, name: str, *, same: bool
-    ) -> SubmitOutcome:
+    async def _run_again(self, videojob: VideoJob, url: str, manifest: Manifest) -> SubmitOutcome:
         """The same body, perhaps signed anew, in the same VideoJob; another body in another one."""
-        if same and (videojob.spec.source.secret_ref is not None) == is_credential(url):
+        if can_run_again(videojob, manifest):
             await self._store_source(videojob, url)
             await self._patch(videojob, run=videojob.spec.run + 1)
             return SubmitOutcome.RERUN
-        await self._cluster.delete(self._path(videojob), uid=videojob.metadata.uid)
-        created = await self._submit(submission, url, name)
-        return SubmitOutcome.RERUN if created is SubmitOutcome.CREATED else created
+        metadata = videojob.metadata
+        await self._cluster.delete(self._path(videojob), uid=metadata.uid, version=metadata.resource_version)
+        try:
+            created = VideoJob.from_manifest(await self._cluster.create(paths.videojobs(self._namespace), manifest))
+        except AlreadyExistsError as error:
+            raise _OutrunError from error
+        await self._store_source(created, url)
+        return SubmitOutcome.RERUN
+
+    async def _deliver_again(self, videojob: VideoJob) -> None:
+        """Once for all who ask until the operator has seen to it."""
+        if not awaits_redelivery(videojob):
+            await self._patch(videojob, redelivery=videojob.spec.redelivery + 1)
 
     async def _store_source(self, videojob: VideoJob, url: str) -> None:
-        """The Secret of a URL that is a credential, with the newest signature."""
+        """The Secret of a URL that is a credential, with the newest signature; one without any replaces none."""
         if videojob.spec.source.secret_ref is None:
             return
         secrets, manifest = paths.core(self._namespace, "secrets"), source_secret_manifest(videojob, url)
         try:
             await self._cluster.create(secrets, manifest)
         except AlreadyExistsError:
-            await self._cluster.patch(f"{secrets}/{manifest['metadata']['name']}", manifest)
+            if is_credential(url):
+                await self._cluster.patch(f"{secrets}/{manifest['metadata']['name']}", manifest)
 
     async def _final(self, job_id: str) -> JobView | None:
         """The job once it is final; None where it is gone."""
@@ -184,7 +207,7 @@ class VideoJobStore:
         """Returns when the job is final, or gone, or the watch has ended."""
         path, name = paths.videojobs(self._namespace), videojob.metadata.name
         version = videojob.metadata.resource_version or "0"
-        async for event in self._cluster.watch(path, version, field=f"metadata.name={name}"):
+        async for event in self._watching.watch(path, version, field=f"metadata.name={name}"):
             if event["type"] == "DELETED":
                 return
             if event["type"] == "MODIFIED" and state_of(VideoJob.from_manifest(event["object"])).is_final:
@@ -209,14 +232,16 @@ class VideoJobStore:
 
     async def _repeated(self, act: Callable[[], Awaitable[T]]) -> T:
         """`act` until nobody was faster."""
+        reason = ""
         for _ in range(_TRIES):
             try:
                 return await self._stored(act())
             except StoreUnavailableError as error:
                 if not isinstance(error.__cause__, ConflictError | NotFoundError | _OutrunError):
                     raise
+                reason = str(error)
                 await asyncio.sleep(_PAUSE_S)
-        raise StoreUnavailableError("the job is being changed by others all the time")
+        raise StoreUnavailableError(f"given up after {_TRIES} tries: {reason}")
 
     @staticmethod
     async def _stored(answer: Awaitable[T]) -> T:
@@ -229,6 +254,9 @@ class VideoJobStore:
 class _OutrunError(Exception):
     """Somebody was faster: decide again."""
 
+    def __str__(self) -> str:
+        return "the VideoJob is being changed, or removed, by others"
+
 
 def _typed(manifest: dict[str, Any]) -> dict[str, Any]:
     """Lists leave out what all their items have in common."""
@@ -237,4 +265,6 @@ def _typed(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _is_undelivered(videojob: VideoJob) -> bool:
     delivered = videojob.status.condition(ConditionType.CALLBACK_DELIVERED)
-    return delivered is not None and delivered.status == "False" and delivered.reason in _UNDELIVERED
+    if delivered is None or delivered.status != "False" or awaits_redelivery(videojob):
+        return False
+    return delivered.reason in _UNDELIVERED and videojob.status.run == videojob.spec.run

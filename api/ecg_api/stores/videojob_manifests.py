@@ -50,6 +50,13 @@ def videojob_manifest(submission: Submission, url: str, source_name: str) -> Man
     return {**manifest, "metadata": {"name": name}, "status": {}}
 
 
+def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:
+    """Whether `wanted` is this VideoJob but for what may change in place."""
+    changing = {"run", "cancelled_run", "redelivery", "suspend"}
+    spec = VideoJobSpec.model_validate(wanted["spec"])
+    return videojob.spec.model_dump(exclude=changing) == spec.model_dump(exclude=changing)
+
+
 def source_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
     metadata = videojob.metadata
     owner = {"apiVersion": API_VERSION, "kind": KIND, "name": metadata.name, "uid": metadata.uid}

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from ecg_api.stores.base import JobKind, JobState, JobView
 from ecg_contract.callback_record import DeliveryRecord
-from ecg_contract.callbacks import callback_view
+from ecg_contract.callbacks import callback_view, redeliver
 from ecg_contract.pipeline import PipelineStatus
 from ecg_contract.stages import Stage
 from ecg_contract.videojob import VideoJob
@@ -25,6 +25,11 @@ def state_of(videojob: VideoJob) -> JobState:
         return _final(videojob)
     at_work = status.attempt is not None and (status.attempt.start_time is not None or status.report is not None)
     return JobState.RUNNING if at_work else JobState.QUEUED
+
+
+def awaits_redelivery(videojob: VideoJob) -> bool:
+    """It was asked for, and the operator has not seen to it yet."""
+    return videojob.spec.redelivery > videojob.status.observed_redelivery
 
 
 def view(videojob: VideoJob) -> JobView:
@@ -74,4 +79,6 @@ def _callback(videojob: VideoJob, *, waits_for_new_run: bool) -> CallbackView:
     if waits_for_new_run:
         return CallbackView(state="disabled" if facts_of(videojob).callback_base is None else "pending")
     record = videojob.status.callbacks or DeliveryRecord(run=videojob.status.run or 1)
+    if awaits_redelivery(videojob) and record.terminal is not None:
+        record = redeliver(record, record.terminal.time)
     return callback_view(record, facts_of(videojob))

@@ -1,0 +1,36 @@
+"""The contract of every job store, kept by the one in a cluster: VideoJobs on a real API server."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ecg_api.stores.bucket_uploads import BucketUploads
+from ecg_api.stores.kubernetes import VideoJobStore
+from ecg_api.stores.result_files import ResultFiles
+from ecg_cluster.client import connect
+from ecg_cluster.results import ClusterResults
+from ecg_cluster.s3 import s3_client
+from support.control_plane.server import ControlPlane
+from support.s3 import BUCKET, environment, moto
+from support.status_hand import StatusHand
+from support.store_contract import Hand, StoreContract
+
+__all__ = ["moto"]
+
+
+@pytest.fixture
+async def hand(
+    cluster: ControlPlane, namespace: str, moto: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Hand]:
+    for name, value in {**environment(moto), "KUBECONFIG": str(cluster.kubeconfig)}.items():
+        monkeypatch.setenv(name, value)
+    connection, watching = await connect(), await connect(connections=0)
+    uploads = BucketUploads(s3_client(), BUCKET, "")
+    results = ResultFiles(ClusterResults(connection, namespace))
+    yield StatusHand(VideoJobStore(connection, namespace, results, uploads, watching=watching), connection, namespace)
+    await watching.close()
+    await connection.close()
+
+
+class TestTheStoreInACluster(StoreContract):
+    """Every test of the contract."""

@@ -1,0 +1,65 @@
+"""The contract of every job store, kept by the one on SQLite."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ecg_api.stores.ledgers import CallbackLedger, RunLedger, key_of
+from ecg_api.stores.sqlite import Shelf, SqliteStore
+from ecg_contract.callback_record import DeliveryRecord, Settled
+from ecg_contract.lifecycle import Complete, Fail
+from ecg_contract.pipeline import PipelineError, ResultReference
+from support.shelves import Clock, open_shelf
+from support.store_contract import BROKEN, RESULT, Hand, Outcome, StoreContract
+
+
+@dataclass
+class _Sqlite:
+    shelf: Shelf
+    store: SqliteStore
+
+    async def begin(self, job_id: str) -> None:
+        job = await RunLedger(self.shelf).claim()
+        assert job is not None
+        assert job.job_id == job_id
+
+    async def complete(self, job_id: str) -> None:
+        await self._end(job_id, None)
+
+    async def fail(self, job_id: str) -> None:
+        await self._end(job_id, Fail(PipelineError(code=BROKEN.code, message=BROKEN.message)))
+
+    async def settle(self, job_id: str, outcome: Outcome) -> None:
+        ledger = CallbackLedger(self.shelf)
+        end = Settled(outcome=outcome, time=self.shelf.clock(), tries=1)
+
+        def settled(record: DeliveryRecord) -> DeliveryRecord:
+            return record.model_copy(update={"terminal": end, "settled": 100})
+
+        (pending,) = await ledger.pending()
+        await ledger.record(pending.key, settled)
+
+    async def _end(self, job_id: str, failure: Fail | None) -> None:
+        runs = RunLedger(self.shelf)
+        if not await runs.interrupted():
+            await self.begin(job_id)
+        (job,) = await runs.interrupted()
+        path = self.shelf.files.result_of(job)
+        path.write_bytes(RESULT)
+        result = ResultReference(
+            location=str(path), sha256="", bytes=len(RESULT), segments=0, words=0, speakers=0, language="ko",
+            duration=1.0, processing_time=1.0,
+        )  # fmt: skip
+        await runs.end(key_of(job), failure or Complete(result))
+
+
+@pytest.fixture
+def hand(tmp_path: Path) -> Iterator[Hand]:
+    with open_shelf(tmp_path, Clock()) as shelf:
+        yield _Sqlite(shelf, SqliteStore(shelf, queue_limit=100))
+
+
+class TestTheStoreOnSqlite(StoreContract):
+    """Every test of the contract."""

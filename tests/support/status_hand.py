@@ -1,0 +1,93 @@
+"""A hand on VideoJobs that writes their status as the operator and a pod would: nobody works on them."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ecg_api.stores.kubernetes import VideoJobStore
+from ecg_cluster import paths
+from ecg_cluster.client import Cluster
+from ecg_contract.callback_record import DeliveryRecord, Settled
+from ecg_contract.pipeline import PipelineError, ResultReference
+from ecg_contract.result_chunks import CHUNK_KEY, ConfigMapLocation, compressed
+from ecg_contract.videojob import PodReport, VideoJob, VideoJobStatus
+from ecg_contract.videojob_names import videojob_name
+from ecg_operator.attempts import finished, first_attempt
+from ecg_operator.settings import OperatorSettings
+from ecg_operator.status import derived
+from support.store_contract import BROKEN, RESULT, Outcome
+
+Change = Callable[[VideoJob], VideoJobStatus]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class StatusHand:
+    """`support.store_contract.Hand` on a real API server."""
+
+    store: VideoJobStore
+    cluster: Cluster
+    namespace: str
+
+    async def begin(self, job_id: str) -> None:
+        await self._write(job_id, self._begun)
+
+    async def complete(self, job_id: str) -> None:
+        await self.begin(job_id)
+        result = await self._store(RESULT)
+        await self._write(job_id, lambda videojob: _completed(videojob, result))
+
+    async def fail(self, job_id: str) -> None:
+        await self.begin(job_id)
+        error = PipelineError(code=BROKEN.code, message=BROKEN.message)
+        await self._write(job_id, lambda vj: finished(vj, vj.status, error, error.code.value, _now()))
+
+    async def settle(self, job_id: str, outcome: Outcome) -> None:
+        def settled(videojob: VideoJob) -> VideoJobStatus:
+            end = Settled(outcome=outcome, time=_now(), tries=1)
+            record = DeliveryRecord(run=videojob.spec.run, settled=100, terminal=end)
+            return videojob.status.model_copy(update={"callbacks": record})
+
+        await self._write(job_id, settled)
+
+    def _begun(self, videojob: VideoJob) -> VideoJobStatus:
+        """Nothing changes for a run that has begun."""
+        if videojob.status.run == videojob.spec.run:
+            return videojob.status
+        status = first_attempt(videojob, OperatorSettings(namespace=self.namespace, pipeline_image="none"), _now())
+        assert status.attempt is not None
+        attempt = status.attempt.model_copy(update={"pod_uid": secrets.token_hex(16), "start_time": _now()})
+        return status.model_copy(update={"attempt": attempt, "start_time": attempt.start_time})
+
+    async def _write(self, job_id: str, change: Change) -> None:
+        path = paths.videojobs(self.namespace, videojob_name(job_id))
+        videojob = VideoJob.from_manifest(await self.cluster.get(path))
+        status = derived(videojob, change(videojob), _now())
+        manifest = videojob.model_copy(update={"status": status}).to_manifest()
+        metadata = {"name": videojob.metadata.name, "resourceVersion": videojob.metadata.resource_version}
+        await self.cluster.replace(f"{path}/status", {**manifest, "metadata": metadata})
+
+    async def _store(self, data: bytes) -> ResultReference:
+        pieces = compressed(data)
+        location = ConfigMapLocation(f"pod-{secrets.token_hex(4)}-result-", len(pieces))
+        for name, piece in zip(location.names, pieces, strict=True):
+            manifest = {"metadata": {"name": name}, "binaryData": {CHUNK_KEY: base64.b64encode(piece).decode()}}
+            await self.cluster.create(paths.core(self.namespace, "configmaps"), manifest)
+        return ResultReference(
+            location=str(location), sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), segments=0, words=0,
+            speakers=0, language="ko", duration=1.0, processing_time=1.0,
+        )  # fmt: skip
+
+
+def _completed(videojob: VideoJob, result: ResultReference) -> VideoJobStatus:
+    attempt = videojob.status.attempt
+    assert attempt is not None
+    report = PodReport(attempt=attempt.number, pod_uid=attempt.pod_uid or "", result=result)
+    status = finished(videojob, videojob.status, None, "Succeeded", _now())
+    return status.model_copy(update={"pipeline": report})

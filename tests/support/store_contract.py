@@ -1,0 +1,215 @@
+"""What every job store keeps, whatever it stores jobs in.
+
+A test module subclasses `StoreContract` and offers the fixture `hand`; the tests below are then its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Literal, Protocol
+
+import pytest
+
+from ecg_api.stores.base import JobKind, JobState, JobStore, JobView, Redelivery, Submission, SubmitOutcome, Uploads
+from ecg_contract.errors import ErrorCode
+from ecg_contract.pipeline import Source
+from ecg_contract.wire import JobError
+from support.submissions import submission
+
+RESULT = '{"text": "안녕하세요"}'.encode()
+BROKEN = JobError(code=ErrorCode.PROCESSING_ERROR, message="broken")
+Outcome = Literal["delivered", "rejected", "undelivered"]
+
+
+class Store(JobStore, Uploads, Redelivery, Protocol):
+    """All that a host's store does."""
+
+
+class Hand(Protocol):
+    """A store without jobs, and a hand on the work behind it."""
+
+    @property
+    def store(self) -> Store: ...
+
+    async def begin(self, job_id: str) -> None:
+        """The job runs."""
+
+    async def complete(self, job_id: str) -> None:
+        """It ends with `RESULT`."""
+
+    async def fail(self, job_id: str) -> None:
+        """It ends with `BROKEN`."""
+
+    async def settle(self, job_id: str, outcome: Outcome) -> None:
+        """Its last callback is settled."""
+
+
+async def viewed(hand: Hand, job_id: str = "j") -> JobView:
+    view = await hand.store.get(job_id)
+    assert view is not None
+    return view
+
+
+async def fifty(hand: Hand, wanted: Submission) -> list[SubmitOutcome]:
+    return sorted(await asyncio.gather(*(hand.store.submit(wanted) for _ in range(50))))
+
+
+def transcription(job_id: str = "t", source: Source | None = None) -> Submission:
+    given = submission(job_id, callback_base=None)
+    return replace(given, kind=JobKind.TRANSCRIPTION, source=source or given.source)
+
+
+class StoreContract:
+    """The tests; each gets a store without jobs."""
+
+    async def test_a_job_is_stored_as_it_was_submitted(self, hand: Hand) -> None:
+        assert await hand.store.submit(submission("j")) is SubmitOutcome.CREATED
+        view = await viewed(hand)
+        assert (view.job_id, view.kind, view.state, view.source_name) == ("j", JobKind.VIDEO, JobState.QUEUED, "v.mp4")
+        assert (view.attempt, view.started_at, view.completed_at, view.error) == (0, None, None, None)
+        assert view.callback.state == "pending"
+
+    async def test_fifty_submissions_at_once_make_one_job(self, hand: Hand) -> None:
+        assert await fifty(hand, submission("j")) == [SubmitOutcome.CREATED, *[SubmitOutcome.SAME] * 49]
+
+    async def test_another_body_conflicts_while_queued_running_and_completed(self, hand: Hand) -> None:
+        other = submission("j", body_key="other")
+        await hand.store.submit(submission("j"))
+        assert await hand.store.submit(other) is SubmitOutcome.CONFLICT
+        await hand.begin("j")
+        assert (await viewed(hand)).state is JobState.RUNNING
+        assert await hand.store.submit(other) is SubmitOutcome.CONFLICT
+        assert await hand.store.submit(submission("j")) is SubmitOutcome.SAME
+        await hand.complete("j")
+        assert await hand.store.submit(other) is SubmitOutcome.CONFLICT
+        assert (await viewed(hand)).state is JobState.COMPLETED
+
+    async def test_a_completed_job_submitted_again_is_delivered_once_more(self, hand: Hand) -> None:
+        await hand.store.submit(submission("j"))
+        await hand.complete("j")
+        await hand.settle("j", "delivered")
+        assert (await viewed(hand)).callback.state == "delivered"
+        assert await fifty(hand, submission("j")) == [SubmitOutcome.REDELIVERED] * 50
+        view = await viewed(hand)
+        assert (view.state, view.callback.state) == (JobState.COMPLETED, "pending")
+
+    @pytest.mark.parametrize("body_key", ["key", "other"])
+    async def test_a_failed_job_submitted_again_runs_again_once(self, hand: Hand, body_key: str) -> None:
+        await hand.store.submit(submission("j"))
+        await hand.fail("j")
+        await hand.settle("j", "undelivered")
+        failed = await viewed(hand)
+        assert (failed.state, failed.error, failed.attempt) == (JobState.FAILED, BROKEN, 1)
+        again = await fifty(hand, submission("j", body_key=body_key))
+        assert again == [SubmitOutcome.RERUN, *[SubmitOutcome.SAME] * 49]
+        view = await viewed(hand)
+        assert (view.state, view.error, view.completed_at) == (JobState.QUEUED, None, None)
+        assert (view.pipeline, view.callback.state) == (None, "pending")
+        assert await hand.store.undelivered() == []
+        await hand.complete("j")
+        assert (await viewed(hand)).state is JobState.COMPLETED
+
+    async def test_a_job_that_runs_again_is_called_back_where_the_new_request_says(self, hand: Hand) -> None:
+        await hand.store.submit(submission("j", callback_base=None))
+        await hand.fail("j")
+        assert (await viewed(hand)).callback.state == "disabled"
+        assert await hand.store.submit(submission("j")) is SubmitOutcome.RERUN
+        assert (await viewed(hand)).callback.state == "pending"
+
+    @pytest.mark.parametrize("body_key", ["key", "other"])
+    async def test_a_cancelled_job_submitted_again_runs_again(self, hand: Hand, body_key: str) -> None:
+        await hand.store.submit(submission("j"))
+        await hand.begin("j")
+        await hand.store.cancel("j")
+        cancelled = await viewed(hand)
+        assert (cancelled.state, cancelled.callback.state) == (JobState.CANCELLED, "disabled")
+        assert await hand.store.submit(submission("j", body_key=body_key)) is SubmitOutcome.RERUN
+        assert (await viewed(hand)).state is JobState.QUEUED
+
+    async def test_a_final_job_is_not_cancelled(self, hand: Hand) -> None:
+        await hand.store.submit(submission("j"))
+        await hand.fail("j")
+        await hand.store.cancel("j")
+        assert (await viewed(hand)).state is JobState.FAILED
+
+    async def test_nothing_is_known_of_an_unknown_job(self, hand: Hand) -> None:
+        store = hand.store
+        assert (await store.get("j"), await store.result("j"), await store.wait("j", 5)) == (None, None, None)
+        assert (await store.delete("j"), await store.redeliver("j")) == (False, False)
+        await store.cancel("j")
+
+    async def test_a_deleted_job_is_gone_and_may_come_again(self, hand: Hand) -> None:
+        await hand.store.submit(submission("j"))
+        await hand.fail("j")
+        assert await hand.store.delete("j")
+        assert not await hand.store.delete("j")
+        assert await hand.store.get("j") is None
+        assert await hand.store.submit(submission("j", body_key="other")) is SubmitOutcome.CREATED
+        assert (await viewed(hand)).attempt == 0
+
+    async def test_a_result_is_there_when_the_job_is_completed(self, hand: Hand) -> None:
+        await hand.store.submit(submission("j"))
+        await hand.begin("j")
+        assert await hand.store.result("j") is None
+        await hand.complete("j")
+        stored = await hand.store.result("j")
+        assert stored is not None
+        assert stored.read_bytes() == RESULT
+
+    @pytest.mark.parametrize("end", ["complete", "fail", "cancel", "delete"])
+    async def test_waiting_ends_promptly_with_the_job(self, hand: Hand, end: str) -> None:
+        ends: dict[str, Callable[[str], Awaitable[object]]] = {
+            "complete": hand.complete,
+            "fail": hand.fail,
+            "cancel": hand.store.cancel,
+            "delete": hand.store.delete,
+        }
+        states = {"complete": JobState.COMPLETED, "fail": JobState.FAILED, "cancel": JobState.CANCELLED}
+        await hand.store.submit(submission("j"))
+        waiting = asyncio.create_task(hand.store.wait("j", 30))
+        await hand.begin("j")
+        assert not waiting.done()
+        await ends[end]("j")
+        async with asyncio.timeout(1):
+            view = await waiting
+        assert (view.state if view else None) == states.get(end)
+
+    async def test_waiting_is_given_up_when_the_time_is_over(self, hand: Hand) -> None:
+        await hand.store.submit(submission("j"))
+        view = await hand.store.wait("j", 0.2)
+        assert view is not None
+        assert view.state is JobState.QUEUED
+
+    @pytest.mark.parametrize("outcome", ["undelivered", "rejected"])
+    async def test_what_was_not_delivered_is_listed_until_it_is_asked_for(self, hand: Hand, outcome: Outcome) -> None:
+        for job_id in ("j", "other"):
+            await hand.store.submit(submission(job_id))
+        await hand.fail("j")
+        await hand.settle("j", outcome)
+        assert [(view.job_id, view.callback.state) for view in await hand.store.undelivered()] == [("j", outcome)]
+        assert await hand.store.redeliver("j")
+        assert (await viewed(hand)).callback.state == "pending"
+        assert await hand.store.undelivered() == []
+        assert await hand.store.redeliver("j"), "asked for twice is asked for"
+
+    async def test_there_is_nothing_to_deliver_before_the_end_and_without_a_backend(self, hand: Hand) -> None:
+        await hand.store.submit(submission("j"))
+        assert not await hand.store.redeliver("j")
+        await hand.store.cancel("j")
+        assert not await hand.store.redeliver("j")
+        await hand.store.submit(transcription())
+        await hand.complete("t")
+        assert not await hand.store.redeliver("t")
+        assert (await viewed(hand, "t")).callback.state == "disabled"
+
+    async def test_an_upload_is_the_stores_own_and_gone_after_the_job(self, hand: Hand) -> None:
+        slot = await hand.store.slot("voice.wav")
+        assert slot.name == "voice.wav"
+        slot.path.write_bytes(b"sound")
+        await hand.store.submit(transcription(source=Source(path=slot.path)))
+        assert (await viewed(hand, "t")).kind is JobKind.TRANSCRIPTION
+        await hand.fail("t")
+        assert not await asyncio.to_thread(slot.path.exists)
+
+    async def test_a_store_that_takes_jobs_misses_nothing(self, hand: Hand) -> None:
+        assert list(await hand.store.missing()) == []
