@@ -1,6 +1,5 @@
-"""The job store itself: repeated ids, the queue's limit and order, expiry, deliveries of a job that was replaced."""
+"""The job store on SQLite itself: the queue's limit and order, expiry, deliveries of a job that was replaced."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +9,6 @@ import pytest
 
 from ecg_api.stores.base import (
     JobKind,
-    JobState,
     QueueFullError,
     StoreUnavailableError,
     Submission,
@@ -69,37 +67,6 @@ async def fail(runs: RunLedger) -> None:
     job = await runs.claim()
     assert job is not None
     await runs.end(key_of(job), BROKEN)
-
-
-async def test_fifty_posts_at_once_make_one_job(store: SqliteStore, runs: RunLedger) -> None:
-    outcomes = await asyncio.gather(*(store.submit(submission("j")) for _ in range(50)))
-    assert sorted(outcomes) == [SubmitOutcome.CREATED, *[SubmitOutcome.SAME] * 49]
-    assert await runs.claim() is not None
-    assert await runs.claim() is None
-
-
-async def test_another_body_conflicts_while_queued_running_and_completed(
-    store: SqliteStore, runs: RunLedger, shelf: Shelf
-) -> None:
-    other = submission("j", body_key="other")
-    await store.submit(submission("j"))
-    assert await store.submit(other) is SubmitOutcome.CONFLICT
-    job = await runs.claim()
-    assert job is not None
-    assert await store.submit(other) is SubmitOutcome.CONFLICT
-    await runs.end(key_of(job), Complete(result(shelf.files.result_of(job))))
-    assert await store.submit(other) is SubmitOutcome.CONFLICT
-
-
-async def test_a_completed_job_posted_again_delivers_once_more(
-    store: SqliteStore, runs: RunLedger, shelf: Shelf, clock: Clock
-) -> None:
-    await store.submit(submission("j"))
-    await complete(runs, shelf)
-    await settle(shelf, clock)
-    assert not await CallbackLedger(shelf).pending()
-    assert await store.submit(submission("j")) is SubmitOutcome.REDELIVERED
-    assert len(await CallbackLedger(shelf).pending()) == 1
 
 
 @pytest.mark.parametrize(("body_key", "run", "same_uid"), [("key", 2, True), ("other", 1, False)])
@@ -195,15 +162,6 @@ async def test_a_job_without_callbacks_expires_by_its_end(store: SqliteStore, ru
     assert await runs.expire() == ["j"]
 
 
-async def test_an_upload_is_removed_when_its_job_is_over(store: SqliteStore, runs: RunLedger) -> None:
-    slot = await store.slot("voice.wav")
-    slot.path.write_bytes(b"sound")
-    source = submission("j").source.model_copy(update={"url": None, "path": slot.path})
-    await store.submit(replace(submission("j"), kind=JobKind.TRANSCRIPTION, source=source))
-    await fail(runs)
-    assert not slot.path.exists()
-
-
 async def test_files_without_a_job_are_swept_at_the_start(store: SqliteStore, runs: RunLedger, shelf: Shelf) -> None:
     await store.submit(submission("j"))
     await complete(runs, shelf)
@@ -214,18 +172,6 @@ async def test_files_without_a_job_are_swept_at_the_start(store: SqliteStore, ru
     kept = await store.result("j")
     assert kept is not None
     assert kept.exists()
-
-
-async def test_waiting_ends_with_the_job_and_with_its_removal(store: SqliteStore, runs: RunLedger) -> None:
-    await store.submit(submission("j"))
-    waiting = asyncio.create_task(store.wait("j", 10))
-    await asyncio.sleep(0)
-    await fail(runs)
-    view = await waiting
-    assert view is not None
-    assert view.state is JobState.FAILED
-    await store.delete("j")
-    assert await store.wait("j", 10) is None
 
 
 async def test_jobs_survive_a_reopened_database(tmp_path: Path, clock: Clock) -> None:
