@@ -177,3 +177,16 @@ async def test_many_that_wait_hold_up_no_post(
         for task in asked:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_a_job_that_nobody_touches_is_waited_for_quietly(
+    store: VideoJobStore, connection: Cluster, control_plane: ControlPlane
+) -> None:
+    await store.submit(submission("j"))
+    control_plane.kill_api_server()
+    control_plane.start_api_server()  # watches go on from no version that is older than it
+    requests: list[str] = []
+    connection.on_request = lambda _method, path: requests.append(path)
+    view = await store.wait("j", 2)
+    assert view is not None
+    assert len(requests) < 6

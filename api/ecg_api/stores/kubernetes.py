@@ -23,7 +23,7 @@ from ecg_api.stores.videojob_manifests import (
 from ecg_api.stores.videojob_view import awaits_redelivery, state_of, view
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
-from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, GoneError, NotFoundError
+from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 from ecg_contract.logs import job_logger
 from ecg_contract.videojob import ConditionType, VideoJob
 from ecg_contract.videojob_names import videojob_name
@@ -34,6 +34,7 @@ Manifest = dict[str, Any]
 _TRIES = 20
 _PAUSE_S = 0.05
 _WATCH_PAUSE_S = 0.5
+_WATCH_S = 60
 _UNDELIVERED = ("Undelivered", "Rejected")
 
 
@@ -194,20 +195,25 @@ class VideoJobStore:
         """The job once it is final; None where it is gone."""
         while True:
             try:
-                videojob = await self._find(job_id)
+                videojob, version = await self._listed(job_id)
                 if videojob is None or state_of(videojob).is_final:
                     return view(videojob) if videojob else None
-                await self._change_of(videojob)
-            except GoneError:
-                continue
+                await self._change_of(videojob, version)
             except ClusterError:
                 await asyncio.sleep(_WATCH_PAUSE_S)
 
-    async def _change_of(self, videojob: VideoJob) -> None:
-        """Returns when the job is final, or gone, or the watch has ended."""
-        path, name = paths.videojobs(self._namespace), videojob.metadata.name
-        version = videojob.metadata.resource_version or "0"
-        async for event in self._watching.watch(path, version, field=f"metadata.name={name}"):
+    async def _listed(self, job_id: str) -> tuple[VideoJob | None, str]:
+        """And the version that a watch goes on from: the VideoJob's own may be too old for that."""
+        selector = f"metadata.name={videojob_name(job_id)}"
+        found, version = await self._cluster.list(paths.videojobs(self._namespace), fields=selector)
+        videojobs = [VideoJob.from_manifest(_typed(manifest)) for manifest in found]
+        return next((videojob for videojob in videojobs if videojob.spec.job_id == job_id), None), version
+
+    async def _change_of(self, videojob: VideoJob, version: str) -> None:
+        """Returns when the job is final, or gone, or the watch has ended. A connection that died in silence is noticed
+        by the watch's end, so that comes soon."""
+        path, selector = paths.videojobs(self._namespace), f"metadata.name={videojob.metadata.name}"
+        async for event in self._watching.watch(path, version, field=selector, limit_s=_WATCH_S):
             if event["type"] == "DELETED":
                 return
             if event["type"] == "MODIFIED" and state_of(VideoJob.from_manifest(event["object"])).is_final:
