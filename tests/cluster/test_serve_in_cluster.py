@@ -1,0 +1,58 @@
+"""`ecg serve` with STORE=kubernetes: as a process, before a real API server and without any."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.cluster_jobs import VideoJobs
+from support.control_plane.server import ControlPlane
+from support.server_process import ServerProcess
+
+SERVE = (sys.executable, "-m", "ecg_api.cli", "serve", "--port", "0")
+LOADED = """
+import sys, ecg_api.commands.serve, ecg_api.in_cluster
+print(*sorted(sys.modules))
+"""
+
+
+def _environment(**own: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBE"))}
+    return {**inherited, "STORE": "kubernetes", **own}
+
+
+def test_it_stores_videojobs_writes_no_file_and_stops_on_sigterm(
+    cluster: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    environment = _environment(NAMESPACE=namespace, KUBECONFIG=str(cluster.kubeconfig), TMPDIR=str(tmp_path))
+    with ServerProcess(tmp_path, environment) as server:
+        server.start()
+        assert server.client.get("/health/ready").json() == {"ready": True, "missing": []}
+        assert server.post("j", "https://media.example/v.mp4").status_code == 200
+        assert VideoJobs(cluster, namespace).exists("j")
+        assert server.stop() == 0
+    assert not server.data_dir.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
+
+
+def test_it_needs_neither_the_runner_nor_sqlite() -> None:
+    loaded = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True).stdout.split()
+    assert "ecg_api.stores.kubernetes" in loaded
+    assert not {"ecg_api.runner", "ecg_api.standalone", "ecg_api.stores.sqlite", "sqlite3"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("environment", "status", "words"),
+    [
+        ({"NAMESPACE": "n"}, 1, "ecg serve: STORE=kubernetes needs a cluster"),
+        ({"NAMESPACE": "n", "KUBECONFIG": "/nowhere"}, 1, "ecg serve: STORE=kubernetes needs a cluster"),
+        ({}, 2, "\n  NAMESPACE: "),
+    ],
+)
+def test_it_says_what_it_cannot_do_without(environment: dict[str, str], status: int, words: str) -> None:
+    ended = subprocess.run(SERVE, env=_environment(**environment), capture_output=True, text=True, check=False)
+    assert ended.returncode == status
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
