@@ -11,7 +11,6 @@ from ecg_api.settings import Settings
 from ecg_api.settings_kubernetes import KubernetesSettings
 from ecg_api.stores.bucket_uploads import BucketUploads
 from ecg_api.stores.kubernetes import VideoJobStore
-from ecg_api.stores.result_files import ResultFiles
 from ecg_cluster.client import Cluster, connect
 from ecg_cluster.errors import NoClusterError
 from ecg_cluster.results import ClusterResults
@@ -41,4 +40,4 @@ def _store(cluster: Cluster, watching: Cluster, kubernetes: KubernetesSettings) 
     s3: Any = s3_client() if bucket else None
     results = ClusterResults(cluster, kubernetes.namespace, s3, bucket)
     uploads = BucketUploads(s3, bucket, kubernetes.results_prefix) if bucket else None
-    return VideoJobStore(cluster, kubernetes.namespace, ResultFiles(results), uploads, watching=watching)
+    return VideoJobStore(cluster, kubernetes.namespace, results, uploads, watching=watching)

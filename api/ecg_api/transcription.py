@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -44,10 +43,11 @@ async def envelope(context: Context, job: JobView | None, filename: str) -> dict
     if job is None:
         return _failure(CANCELLED, None)
     seconds = processing_time_of(job, context.clock())
-    path = await context.store.result(job.job_id) if job.state is JobState.COMPLETED else None
-    if path is None:
+    stored = await context.store.result(job.job_id) if job.state is JobState.COMPLETED else None
+    if stored is None:
         return _failure(_error_of(job), seconds)
-    result = json.loads(await asyncio.to_thread(Path(path).read_bytes))
+    with stored:
+        result = json.loads(await asyncio.to_thread(stored.read))
     return _success(result, _metadata(result, filename, job, context))
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from ecg_api.stores.bucket_uploads import BucketUploads
 from ecg_api.stores.kubernetes import VideoJobStore
-from ecg_api.stores.result_files import ResultFiles
 from ecg_cluster.client import connect
 from ecg_cluster.results import ClusterResults
 from ecg_cluster.s3 import s3_client
@@ -26,7 +25,7 @@ async def hand(
         monkeypatch.setenv(name, value)
     connection, watching = await connect(), await connect(connections=0)
     uploads = BucketUploads(s3_client(), BUCKET, "")
-    results = ResultFiles(ClusterResults(connection, namespace))
+    results = ClusterResults(connection, namespace)
     yield StatusHand(VideoJobStore(connection, namespace, results, uploads, watching=watching), connection, namespace)
     await watching.close()
     await connection.close()

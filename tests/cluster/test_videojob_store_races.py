@@ -16,7 +16,6 @@ from ecg_api.settings_kubernetes import KubernetesSettings
 from ecg_api.stores.base import StoreUnavailableError, SubmitOutcome
 from ecg_api.stores.bucket_uploads import BucketUploads
 from ecg_api.stores.kubernetes import VideoJobStore
-from ecg_api.stores.result_files import ResultFiles
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster, connect
 from ecg_cluster.results import ClusterResults
@@ -46,7 +45,7 @@ async def connection(cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def store(connection: Cluster, namespace: str) -> VideoJobStore:
-    return VideoJobStore(connection, namespace, ResultFiles(ClusterResults(connection, namespace)))
+    return VideoJobStore(connection, namespace, ClusterResults(connection, namespace))
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ async def test_a_job_that_runs_again_meanwhile_is_not_replaced(
     slow = VideoJobStore(
         Overtaken(connection, lambda: store.submit(submission("j"))),
         namespace,
-        ResultFiles(ClusterResults(connection, namespace)),
+        ClusterResults(connection, namespace),
     )
     uid = videojobs.get("j")["metadata"]["uid"]
     assert await slow.submit(submission("j", body_key="other")) is SubmitOutcome.CONFLICT
@@ -146,7 +145,7 @@ async def test_an_upload_is_read_under_the_secrets_url_and_named_nowhere_else(
     for name, value in environment(moto).items():
         monkeypatch.setenv(name, value)
     uploads = BucketUploads(s3_client(), BUCKET, "ecg/")
-    store = VideoJobStore(connection, namespace, ResultFiles(ClusterResults(connection, namespace)), uploads)
+    store = VideoJobStore(connection, namespace, ClusterResults(connection, namespace), uploads)
     slot = await store.slot("회의.wav")
     slot.path.write_bytes(b"sound")
     await store.submit(transcription("t", Source(path=slot.path)))

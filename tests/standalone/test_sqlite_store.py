@@ -171,7 +171,7 @@ async def test_files_without_a_job_are_swept_at_the_start(store: SqliteStore, ru
     assert not orphan.exists()
     kept = await store.result("j")
     assert kept is not None
-    assert kept.exists()
+    kept.close()
 
 
 async def test_jobs_survive_a_reopened_database(tmp_path: Path, clock: Clock) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from ecg_api.stores.base import (
     JobState,
@@ -56,9 +57,9 @@ class FakeStore:
         entry = self.jobs.get(job_id)
         return entry.view if entry else None
 
-    async def result(self, job_id: str) -> Path | None:
+    async def result(self, job_id: str) -> IO[bytes] | None:
         entry = self.jobs.get(job_id)
-        return entry.result if entry else None
+        return entry.result.open("rb") if entry and entry.result and entry.result.exists() else None
 
     async def delete(self, job_id: str) -> bool:
         gone = self.jobs.pop(job_id, None)

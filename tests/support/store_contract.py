@@ -154,7 +154,9 @@ class StoreContract:
         await hand.complete("j")
         stored = await hand.store.result("j")
         assert stored is not None
-        assert stored.read_bytes() == RESULT
+        await hand.store.delete("j")
+        with stored:
+            assert stored.read() == RESULT, "the job was removed while its result was being read"
 
     @pytest.mark.parametrize("end", ["complete", "fail", "cancel", "delete"])
     async def test_waiting_ends_promptly_with_the_job(self, hand: Hand, end: str) -> None:

@@ -1,9 +1,7 @@
 """A job's status and result, its removal, and the replay of a terminal callback that never arrived."""
 
-import asyncio
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -14,6 +12,7 @@ from ecg_api.job_paths import JobIdInPath
 from ecg_api.job_status import status_of
 from ecg_api.openapi import JOB_ID_IN_PATH, problems
 from ecg_api.problems import ProblemError
+from ecg_api.stores.base import JobState
 from ecg_contract.logs import job_logger
 from ecg_contract.wire import JobStatusResponse, WireResult
 
@@ -44,23 +43,16 @@ async def list_undelivered(
 )
 async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
     """The result as it was stored; 409 while there is none."""
-    path = await context.store.result(job_id)
-    if path is not None:
-        return await _stored(path)
+    stored = await context.store.result(job_id)
+    if stored is not None:
+        headers = {"content-length": str(os.fstat(stored.fileno()).st_size)}
+        return StreamingResponse(_pieces(stored), media_type="application/json", headers=headers)
     job = await context.store.get(job_id)
     if job is None:
         raise _unknown()
+    if job.state is JobState.COMPLETED:
+        raise ProblemError(404, "the job's result is gone")
     raise ProblemError(409, f"the job is {job.state} and has no result" + ("" if job.state.is_final else " yet"))
-
-
-async def _stored(path: Path) -> Response:
-    """The file as it is, opened now: a job that is removed meanwhile still answers whole."""
-    try:
-        file = await asyncio.to_thread(path.open, "rb")
-    except FileNotFoundError:
-        raise _unknown() from None
-    headers = {"content-length": str(os.fstat(file.fileno()).st_size)}
-    return StreamingResponse(_pieces(file), media_type="application/json", headers=headers)
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

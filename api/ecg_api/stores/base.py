@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from ecg_contract.pipeline import Language, PipelineStatus, Source
 from ecg_contract.wire import CallbackView, JobError
@@ -97,8 +97,9 @@ class JobStore(Protocol):
 
     async def get(self, job_id: str) -> JobView | None: ...
 
-    async def result(self, job_id: str) -> Path | None:
-        """The completed job's final wire JSON; None while there is none."""
+    async def result(self, job_id: str) -> IO[bytes] | None:
+        """The completed job's final wire JSON, for whoever asked to read and close: whole, also when the job is removed
+        meanwhile. None while there is none. Raises StoreUnavailableError where it cannot be read."""
 
     async def delete(self, job_id: str) -> bool:
         """Stop the work, remove the job and its files, send nothing; False where there was no such job."""

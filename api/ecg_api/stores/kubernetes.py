@@ -7,12 +7,11 @@ backend asks again.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from ecg_api.stores.base import JobState, JobView, StoreUnavailableError, Submission, SubmitOutcome, UploadSlot
 from ecg_api.stores.bucket_uploads import BucketUploads
-from ecg_api.stores.result_files import ResultFiles
+from ecg_api.stores.fetched_result import fetched
 from ecg_api.stores.videojob_manifests import (
     can_run_again,
     is_credential,
@@ -24,6 +23,7 @@ from ecg_api.stores.videojob_view import awaits_redelivery, state_of, view
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
+from ecg_contract.deliverer_ports import ResultSource
 from ecg_contract.logs import job_logger
 from ecg_contract.videojob import ConditionType, VideoJob
 from ecg_contract.videojob_names import videojob_name
@@ -45,7 +45,7 @@ class VideoJobStore:
         self,
         cluster: Cluster,
         namespace: str,
-        results: ResultFiles,
+        results: ResultSource,
         uploads: BucketUploads | None = None,
         *,
         watching: Cluster | None = None,
@@ -62,10 +62,10 @@ class VideoJobStore:
         videojob = await self._stored(self._find(job_id))
         return view(videojob) if videojob else None
 
-    async def result(self, job_id: str) -> Path | None:
+    async def result(self, job_id: str) -> IO[bytes] | None:
         videojob = await self._stored(self._find(job_id))
         report = videojob.status.report if videojob and state_of(videojob) is JobState.COMPLETED else None
-        return await self._results.file(report.result) if report and report.result else None
+        return await fetched(self._results, report.result) if report and report.result else None
 
     async def delete(self, job_id: str) -> bool:
         videojob = await self._stored(self._find(job_id))

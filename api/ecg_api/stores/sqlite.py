@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 from ecg_api.stores import job_record, job_table
 from ecg_api.stores.base import (
@@ -64,9 +65,9 @@ class SqliteStore:
         job = await self._load(job_id)
         return job_record.view(job) if job else None
 
-    async def result(self, job_id: str) -> Path | None:
+    async def result(self, job_id: str) -> IO[bytes] | None:
         job = await self._load(job_id)
-        return Path(job.result.location) if job and job.result else None
+        return await asyncio.to_thread(_opened, Path(job.result.location)) if job and job.result else None
 
     async def delete(self, job_id: str) -> bool:
         job = await self._shelf.database.transact(lambda c: _removed(c, job_id))
@@ -155,6 +156,14 @@ class SqliteStore:
             return False
         self._deliver_again(connection, job)
         return True
+
+
+def _opened(path: Path) -> IO[bytes] | None:
+    """None where the job was removed this moment."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return None
 
 
 def _removed(connection: sqlite3.Connection, job_id: str) -> JobRecord | None:
