@@ -95,8 +95,11 @@ class Targets:
     async def addresses(self, base: str) -> list[str]:
         """Where to connect for `base`. Raises TargetRefusedError where one of them is not allowed, NameUnknownError."""
         check_callback_base(base, self._policy)
+        target = _checked_form(base)
+        if literal_address(target.host) is not None:
+            return _guarded(target, self._policy, self._resolve)  # nothing to ask anybody
         try:
-            found = await asyncio.shield(self._look_up(_checked_form(base)))
+            found = await asyncio.shield(self._look_up(target))
         except (OSError, UnicodeError) as error:
             raise NameUnknownError(str(error)) from error
         if not found:

@@ -34,7 +34,10 @@ def now() -> str:
 def client(plane: ControlPlane, token: str = ADMIN_TOKEN) -> httpx.Client:
     """A client of the API server for whoever has `token`."""
     headers = {"authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=plane.url, verify=plane.tls, headers=headers, timeout=30, trust_env=False)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None)
+    return httpx.Client(
+        base_url=plane.url, verify=plane.tls, headers=headers, timeout=30, trust_env=False, limits=limits
+    )
 
 
 def add_node(plane: ControlPlane, name: str = "played-node", resources: dict[str, str] | None = None) -> None:
