@@ -1,5 +1,7 @@
 """`ecg serve` with STORE=kubernetes: as a process, before a real API server and without any."""
 
+import base64
+import json
 import os
 import subprocess
 import sys
@@ -35,6 +37,35 @@ def test_it_stores_videojobs_writes_no_file_and_stops_on_sigterm(
         assert server.stop() == 0
     assert not server.data_dir.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://media.example/v.mp4?X-Amz-Signature=canary0123",
+        "https://user:canary0123@media.example/v.mp4",
+        "https://canary0123@media.example/v.mp4",
+    ],
+)
+def test_a_credential_stands_in_its_secret_alone(
+    cluster: ControlPlane, namespace: str, tmp_path: Path, url: str
+) -> None:
+    environment = _environment(NAMESPACE=namespace, KUBECONFIG=str(cluster.kubeconfig), LOG_LEVEL="DEBUG")
+    with ServerProcess(tmp_path, environment) as server:
+        server.start()
+        for _ in range(2):
+            assert server.post("j", url).status_code == 200
+        assert server.post("j", url, language="ja").status_code == 409
+        shown = json.dumps(server.job("j"))
+        assert server.client.get("/jobs/j/result").status_code == 409
+    kinds = "videojobs,jobs,pods,configmaps,events,secrets,leases"
+    objects = json.loads(cluster.kubectl("get", kinds, "-n", namespace, "-o", "json", "--show-managed-fields"))["items"]
+    secrets = [thing for thing in objects if thing["kind"] == "Secret"]
+    assert [base64.b64decode(secret["data"]["url"]).decode() for secret in secrets] == [url]
+    others = json.dumps([thing for thing in objects if thing["kind"] != "Secret"] + [secrets[0]["metadata"]])
+    assert '"j"' in others
+    for text in (others, shown, server.log.read_text()):
+        assert "canary0123" not in text
 
 
 def test_it_needs_neither_the_runner_nor_sqlite() -> None:
