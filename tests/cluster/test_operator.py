@@ -87,6 +87,7 @@ def test_a_burst_of_stages_becomes_seven_callbacks_in_order(
         pytest.param([Answer(429, {"Retry-After": "1"})], id="429"),
         pytest.param([Answer(302, {"Location": "http://127.0.0.1:1/"})] * 2, id="redirect"),
         pytest.param([DROP], id="dropped"),
+        pytest.param([HANG], id="hanging"),
     ],
 )
 def test_a_backend_in_trouble_gets_what_it_missed_in_order(
@@ -100,7 +101,7 @@ def test_a_backend_in_trouble_gets_what_it_missed_in_order(
     backend.script(*answers)
     with played_kubelet(cluster, namespace, work):
         videojobs.create("j", backend.url)
-        backend.wait_for(_terminal, 30)
+        backend.wait_for(_terminal, 60)
         videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered")
     progress = [r.json.get("progress", 0) for r in backend.requests]
     assert progress == sorted(progress)
