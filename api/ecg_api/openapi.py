@@ -64,7 +64,7 @@ _MEANINGS = {
     422: "A field is wrong; `errors` names each with what is allowed.",
     429: "Too many jobs wait; Retry-After says when to come back.",
     501: "This host does not offer it.",
-    503: "Nothing was stored; Retry-After says when to come back.",
+    503: "The jobs cannot be reached, and nothing was stored; Retry-After says when to come back.",
 }
 
 callbacks = APIRouter()

@@ -24,7 +24,7 @@ def _unknown() -> ProblemError:
     return ProblemError(404, "there is no job with this id")
 
 
-@router.get("/jobs", summary="Undelivered callbacks", responses=problems(422, 501))
+@router.get("/jobs", summary="Undelivered callbacks", responses=problems(422, 501, 503))
 async def list_undelivered(
     context: ContextOf, callback: Annotated[Literal["undelivered"], Query()]
 ) -> list[JobStatusResponse]:
@@ -38,7 +38,7 @@ async def list_undelivered(
     "/jobs/{job_id:path}/result",
     summary="The stored result",
     response_model=WireResult,
-    responses=problems(404, 409),
+    responses=problems(404, 409, 503),
     openapi_extra=JOB_ID_IN_PATH,
 )
 async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
@@ -65,7 +65,7 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
     "/jobs/{job_id:path}/redeliver",
     summary="Send the terminal callback again",
     status_code=202,
-    responses=problems(404, 409),
+    responses=problems(404, 409, 503),
     openapi_extra=JOB_ID_IN_PATH,
 )
 async def redeliver(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
@@ -76,7 +76,7 @@ async def redeliver(job_id: JobIdInPath, context: ContextOf) -> JobStatusRespons
     return await status(job_id, context)
 
 
-@router.get("/jobs/{job_id:path}", summary="작업 상태 조회", responses=problems(404), openapi_extra=JOB_ID_IN_PATH)
+@router.get("/jobs/{job_id:path}", summary="작업 상태 조회", responses=problems(404, 503), openapi_extra=JOB_ID_IN_PATH)
 async def status(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
     """The job's status: the specification's three keys, and how far it is."""
     job = await context.store.get(job_id)
@@ -89,7 +89,7 @@ async def status(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
     "/jobs/{job_id:path}",
     summary="Cancel and remove",
     status_code=204,
-    responses=problems(404),
+    responses=problems(404, 503),
     openapi_extra=JOB_ID_IN_PATH,
 )
 async def delete(job_id: JobIdInPath, context: ContextOf) -> None:
