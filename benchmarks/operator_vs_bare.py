@@ -34,7 +34,6 @@ from support.control_plane.played import PlayedPod, add_node, played_kubelet
 from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
 from support.played_pipeline import PlayedPipeline
-from support.receiver import Receiver
 from support.waiting import wait_until
 
 JOBS = 1000
@@ -149,23 +148,24 @@ def latency(plane: ControlPlane, folder: Path) -> None:
     def script(pod: PlayedPod) -> None:
         _paced(pod, start, reported)
 
-    seen, names = folder / "bare.log", [f"vj{i:05}" for i in range(RUNNING)]
+    seen, arrived = folder / "bare.log", folder / "backend.log"
+    names = [f"vj{i:05}" for i in range(RUNNING)]
     with (
-        Receiver() as backend,
+        _backend(arrived) as backend,
         played_kubelet(plane, namespace, script, threads=RUNNING),
         _bare_kopf(plane, namespace, seen),
         OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="20") as operator,
     ):
         operator.wait_for_log("in_sync", timeout=60)
-        asyncio.run(_with_cluster(partial(_create_videojobs, namespace, names, backend.url)))
+        asyncio.run(_with_cluster(partial(_create_videojobs, namespace, names, backend)))
         jobs = VideoJobs(plane, namespace)
         wait_until(lambda: all((v.get("status") or {}).get("attempt", {}).get("podUID") for v in jobs.all()), 120)
         before = _writes(operator)
         start.set()
-        backend.wait_for(lambda got: sum(r.json["status"] == "completed" for r in got) >= RUNNING, 240)
+        wait_until(lambda: len(_seen(arrived)) >= RUNNING * len(Stage), 240)
         wait_until(lambda: all(v["status"]["callback"] == "delivered" for v in jobs.all()), 60)
         writes = _writes(operator)
-        received = {(r.json["job_id"], r.json["progress"]): r.time for r in backend.requests}
+        received = _seen(arrived)
     own = [received[key] - reported[key] for key in reported if key in received]
     bare = [when - reported[key] for key, when in _seen(seen).items() if key in reported]
     print(f"report to callback, {RUNNING} jobs running, {len(own)} reports: {_spread(own)}; ", end="")
@@ -193,6 +193,16 @@ def _paced(pod: PlayedPod, start: threading.Event, reported: dict[tuple[str, int
 def _writes(operator: OperatorProcess) -> float:
     lines = [line for line in operator.metrics().splitlines() if line.startswith("ecg_api_requests_total")]
     return sum(float(line.split()[-1]) for line in lines if 'method="GET"' not in line)
+
+
+@contextmanager
+def _backend(log: Path) -> Iterator[str]:
+    """A process of its own, so that it does not wait for this one's pods; its URL."""
+    command = [sys.executable, str(Path(__file__).parent / "backend.py"), str(log)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.kill()
 
 
 @contextmanager
