@@ -259,3 +259,23 @@ def test_the_generated_yaml_is_the_generated_definition(cluster: ControlPlane) -
     """kubectl's reading of the file, so that no word in it became something else on the way."""
     read = json.loads(cluster.kubectl("create", "--dry-run=client", "-o", "json", "-f", str(CRD)))
     assert read["spec"] == custom_resource_definition()["spec"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "taken"),
+    [
+        ("2026-11-23T10:00:00Z", True),
+        ("2026-11-23T10:00:00.123456Z", True),
+        ("2026-11-23T10:00:00-09:30", True),
+        ("0000-01-01T00:00:00Z", False),
+        ("9999-12-31T23:59:59-23:59", False),
+        ("2026-11-23T10:00:00+99:00", False),
+        ("2026-11-23T10:00:00-09:99", False),
+    ],
+)
+def test_a_moment_that_no_reader_could_take_is_refused(posted: Posted, moment: str, taken: bool) -> None:
+    path = f"{posted.path}/{posted.created()}/status"
+    report = {"attempt": 1, "podUID": "x", "heartbeatTime": moment}
+    answer = posted.http.patch(path, json={"status": {"pipeline": report}}, headers=_MERGE)
+    assert answer.is_success is taken, answer.text
+    assert VideoJob.from_manifest(posted.http.get(path).json()).status.pipeline is not None or not taken
