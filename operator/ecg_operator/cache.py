@@ -14,6 +14,7 @@ from ecg_operator.observed import Observed, ObservedJob, ObservedPod, Warning_, 
 
 Manifest = dict[str, Any]
 
+_WARNINGS = 5000
 _SETTLED = ("delivered", "rejected", "undelivered", "disabled")
 
 
@@ -133,12 +134,12 @@ class Cache:
 
     def warn(self, warning: Warning_) -> str | None:
         """Keep the newest; the VideoJob that it concerns, None where it concerns none."""
-        for children in (self._jobs, self._pods):
-            if warning.about_uid in children.versions:
-                name = self._videojob_of(warning.about_uid)
-                self._warnings[warning.about_uid] = (name, warning)
-                return name
-        return None
+        self._warnings.pop(warning.about_uid, None)
+        while len(self._warnings) >= _WARNINGS:  # others' pods, and pods that the watch has not told of yet
+            del self._warnings[next(iter(self._warnings))]
+        name = self._videojob_of(warning.about_uid)
+        self._warnings[warning.about_uid] = (name, warning)
+        return name or None
 
     def observe(self, name: str) -> Observed | None:
         """All that is known about one; None where it is gone."""
