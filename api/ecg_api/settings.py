@@ -1,12 +1,13 @@
 """The front door's settings, read from the environment once by the command line and passed on from there."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ecg_contract.callback_target import CallbackPolicy, check_callback_base
+from ecg_contract.callback_target import CallbackPolicy
+from ecg_contract.setting_types import BackendUrl, CommaSeparated
 
 KIB = 1024
 GIB = 1024**3
@@ -16,18 +17,6 @@ SPECIFIED_ORIGINS = (
     "http://localhost:8000",
     "http://ecg-project-pipeline-dev-alb-1703405864.us-east-1.elb.amazonaws.com",
 )
-
-
-def _comma_separated(value: Any) -> Any:
-    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
-
-
-def _checked_base(url: str) -> str:
-    check_callback_base(url, CallbackPolicy(backend_url=url))
-    return url
-
-
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
 class Settings(BaseSettings):
@@ -44,7 +33,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     """Port to listen on; 0 takes a free one."""
 
-    backend_url: Annotated[str, AfterValidator(_checked_base)] | None = None
+    backend_url: BackendUrl | None = None
     """Where callbacks go when a request names no `fastapi_base_url`; its origin is always allowed."""
 
     callback_allow: CommaSeparated = ()

@@ -18,8 +18,7 @@ from ecg_cluster.errors import NoClusterError, UnavailableError, cluster_error
 
 Manifest = dict[str, Any]
 
-JSON_PATCH = "application/json-patch+json"
-MERGE_PATCH = "application/merge-patch+json"
+_MERGE_PATCH = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _CONNECTIONS = 64
@@ -68,25 +67,15 @@ class Cluster:
         """Raises ConflictError when it has changed since its `metadata.resourceVersion`."""
         return await self._request("PUT", path, manifest)
 
-    async def patch(self, path: str, patch: object, content_type: str = MERGE_PATCH) -> Manifest:
-        return await self._request("PATCH", path, patch, content_type=content_type)
+    async def patch(self, path: str, patch: Manifest) -> Manifest:
+        """A JSON merge patch. Raises ConflictError when its `metadata.resourceVersion` is no longer the present one."""
+        return await self._request("PATCH", path, patch, content_type=_MERGE_PATCH)
 
-    async def delete(
-        self,
-        path: str,
-        *,
-        uid: str | None = None,
-        version: str | None = None,
-        propagation: str = "Background",
-        grace_s: int | None = None,
-    ) -> None:
+    async def delete(self, path: str, *, uid: str | None = None, version: str | None = None) -> None:
         """Raises NotFoundError, and ConflictError when it is another one than `uid`, or has changed since `version`."""
-        options: Manifest = {"propagationPolicy": propagation}
-        preconditions = {"uid": uid, "resourceVersion": version}
-        options["preconditions"] = {name: value for name, value in preconditions.items() if value is not None}
-        if grace_s is not None:
-            options["gracePeriodSeconds"] = grace_s
-        await self._request("DELETE", path, options)
+        wanted = {"uid": uid, "resourceVersion": version}
+        preconditions = {name: value for name, value in wanted.items() if value is not None}
+        await self._request("DELETE", path, {"propagationPolicy": "Background", "preconditions": preconditions})
 
     async def watch(
         self, path: str, version: str, *, field: str | None = None, limit_s: int = 240

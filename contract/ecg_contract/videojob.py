@@ -237,6 +237,11 @@ class VideoJobStatus(CamelModel):
         return next((condition for condition in self.conditions if condition.type is wanted), None)
 
     @property
+    def has_succeeded(self) -> bool:
+        succeeded = self.condition(ConditionType.SUCCEEDED)
+        return succeeded is not None and succeeded.status == "True"
+
+    @property
     def report(self) -> PodReport | None:
         """The current attempt's report; an earlier attempt's is not the job's."""
         if self.pipeline is None or self.attempt is None or self.pipeline.attempt != self.attempt.number:

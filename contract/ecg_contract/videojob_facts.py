@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from ecg_contract.callback_record import JobFacts
+from ecg_contract.callback_record import DeliveryRecord, JobFacts
 from ecg_contract.stages import reached_stages
-from ecg_contract.videojob import ConditionType, VideoJob
+from ecg_contract.videojob import ConditionType, VideoJob, VideoJobStatus
 
 CANCELLED = "Cancelled"
 
@@ -27,6 +27,11 @@ def facts_of(videojob: VideoJob) -> JobFacts:
         error_code=status.error.code if status.error else None,
         error_message=status.error.message if status.error else None,
     )
+
+
+def record_of(status: VideoJobStatus) -> DeliveryRecord:
+    """What was delivered in the run that the status speaks of."""
+    return status.callbacks or DeliveryRecord(run=status.run or 1)
 
 
 def terminal_state(videojob: VideoJob) -> Literal["completed", "failed"] | None:

@@ -1,27 +1,20 @@
 """Settings of what comes from outside: downloads and media. The pipeline's settings inherit them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecg_contract.netguard import AllowList
+from ecg_contract.setting_types import CommaSeparated, Seconds
 
 GIB = 1024**3
-
-
-def _comma_separated(value: Any) -> Any:
-    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
 
 
 def _allow_list(entries: tuple[str, ...]) -> tuple[str, ...]:
     AllowList.parse(entries)
     return entries
-
-
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 import contextlib
 from dataclasses import dataclass
-from typing import Any
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError, ConflictError, NotFoundError
-from ecg_contract.logs import job_logger
-from ecg_contract.videojob import ConditionType, VideoJob
+from ecg_contract.logs import JobLogger, job_logger
+from ecg_contract.videojob import VideoJob
 from ecg_contract.videojob_names import (
     ATTEMPT_LABEL,
     VIDEOJOB_UID_LABEL,
@@ -75,7 +74,7 @@ class Applier:
         location = None
         if self.presigner is not None:
             location = self.presigner.location(videojob)
-            await self._create_result_secret(videojob, await self.presigner.put_url(videojob))
+            await self.renew_upload(videojob)
         manifest = job_manifest(videojob, JobParts(self.settings, self.config, location))
         try:
             await self.cluster.create(paths.jobs(self.settings.namespace), manifest)
@@ -91,19 +90,18 @@ class Applier:
             raise OutdatedError
         self._log(videojob).info("job_adopted", extra={"job": name})
 
-    async def _create_result_secret(self, videojob: VideoJob, url: str) -> None:
-        secrets, manifest = paths.core(self.settings.namespace, "secrets"), result_secret_manifest(videojob, url)
+    async def renew_upload(self, videojob: VideoJob) -> None:
+        """Sign the upload URL, or sign it anew: it dies with the operator's own temporary credentials."""
+        if self.presigner is None:
+            return
+        secrets = paths.core(self.settings.namespace, "secrets")
+        manifest = result_secret_manifest(videojob, await self.presigner.put_url(videojob))
         try:
             await self.cluster.create(secrets, manifest)
         except AlreadyExistsError:
             await self.cluster.patch(
                 f"{secrets}/{manifest['metadata']['name']}", {"stringData": manifest["stringData"]}
             )
-
-    async def renew_upload(self, videojob: VideoJob) -> None:
-        """Sign the upload URL anew: it dies with the operator's own temporary credentials."""
-        if self.presigner is not None:
-            await self._create_result_secret(videojob, await self.presigner.put_url(videojob))
 
     async def _delete_job(self, job: ObservedJob) -> None:
         await self._delete(paths.jobs(self.settings.namespace, job.name), uid=job.uid)
@@ -116,8 +114,7 @@ class Applier:
     async def _clean_up(self, videojob: VideoJob) -> None:
         """Credentials that nobody needs any more, and results of attempts that were not the last."""
         namespace, status = self.settings.namespace, videojob.status
-        succeeded = status.condition(ConditionType.SUCCEEDED)
-        if videojob.spec.source.secret_ref is not None and succeeded is not None and succeeded.status == "True":
+        if videojob.spec.source.secret_ref is not None and status.has_succeeded:
             await self._delete(paths.core(namespace, "secrets", source_secret_name(videojob.metadata.name)))
         if status.attempt is not None and self.presigner is not None:
             await self._delete(paths.core(namespace, "secrets", result_secret_name(status.attempt.job_name)))
@@ -138,5 +135,5 @@ class Applier:
         with contextlib.suppress(NotFoundError, ConflictError):  # it is gone, or another of the same name has come
             await self.cluster.delete(path, uid=uid)
 
-    def _log(self, videojob: VideoJob) -> Any:
+    def _log(self, videojob: VideoJob) -> JobLogger:
         return job_logger(__name__, videojob.spec.job_id)

@@ -6,7 +6,7 @@ from ecg_contract.lifecycle import AttemptCounts
 from ecg_contract.pipeline import Device, PipelineError
 from ecg_contract.videojob import Attempt, ConditionType, Profile, VideoJob, VideoJobStatus
 from ecg_contract.videojob_names import job_name
-from ecg_operator.ending import active_time
+from ecg_operator.ending import active_seconds
 from ecg_operator.settings import OperatorSettings
 from ecg_operator.status import Holds, with_condition
 
@@ -37,8 +37,13 @@ def next_attempt(  # noqa: PLR0913, PLR0917 - what it depends on
     last = videojob.status.attempt
     assert last is not None
     profile = Profile.CPU if device is Device.CPU or not settings.gpu_enabled else last.profile
-    spent = {"retries": counts, "active_seconds": round(active_time(videojob, now).total_seconds(), 3)}
+    spent = {"retries": counts, "active_seconds": active_seconds(videojob, now)}
     return _with_attempt(videojob, status.model_copy(update=spent), profile, now)
+
+
+def unassigned(attempt: Attempt) -> Attempt:
+    """Without its pod: what that still reports is refused."""
+    return attempt.model_copy(update={"pod_uid": None, "pod_name": None, "node_name": None, "start_time": None})
 
 
 def finished(
@@ -50,7 +55,7 @@ def finished(
         "run": videojob.spec.run,
         "completion_time": now,
         "error": error,
-        "active_seconds": round(active_time(videojob, now).total_seconds(), 3),
+        "active_seconds": active_seconds(videojob, now),
     }
     message = error.message if error else ""
     return with_condition(status.model_copy(update=ended), ConditionType.SUCCEEDED, holds, reason, message, now)

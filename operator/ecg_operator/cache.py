@@ -30,35 +30,40 @@ _T = TypeVar("_T", bound=_Child)
 
 @dataclass
 class _Children(Generic[_T]):
-    """Objects of one kind, by the VideoJob that they belong to."""
+    """Objects of one kind, by uid and by the VideoJob that they belong to."""
 
+    read: Callable[[Manifest], _T]
+    known: dict[str, tuple[int, _T]] = field(default_factory=dict)
+    """With their versions."""
     by_videojob: dict[str, dict[str, _T]] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)
 
-    def put(self, child: _T, version: int) -> bool:
-        """False for old news."""
-        if version < self.versions.get(child.uid, 0):
-            return False
-        self.versions[child.uid] = version
-        self.by_videojob.setdefault(child.videojob, {})[child.uid] = child
-        return True
+    def put(self, manifest: Manifest) -> str:
+        """Its VideoJob's name. Old news changes nothing."""
+        child, version = self.read(manifest), int(manifest["metadata"]["resourceVersion"])
+        if version >= self.version(child.uid):
+            self.known[child.uid] = (version, child)
+            self.by_videojob.setdefault(child.videojob, {})[child.uid] = child
+        return child.videojob
 
-    def drop(self, child: _T) -> None:
-        self.versions.pop(child.uid, None)
-        siblings = self.by_videojob.get(child.videojob, {})
-        siblings.pop(child.uid, None)
+    def drop(self, uid: str) -> str | None:
+        """The name of the VideoJob that it belonged to; None where it was not known."""
+        _, child = self.known.pop(uid, (0, None))
+        if child is None:
+            return None
+        siblings = self.by_videojob[child.videojob]
+        del siblings[uid]
         if not siblings:
-            self.by_videojob.pop(child.videojob, None)
+            del self.by_videojob[child.videojob]
+        return child.videojob
 
     def of(self, videojob: str) -> tuple[_T, ...]:
         return tuple(self.by_videojob.get(videojob, {}).values())
 
-    def drop_all(self, uids: Set[str]) -> set[str]:
-        """The VideoJobs that lost one."""
-        gone = [c for children in self.by_videojob.values() for c in children.values() if c.uid in uids]
-        for child in gone:
-            self.drop(child)
-        return {child.videojob for child in gone}
+    def version(self, uid: str) -> int:
+        return self.known[uid][0] if uid in self.known else 0
+
+    def videojob_of(self, uid: str) -> str | None:
+        return self.known[uid][1].videojob if uid in self.known else None
 
 
 @dataclass
@@ -78,10 +83,10 @@ class Cache:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._videojobs: dict[str, _Stored] = {}
-        self._jobs: _Children[ObservedJob] = _Children()
-        self._pods: _Children[ObservedPod] = _Children()
-        self._warnings: dict[str, tuple[str, Warning_]] = {}
-        """By the uid that they are about, with its VideoJob."""
+        self._jobs: _Children[ObservedJob] = _Children(observed_job)
+        self._pods: _Children[ObservedPod] = _Children(observed_pod)
+        self._warnings: dict[str, Warning_] = {}
+        """By the uid that they are about; it may be told of before its object is."""
 
     def __len__(self) -> int:
         return len(self._videojobs)
@@ -118,28 +123,23 @@ class Cache:
         stored = self._videojobs.get(name)
         return VideoJob.model_validate_json(stored.json) if stored else None
 
-    def put_job(self, manifest: Manifest) -> bool:
-        return self._jobs.put(observed_job(manifest), _version(manifest))
+    def put(self, kind: str, manifest: Manifest) -> str:
+        """A Job or a pod; the name of its VideoJob."""
+        return self._children(kind).put(manifest)
 
-    def drop_job(self, manifest: Manifest) -> None:
-        self._jobs.drop(observed_job(manifest))
-        self._warnings.pop(manifest["metadata"]["uid"], None)
-
-    def put_pod(self, manifest: Manifest) -> bool:
-        return self._pods.put(observed_pod(manifest), _version(manifest))
-
-    def drop_pod(self, manifest: Manifest) -> None:
-        self._pods.drop(observed_pod(manifest))
-        self._warnings.pop(manifest["metadata"]["uid"], None)
+    def drop(self, kind: str, uid: str) -> str | None:
+        """A Job or a pod that is gone; the name of its VideoJob, None where it was not known."""
+        self._warnings.pop(uid, None)
+        return self._children(kind).drop(uid)
 
     def warn(self, warning: Warning_) -> str | None:
-        """Keep the newest; the VideoJob that it concerns, None where it concerns none."""
-        self._warnings.pop(warning.about_uid, None)
+        """Keep the newest; the VideoJob that it concerns, None where that is not known."""
+        uid = warning.about_uid
+        self._warnings.pop(uid, None)
         while len(self._warnings) >= _WARNINGS:  # others' pods, and pods that the watch has not told of yet
             del self._warnings[next(iter(self._warnings))]
-        name = self._videojob_of(warning.about_uid)
-        self._warnings[warning.about_uid] = (name, warning)
-        return name or None
+        self._warnings[uid] = warning
+        return self._jobs.videojob_of(uid) or self._pods.videojob_of(uid)
 
     def observe(self, name: str) -> Observed | None:
         """All that is known about one; None where it is gone."""
@@ -148,7 +148,7 @@ class Cache:
             return None
         jobs, pods = self._jobs.of(name), self._pods.of(name)
         uids = [job.uid for job in jobs] + [pod.uid for pod in pods]
-        warnings = tuple(self._warnings[uid][1] for uid in uids if uid in self._warnings)
+        warnings = tuple(self._warnings[uid] for uid in uids if uid in self._warnings)
         return Observed(VideoJob.model_validate_json(stored.json), jobs, pods, warnings, stored.heard_at)
 
     def version(self, kind: str, uid: str, name: str) -> int:
@@ -156,30 +156,24 @@ class Cache:
         if kind == "videojobs":
             stored = self._videojobs.get(name)
             return stored.version if stored and stored.uid == uid else 0
-        return (self._jobs if kind == "jobs" else self._pods).versions.get(uid, 0)
+        return self._children(kind).version(uid)
 
     def uids(self, kind: str) -> set[str]:
         if kind == "videojobs":
             return {stored.uid for stored in self._videojobs.values()}
-        return set((self._jobs if kind == "jobs" else self._pods).versions)
+        return set(self._children(kind).known)
 
-    def drop(self, kind: str, uids: Set[str]) -> set[str]:
+    def drop_all(self, kind: str, uids: Set[str]) -> set[str]:
         """Objects that are not there any more; the names of the VideoJobs concerned."""
-        if not uids:
-            return set()
         if kind != "videojobs":
-            return (self._jobs if kind == "jobs" else self._pods).drop_all(uids)
+            return {name for uid in uids if (name := self.drop(kind, uid))}
         gone = {name for name, stored in self._videojobs.items() if stored.uid in uids}
         for name in gone:
             del self._videojobs[name]
         return gone
 
-    def _videojob_of(self, uid: str) -> str:
-        for children in (self._jobs.by_videojob, self._pods.by_videojob):
-            for name, siblings in children.items():
-                if uid in siblings:
-                    return name
-        return ""
+    def _children(self, kind: str) -> "_Children[ObservedJob] | _Children[ObservedPod]":
+        return self._jobs if kind == "jobs" else self._pods
 
 
 def _is_at_rest(manifest: Manifest) -> bool:
@@ -188,7 +182,3 @@ def _is_at_rest(manifest: Manifest) -> bool:
     over = "completionTime" in status and status.get("run") == spec.get("run")
     sent = status.get("callback") in _SETTLED and status.get("observedRedelivery") == spec.get("redelivery")
     return over and sent
-
-
-def _version(manifest: Manifest) -> int:
-    return int(manifest["metadata"]["resourceVersion"])

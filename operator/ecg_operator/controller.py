@@ -134,13 +134,13 @@ class Controller:
 
     async def _look_for_job(self, job_name: str) -> None:
         with contextlib.suppress(NotFoundError):
-            self._cache.put_job(await self._cluster.get(paths.jobs(self._settings.namespace, job_name)))
+            self._cache.put("jobs", await self._cluster.get(paths.jobs(self._settings.namespace, job_name)))
 
     async def _look_for_pods(self, name: str) -> None:
         selector = f"{VIDEOJOB_LABEL}={name}"
         pods, _ = await self._cluster.list(paths.core(self._settings.namespace, "pods"), selector=selector)
         for pod in pods:
-            self._cache.put_pod({"apiVersion": "v1", "kind": "Pod", **pod})
+            self._cache.put("pods", pod)
 
     def _heard(self, observed: Observed) -> Observed:
         heard = max(filter(None, (observed.heard_at, self.in_sync_since)))

@@ -28,6 +28,11 @@ def active_time(videojob: VideoJob, now: datetime) -> timedelta:
     return seconds(status.active_seconds) + max(current, timedelta(0))
 
 
+def active_seconds(videojob: VideoJob, now: datetime) -> float:
+    """The same as the status has it."""
+    return round(active_time(videojob, now).total_seconds(), 3)
+
+
 def deadline(videojob: VideoJob, settings: OperatorSettings) -> timedelta:
     return seconds(videojob.spec.active_deadline_seconds or settings.job_deadline_s)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
-from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
+from ecg_cluster.errors import ClusterError, ConflictError, NotFoundError
 
 _POLL_S = 1.0
 _MARGIN = 0.3
@@ -75,7 +75,7 @@ class Lease:
             return
         self._held_until = float("-inf")
         try:
-            await self._write({"holderIdentity": "", "leaseDurationSeconds": 1})
+            await self._write("", 1)
         except ClusterError as error:
             _log.warning("lease_not_released", extra={"error": str(error)})
 
@@ -85,7 +85,7 @@ class Lease:
             self._lease = await self._cluster.get(paths.leases(self._namespace, self._name))
             if not self._is_free():
                 return False
-            await self._write({"holderIdentity": self.identity, "leaseDurationSeconds": int(self._duration_s)})
+            await self._write(self.identity, int(self._duration_s))
         except NotFoundError:
             if not await self._create():
                 return False
@@ -109,17 +109,17 @@ class Lease:
     def _holder(self) -> str:
         return str(self._lease.get("spec", {}).get("holderIdentity") or "")
 
-    async def _write(self, spec: dict[str, Any]) -> None:
-        spec = {**self._lease.get("spec", {}), **spec, "renewTime": _now()}
+    async def _write(self, holder: str, duration_s: int) -> None:
+        spec = {**self._lease.get("spec", {}), **_spec(holder, duration_s)}
         path = paths.leases(self._namespace, self._name)
         self._lease = await self._cluster.replace(path, self._lease | {"spec": spec})
 
     async def _create(self) -> bool:
-        spec = {"holderIdentity": self.identity, "leaseDurationSeconds": int(self._duration_s), "renewTime": _now()}
+        spec = _spec(self.identity, int(self._duration_s))
         lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self._name}}
         try:
             self._lease = await self._cluster.create(paths.leases(self._namespace), lease | {"spec": spec})
-        except (AlreadyExistsError, ClusterError):
+        except ClusterError:
             return False
         return True
 
@@ -128,5 +128,6 @@ class LeaseLostError(Exception):
     """Another operator may act from now on."""
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _spec(holder: str, duration_s: int) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return {"holderIdentity": holder, "leaseDurationSeconds": duration_s, "renewTime": now}

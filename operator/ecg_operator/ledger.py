@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from ecg_cluster.errors import ConflictError, NotFoundError
-from ecg_contract.callback_record import DeliveryRecord
 from ecg_contract.deliverer_ports import Change, Delivery, Pending, pending_of
 from ecg_contract.videojob import VideoJob, VideoJobStatus
-from ecg_contract.videojob_facts import facts_of
+from ecg_contract.videojob_facts import facts_of, record_of
 from ecg_operator.cache import Cache
 from ecg_operator.observed import Observed
 from ecg_operator.status import derived
@@ -29,7 +28,7 @@ class VideoJobLedger:
         key = f"{videojob.metadata.name}/{videojob.metadata.uid}"
         waiting = None
         if videojob.metadata.deletion_timestamp is None:
-            waiting = pending_of(key, _record(videojob), facts_of(videojob), self._clock())
+            waiting = pending_of(key, record_of(videojob.status), facts_of(videojob), self._clock())
         if waiting is None:
             self._pending.pop(key, None)
             return False
@@ -48,7 +47,7 @@ class VideoJobLedger:
 
     async def load(self, key: str) -> Delivery | None:
         videojob = self._find(key)
-        return Delivery(facts_of(videojob), _record(videojob)) if videojob else None
+        return Delivery(facts_of(videojob), record_of(videojob.status)) if videojob else None
 
     async def record(self, key: str, change: Change) -> None:
         name = key.partition("/")[0]
@@ -68,7 +67,7 @@ class VideoJobLedger:
     def _changed(self, name: str, videojob: VideoJob, change: Change) -> VideoJobStatus:
         observed = self._cache.observe(name)
         status = self._refresh(observed) if observed else videojob.status
-        status = status.model_copy(update={"callbacks": change(_record(videojob))})
+        status = status.model_copy(update={"callbacks": change(record_of(videojob.status))})
         return derived(videojob, status, self._clock())
 
     def _find(self, key: str) -> VideoJob | None:
@@ -78,7 +77,3 @@ class VideoJobLedger:
             self._pending.pop(key, None)
             return None
         return videojob
-
-
-def _record(videojob: VideoJob) -> DeliveryRecord:
-    return videojob.status.callbacks or DeliveryRecord(run=videojob.status.run or 1)

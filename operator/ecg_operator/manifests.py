@@ -5,15 +5,9 @@ from typing import Any
 
 from ecg_contract.errors import ExitCode
 from ecg_contract.pipeline import Device, PipelineJob, Source
-from ecg_contract.videojob import API_VERSION, KIND, Profile, VideoJob
-from ecg_contract.videojob_names import (
-    ATTEMPT_LABEL,
-    JOB_ANNOTATION,
-    SOURCE_KEY,
-    VIDEOJOB_LABEL,
-    VIDEOJOB_UID_LABEL,
-    result_secret_name,
-)
+from ecg_contract.videojob import Profile, VideoJob
+from ecg_contract.videojob_names import JOB_ANNOTATION, SOURCE_KEY, result_secret_name
+from ecg_contract.videojob_objects import labels, owned_metadata, url_secret
 from ecg_operator.ending import deadline
 from ecg_operator.observed import CONTAINER
 from ecg_operator.pod_config import PodConfig
@@ -47,15 +41,13 @@ def job_manifest(videojob: VideoJob, parts: JobParts) -> Manifest:
     """The Job of the current attempt."""
     attempt = videojob.status.attempt
     assert attempt is not None
+    metadata = owned_metadata(attempt.job_name, videojob.metadata.name, videojob.metadata.uid, attempt.number)
+    owner = metadata["ownerReferences"][0]
     limit = int(deadline(videojob, parts.settings).total_seconds()) + _BACKSTOP_S
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {
-            "name": attempt.job_name,
-            "labels": labels(videojob),
-            "ownerReferences": [owner_reference(videojob, controller=True)],
-        },
+        "metadata": metadata | {"ownerReferences": [owner | {"controller": True}]},
         "spec": {
             "backoffLimit": 0,
             "completions": 1,
@@ -70,30 +62,9 @@ def job_manifest(videojob: VideoJob, parts: JobParts) -> Manifest:
 
 def result_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
     """The Secret with an attempt's presigned upload URL."""
-    attempt = videojob.status.attempt
+    attempt, metadata = videojob.status.attempt, videojob.metadata
     assert attempt is not None
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": result_secret_name(attempt.job_name),
-            "labels": labels(videojob),
-            "ownerReferences": [owner_reference(videojob)],
-        },
-        "stringData": {SOURCE_KEY: url},
-    }
-
-
-def labels(videojob: VideoJob) -> dict[str, str]:
-    attempt = videojob.status.attempt
-    number = {ATTEMPT_LABEL: str(attempt.number)} if attempt else {}
-    metadata = videojob.metadata
-    return {VIDEOJOB_LABEL: metadata.name, VIDEOJOB_UID_LABEL: metadata.uid, **number}
-
-
-def owner_reference(videojob: VideoJob, *, controller: bool = False) -> Manifest:
-    owner = {"apiVersion": API_VERSION, "kind": KIND, "name": videojob.metadata.name, "uid": videojob.metadata.uid}
-    return owner | ({"controller": True} if controller else {})
+    return url_secret(result_secret_name(attempt.job_name), metadata.name, metadata.uid, url, attempt.number)
 
 
 def pipeline_job(videojob: VideoJob) -> PipelineJob:
@@ -128,10 +99,12 @@ def _failure_rules() -> list[Manifest]:
 
 
 def _pod_template(videojob: VideoJob, parts: JobParts) -> Manifest:
-    config = parts.config
+    config, metadata, attempt = parts.config, videojob.metadata, videojob.status.attempt
+    assert attempt is not None
+    own = labels(metadata.name, metadata.uid, attempt.number)
     annotations = {**config.annotations, JOB_ANNOTATION: pipeline_job(videojob).to_json()}
     return {
-        "metadata": {"labels": {**config.labels, **labels(videojob)}, "annotations": annotations},
+        "metadata": {"labels": {**config.labels, **own}, "annotations": annotations},
         "spec": _pod_spec(videojob, parts),
     }
 

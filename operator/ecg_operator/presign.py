@@ -1,12 +1,9 @@
 """Upload URLs for results: a pod may write its own key in the bucket, and needs no role for it."""
 
-import asyncio
 from typing import Any, Protocol
 
+from ecg_cluster.s3 import signed_url
 from ecg_contract.videojob import VideoJob
-
-_EXPIRES_S = 7 * 24 * 3600
-"""The longest that S3 allows; temporary credentials of the operator's own end it earlier."""
 
 
 class Presigner(Protocol):
@@ -28,12 +25,8 @@ class S3Presigner:
         return f"s3://{self._bucket}/{self._key(videojob)}"
 
     async def put_url(self, videojob: VideoJob) -> str:
-        parameters = {"Bucket": self._bucket, "Key": self._key(videojob), "ContentType": "application/json"}
-        return str(
-            await asyncio.to_thread(
-                self._client.generate_presigned_url, "put_object", Params=parameters, ExpiresIn=_EXPIRES_S
-            )
-        )
+        place = {"Bucket": self._bucket, "Key": self._key(videojob)}
+        return await signed_url(self._client, "put_object", **place, ContentType="application/json")
 
     def _key(self, videojob: VideoJob) -> str:
         metadata, attempt = videojob.metadata, videojob.status.attempt

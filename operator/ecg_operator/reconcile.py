@@ -9,20 +9,21 @@ Every wake-up leads here, whatever caused it; nothing is remembered between two 
     else  ->  its Job exists, its pod may report, and what it waits for is shown
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ecg_contract.callback_record import DeliveryRecord
 from ecg_contract.callbacks import redeliver
 from ecg_contract.errors import ErrorCode
 from ecg_contract.lifecycle import AttemptCounts, AttemptEnd, Complete, Fail, Ignore, Retry, decide
 from ecg_contract.pipeline import PipelineError
 from ecg_contract.videojob import Attempt, ConditionType, VideoJob, VideoJobStatus
-from ecg_operator.attempts import finished, first_attempt, next_attempt
-from ecg_operator.ending import active_time, attempt_end, deadline
+from ecg_contract.videojob_facts import CANCELLED, record_of
+from ecg_operator.attempts import finished, first_attempt, next_attempt, unassigned
+from ecg_operator.ending import active_seconds, active_time, attempt_end, deadline
 from ecg_operator.observed import Observed, ObservedJob, ObservedPod
 from ecg_operator.plan import Note, Plan
 from ecg_operator.settings import OperatorSettings, seconds
-from ecg_operator.status import CANCELLED, SUSPENDED, derived, with_condition
+from ecg_operator.status import SUSPENDED, derived, with_condition
 from ecg_operator.waiting import Waiting, waiting_for
 
 TIDY_FOR = timedelta(minutes=10)
@@ -40,15 +41,7 @@ def reconcile(observed: Observed, settings: OperatorSettings, now: datetime) -> 
     status = _with_redelivery(videojob, plan.status, now)
     if status is videojob.status and status.completion_time is not None:
         return plan  # at rest: what follows from its status was written with it
-    return Plan(
-        derived(videojob, status, now),
-        plan.delete_jobs,
-        plan.create_job,
-        plan.clean_up,
-        plan.delete_videojob,
-        plan.notes,
-        plan.again_at,
-    )
+    return replace(plan, status=derived(videojob, status, now))
 
 
 def _decide(  # noqa: PLR0911 - a state of a job each
@@ -118,7 +111,7 @@ def _with_start(observed: Observed) -> VideoJobStatus:
 def _after_the_end(observed: Observed, settings: OperatorSettings, now: datetime, ended: datetime) -> Plan:
     videojob = observed.videojob
     lingers = [pod for pod in observed.pods if pod.is_live]
-    stopped = not _has_succeeded(videojob.status) or (lingers and now >= ended + LINGER)
+    stopped = not videojob.status.has_succeeded or (lingers and now >= ended + LINGER)
     jobs = _alive(observed) if stopped else ()
     settled = _settled_at(videojob, ended)
     ttl = videojob.spec.ttl_seconds_after_finished
@@ -134,11 +127,6 @@ def _after_the_end(observed: Observed, settings: OperatorSettings, now: datetime
     )
 
 
-def _has_succeeded(status: VideoJobStatus) -> bool:
-    succeeded = status.condition(ConditionType.SUCCEEDED)
-    return succeeded is not None and succeeded.status == "True"
-
-
 def _settled_at(videojob: VideoJob, ended: datetime) -> datetime | None:
     """When nothing was left to be sent; None while the last callback is on its way."""
     if videojob.status.callback == "disabled":
@@ -152,11 +140,9 @@ def _suspend(observed: Observed, now: datetime) -> Plan:
     videojob = observed.videojob
     if _is_suspended(videojob.status) and not _alive(observed):
         return Plan(videojob.status)
-    spent = round(active_time(videojob, now).total_seconds(), 3)
-    status = videojob.status.model_copy(update={"active_seconds": spent})
-    if status.attempt is not None:
-        unassigned = {"pod_uid": None, "pod_name": None, "node_name": None, "start_time": None}
-        status = status.model_copy(update={"attempt": status.attempt.model_copy(update=unassigned)})
+    attempt = videojob.status.attempt and unassigned(videojob.status.attempt)
+    spent = {"active_seconds": active_seconds(videojob, now), "attempt": attempt}
+    status = videojob.status.model_copy(update=spent)
     status = with_condition(status, ConditionType.SUCCEEDED, "Unknown", SUSPENDED, "spec.suspend is true", now)
     status = with_condition(status, ConditionType.SCHEDULED, "False", SUSPENDED, "spec.suspend is true", now)
     return Plan(status, delete_jobs=_alive(observed), notes=(Note(SUSPENDED, "spec.suspend is true"),))
@@ -199,8 +185,7 @@ def _suspended_by_queue(attempt: Attempt, now: datetime) -> Attempt:
     """A queue took the node away, and will give the same Job another one: no new attempt."""
     if attempt.pod_uid is None:
         return attempt
-    update = {"pod_uid": None, "pod_name": None, "node_name": None, "start_time": None, "pending_since": now}
-    return attempt.model_copy(update=update)
+    return unassigned(attempt).model_copy(update={"pending_since": now})
 
 
 def _suspended_time(videojob: VideoJob, status: VideoJobStatus, attempt: Attempt, now: datetime) -> VideoJobStatus:
@@ -209,7 +194,7 @@ def _suspended_time(videojob: VideoJob, status: VideoJobStatus, attempt: Attempt
     if before is None or before.start_time is None or attempt.start_time is not None:
         started = status.start_time or attempt.start_time
         return status.model_copy(update={"start_time": started})
-    return status.model_copy(update={"active_seconds": round(active_time(videojob, now).total_seconds(), 3)})
+    return status.model_copy(update={"active_seconds": active_seconds(videojob, now)})
 
 
 def _waited_too_long(
@@ -255,7 +240,7 @@ def _with_redelivery(videojob: VideoJob, status: VideoJobStatus, now: datetime) 
         return status
     update: dict[str, object] = {"observed_redelivery": videojob.spec.redelivery}
     if status.completion_time is not None:
-        update["callbacks"] = redeliver(status.callbacks or DeliveryRecord(run=videojob.spec.run), now)
+        update["callbacks"] = redeliver(record_of(status), now)
     return status.model_copy(update=update)
 
 

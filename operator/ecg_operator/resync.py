@@ -73,7 +73,7 @@ class Resync:
         known = self._cache.uids(kind)
         items, _ = await self._cluster.list(path, selector=selector, metadata_only=True)
         found = [_Listed(kind, m["name"], m["uid"], int(m["resourceVersion"])) for m in (i["metadata"] for i in items)]
-        for name in self._cache.drop(kind, known - {item.uid for item in found}):
+        for name in self._cache.drop_all(kind, known - {item.uid for item in found}):
             self._wake(name)
         return found
 

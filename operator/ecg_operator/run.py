@@ -5,15 +5,15 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import kopf
 
 from ecg_cluster.client import Cluster
+from ecg_contract.callback_sender import utc_now
 from ecg_contract.deliverer import Deliverer, Sender
 from ecg_contract.videojob import VideoJob
-from ecg_contract.videojob_names import VIDEOJOB_LABEL
 from ecg_operator import watches
 from ecg_operator.apply import Applier
 from ecg_operator.cache import Cache
@@ -33,12 +33,7 @@ from ecg_operator.warnings_watch import watch_warnings
 from ecg_operator.work_queue import WorkQueue
 
 Manifest = dict[str, Any]
-_LABEL = VIDEOJOB_LABEL
 _log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -99,30 +94,21 @@ class Run:
 
     def changed(self, kind: str, manifest: Manifest) -> None:
         """The watches' word; see `watches.Listener`."""
-        if kind == "videojobs":
-            if self._cache.put_videojob(manifest):
-                self._told(manifest)
-            name = manifest["metadata"]["name"]
-        elif kind == "jobs":
-            self._cache.put_job(manifest)
-            name = (manifest["metadata"].get("labels") or {}).get(_LABEL, "")
-        else:
-            self._cache.put_pod(manifest)
-            name = (manifest["metadata"].get("labels") or {}).get(_LABEL, "")
-        self._wake(name)
+        if kind != "videojobs":
+            self._wake(self._cache.put(kind, manifest))
+            return
+        if self._cache.put_videojob(manifest):
+            self._told(manifest)
+        self._wake(manifest["metadata"]["name"])
 
     def gone(self, kind: str, manifest: Manifest) -> None:
-        metadata = manifest["metadata"]
-        if kind == "videojobs":
-            self._cache.drop_videojob(metadata["name"], metadata["uid"])
-            self._ledger.forget(metadata["name"], metadata["uid"])
-            self._wake(metadata["name"])
+        name, uid = manifest["metadata"]["name"], manifest["metadata"]["uid"]
+        if kind != "videojobs":
+            self._wake(self._cache.drop(kind, uid) or "")
             return
-        if kind == "jobs":
-            self._cache.drop_job(manifest)
-        else:
-            self._cache.drop_pod(manifest)
-        self._wake((metadata.get("labels") or {}).get(_LABEL, ""))
+        self._cache.drop_videojob(name, uid)
+        self._ledger.forget(name, uid)
+        self._wake(name)
 
     def _told(self, manifest: Manifest) -> None:
         if self._ledger.saw(VideoJob.from_manifest(manifest)):

@@ -2,27 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ecg_contract.callback_target import CallbackPolicy, check_callback_base
+from ecg_contract.callback_target import CallbackPolicy
 from ecg_contract.lifecycle import RetryPolicy
-
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-def _comma_separated(value: Any) -> Any:
-    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
-
-
-def _checked_base(url: str) -> str:
-    check_callback_base(url, CallbackPolicy(backend_url=url))
-    return url
-
-
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+from ecg_contract.setting_types import BackendUrl, CommaSeparated, Seconds
 
 
 class OperatorSettings(BaseSettings):
@@ -57,7 +44,7 @@ class OperatorSettings(BaseSettings):
     results_prefix: str = ""
     """Put before the keys in RESULTS_BUCKET."""
 
-    backend_url: Annotated[str, AfterValidator(_checked_base)] | None = None
+    backend_url: BackendUrl | None = None
     """The backend, whose origin callbacks may always go to."""
 
     callback_allow: CommaSeparated = ()

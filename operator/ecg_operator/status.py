@@ -3,15 +3,13 @@
 from datetime import datetime
 from typing import Literal
 
-from ecg_contract.callback_record import DeliveryRecord
 from ecg_contract.callbacks import callback_view
 from ecg_contract.videojob import Condition, ConditionType, Phase, VideoJob, VideoJobStatus
-from ecg_contract.videojob_facts import CANCELLED, facts_of
+from ecg_contract.videojob_facts import facts_of, record_of
 
 Holds = Literal["True", "False", "Unknown"]
 
 SUSPENDED = "Suspended"
-__all__ = ["CANCELLED", "SUSPENDED", "Holds", "derived", "phase", "with_condition"]
 _CALLBACK_CONDITION: dict[str, tuple[Holds, str]] = {
     "delivered": ("True", "Delivered"),
     "rejected": ("False", "Rejected"),
@@ -36,9 +34,7 @@ def with_condition(  # noqa: PLR0913, PLR0917 - what a condition has
 
 def derived(videojob: VideoJob, status: VideoJobStatus, now: datetime) -> VideoJobStatus:
     """`status` with everything brought up to date that follows from the rest of it."""
-    view = callback_view(
-        status.callbacks or _no_record(status), facts_of(videojob.model_copy(update={"status": status}))
-    )
+    view = callback_view(record_of(status), facts_of(videojob.model_copy(update={"status": status})))
     holds, reason = _CALLBACK_CONDITION[view.state]
     status = with_condition(status, ConditionType.CALLBACK_DELIVERED, holds, reason, view.last_error or "", now)
     generation = videojob.metadata.generation
@@ -70,7 +66,3 @@ def _message(status: VideoJobStatus) -> str | None:
         return status.report.message
     scheduled = status.condition(ConditionType.SCHEDULED)
     return scheduled.message if scheduled and scheduled.message else None
-
-
-def _no_record(status: VideoJobStatus) -> DeliveryRecord:
-    return DeliveryRecord(run=status.run or 1)

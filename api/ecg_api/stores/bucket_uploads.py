@@ -11,8 +11,8 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecg_api.stores.base import StoreUnavailableError, UploadSlot
+from ecg_cluster.s3 import signed_url
 
-_EXPIRES_S = 7 * 24 * 3600
 _ERRORS = (BotoCoreError, ClientError, S3UploadFailedError)
 
 
@@ -32,16 +32,12 @@ class BucketUploads:
         key = f"{self._prefix}uploads/{path.name}"
         try:
             await asyncio.to_thread(self._client.upload_file, str(path), self._bucket, key)
-            parameters = {"Bucket": self._bucket, "Key": key}
-            url = await asyncio.to_thread(
-                self._client.generate_presigned_url, "get_object", Params=parameters, ExpiresIn=_EXPIRES_S
-            )
+            return await signed_url(self._client, "get_object", Bucket=self._bucket, Key=key)
         except _ERRORS as error:
             reason = f"the upload could not be put into the bucket ({type(error).__name__})"
             raise StoreUnavailableError(reason) from error
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
-        return str(url)
 
     async def missing(self) -> Sequence[str]:
         try:

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import IO, Any, TypeVar
 
+from ecg_api.sources import source_name
 from ecg_api.stores.base import JobState, JobView, StoreUnavailableError, Submission, SubmitOutcome, UploadSlot
 from ecg_api.stores.bucket_uploads import BucketUploads
 from ecg_api.stores.fetched_result import fetched
 from ecg_api.stores.videojob_manifests import (
     can_run_again,
     is_credential,
-    name_in,
     source_secret_manifest,
     videojob_manifest,
 )
@@ -81,13 +81,11 @@ class VideoJobStore:
         return True
 
     async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
-        job: JobView | None = None
         try:
             async with asyncio.timeout(timeout_s):
-                job = await self._final(job_id)
+                return await self._final(job_id)
         except TimeoutError:
             return await self.get(job_id)
-        return job
 
     async def cancel(self, job_id: str) -> None:
         async def cancel() -> None:
@@ -112,7 +110,7 @@ class VideoJobStore:
 
     async def undelivered(self) -> Sequence[JobView]:
         found, _ = await self._stored(self._cluster.list(paths.videojobs(self._namespace)))
-        videojobs = [VideoJob.from_manifest(_typed(manifest)) for manifest in found]
+        videojobs = [VideoJob.from_manifest(manifest) for manifest in found]
         return [view(videojob) for videojob in videojobs if _is_undelivered(videojob)]
 
     async def redeliver(self, job_id: str) -> bool:
@@ -130,7 +128,7 @@ class VideoJobStore:
     async def _source(self, submission: Submission) -> tuple[str, str]:
         """The URL of the media, and its name for people. An upload is put into the bucket first."""
         if submission.source.path is None:
-            return str(submission.source.url), name_in(str(submission.source.url))
+            return str(submission.source.url), source_name(str(submission.source.url))
         if self._uploads is None:
             raise StoreUnavailableError("uploads need RESULTS_BUCKET")
         return await self._uploads.publish(submission.source.path), "upload"
@@ -138,11 +136,14 @@ class VideoJobStore:
     async def _submit(self, submission: Submission, url: str, name: str) -> SubmitOutcome:
         manifest = videojob_manifest(submission, url, name)
         try:
-            created = VideoJob.from_manifest(await self._cluster.create(paths.videojobs(self._namespace), manifest))
+            await self._create(manifest, url)
         except AlreadyExistsError:
             return await self._submit_again(submission, url, manifest)
-        await self._store_source(created, url)
         return SubmitOutcome.CREATED
+
+    async def _create(self, manifest: Manifest, url: str) -> None:
+        created = await self._cluster.create(paths.videojobs(self._namespace), manifest)
+        await self._store_source(VideoJob.from_manifest(created), url)
 
     async def _submit_again(self, submission: Submission, url: str, manifest: Manifest) -> SubmitOutcome:
         videojob = await self._find(submission.job_id, any_owner=True)
@@ -169,10 +170,9 @@ class VideoJobStore:
         metadata = videojob.metadata
         await self._cluster.delete(self._path(videojob), uid=metadata.uid, version=metadata.resource_version)
         try:
-            created = VideoJob.from_manifest(await self._cluster.create(paths.videojobs(self._namespace), manifest))
+            await self._create(manifest, url)
         except AlreadyExistsError as error:
             raise _OutrunError from error
-        await self._store_source(created, url)
         return SubmitOutcome.RERUN
 
     async def _deliver_again(self, videojob: VideoJob) -> None:
@@ -206,7 +206,7 @@ class VideoJobStore:
         """And the version that a watch goes on from: the VideoJob's own may be too old for that."""
         selector = f"metadata.name={videojob_name(job_id)}"
         found, version = await self._cluster.list(paths.videojobs(self._namespace), fields=selector)
-        videojobs = [VideoJob.from_manifest(_typed(manifest)) for manifest in found]
+        videojobs = [VideoJob.from_manifest(manifest) for manifest in found]
         return next((videojob for videojob in videojobs if videojob.spec.job_id == job_id), None), version
 
     async def _change_of(self, videojob: VideoJob, version: str) -> None:
@@ -262,11 +262,6 @@ class _OutrunError(Exception):
 
     def __str__(self) -> str:
         return "the VideoJob is being changed, or removed, by others"
-
-
-def _typed(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Lists leave out what all their items have in common."""
-    return {"apiVersion": "ecg-analyzer.io/v1alpha1", "kind": "VideoJob", **manifest}
 
 
 def _is_undelivered(videojob: VideoJob) -> bool:

@@ -1,12 +1,10 @@
 """What a request becomes in the cluster: a VideoJob, and a Secret where its URL is a credential. Pure."""
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ecg_api.stores.base import JobKind, Submission
 from ecg_contract.videojob import (
-    API_VERSION,
-    KIND,
     Metadata,
     SecretReference,
     VideoJob,
@@ -14,13 +12,8 @@ from ecg_contract.videojob import (
     VideoJobSource,
     VideoJobSpec,
 )
-from ecg_contract.videojob_names import (
-    SOURCE_KEY,
-    VIDEOJOB_LABEL,
-    VIDEOJOB_UID_LABEL,
-    source_secret_name,
-    videojob_name,
-)
+from ecg_contract.videojob_names import source_secret_name, videojob_name
+from ecg_contract.videojob_objects import url_secret
 
 Manifest = dict[str, Any]
 
@@ -59,19 +52,4 @@ def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:
 
 def source_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
     metadata = videojob.metadata
-    owner = {"apiVersion": API_VERSION, "kind": KIND, "name": metadata.name, "uid": metadata.uid}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": source_secret_name(metadata.name),
-            "labels": {VIDEOJOB_LABEL: metadata.name, VIDEOJOB_UID_LABEL: metadata.uid},
-            "ownerReferences": [owner],
-        },
-        "stringData": {SOURCE_KEY: url},
-    }
-
-
-def name_in(url: str) -> str:
-    """Last part of the URL's path, for people."""
-    return unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2] or "media"
+    return url_secret(source_secret_name(metadata.name), metadata.name, metadata.uid, url)

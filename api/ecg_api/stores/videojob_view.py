@@ -3,12 +3,11 @@
 from datetime import datetime
 
 from ecg_api.stores.base import JobKind, JobState, JobView
-from ecg_contract.callback_record import DeliveryRecord
 from ecg_contract.callbacks import callback_view, redeliver
 from ecg_contract.pipeline import PipelineStatus
 from ecg_contract.stages import Stage
 from ecg_contract.videojob import VideoJob
-from ecg_contract.videojob_facts import facts_of, terminal_state
+from ecg_contract.videojob_facts import facts_of, record_of, terminal_state
 from ecg_contract.wire import CallbackView, JobError
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
@@ -78,7 +77,7 @@ def _pipeline(videojob: VideoJob) -> PipelineStatus | None:
 def _callback(videojob: VideoJob, *, waits_for_new_run: bool) -> CallbackView:
     if waits_for_new_run:
         return CallbackView(state="disabled" if facts_of(videojob).callback_base is None else "pending")
-    record = videojob.status.callbacks or DeliveryRecord(run=videojob.status.run or 1)
+    record = record_of(videojob.status)
     if awaits_redelivery(videojob) and record.terminal is not None:
         record = redeliver(record, record.terminal.time)
     return callback_view(record, facts_of(videojob))

@@ -8,8 +8,8 @@ from typing import Any
 from ecg_contract.errors import ErrorCode, TransientError
 from ecg_contract.pipeline import PipelineJob
 from ecg_contract.result_chunks import CHUNK_KEY, ConfigMapLocation, compressed
-from ecg_contract.videojob import API_VERSION, KIND
-from ecg_contract.videojob_names import ATTEMPT_LABEL, VIDEOJOB_LABEL, VIDEOJOB_UID_LABEL, result_chunk_prefix
+from ecg_contract.videojob_names import result_chunk_prefix
+from ecg_contract.videojob_objects import owned_metadata
 from ecg_pipeline.api_server import Answer, ApiServer
 from ecg_pipeline.patience import Verdict, persistently
 from ecg_pipeline.settings_pod import PodSettings
@@ -48,16 +48,11 @@ class ConfigMapSink:
             )
 
     def _manifest(self, job: PipelineJob, name: str, piece: bytes) -> dict[str, Any]:
-        owner = {"apiVersion": API_VERSION, "kind": KIND, "name": self._pod.videojob_name}
-        labels = {VIDEOJOB_LABEL: self._pod.videojob_name, VIDEOJOB_UID_LABEL: self._pod.videojob_uid}
+        pod = self._pod
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {
-                "name": name,
-                "labels": labels | {ATTEMPT_LABEL: str(job.attempt)},
-                "ownerReferences": [owner | {"uid": self._pod.videojob_uid}],
-            },
+            "metadata": owned_metadata(name, pod.videojob_name, pod.videojob_uid, job.attempt),
             "immutable": True,
             "binaryData": {CHUNK_KEY: base64.b64encode(piece).decode()},
         }

@@ -1,0 +1,53 @@
+"""What the watches told is found again, in whatever order they told it."""
+
+from typing import Any
+
+from ecg_contract.videojob_names import VIDEOJOB_LABEL
+from ecg_operator.cache import Cache
+from ecg_operator.observed import Warning_
+from support.observations import NOW, videojob
+
+
+def _cache() -> Cache:
+    cache = Cache(lambda: NOW)
+    cache.put_videojob(videojob().to_manifest())
+    return cache
+
+
+def _pod(version: int, **changes: Any) -> dict[str, Any]:
+    labels = {VIDEOJOB_LABEL: "job"}
+    metadata = {"name": "p", "uid": "u", "resourceVersion": str(version), "labels": labels}
+    metadata |= {"creationTimestamp": NOW.isoformat()}
+    return {"metadata": metadata | changes, "spec": {"nodeName": f"node-{version}"}}
+
+
+def _observed(cache: Cache) -> Any:
+    observed = cache.observe("job")
+    assert observed is not None
+    return observed
+
+
+def test_a_warning_may_come_before_the_pod_that_it_is_about() -> None:
+    cache = _cache()
+    assert cache.warn(Warning_("u", "FailedMount", "no secret")) is None
+    cache.put("pods", _pod(1))
+    assert [w.reason for w in _observed(cache).warnings] == ["FailedMount"]
+    assert cache.warn(Warning_("u", "FailedMount", "still none")) == "job"
+    assert [w.message for w in _observed(cache).warnings] == ["still none"]
+
+
+def test_old_news_changes_nothing() -> None:
+    cache = _cache()
+    for version in (2, 1):
+        assert cache.put("pods", _pod(version)) == "job"
+    assert [pod.node for pod in _observed(cache).pods] == ["node-2"]
+
+
+def test_what_is_gone_takes_its_warnings_with_it() -> None:
+    cache = _cache()
+    cache.put("pods", _pod(1))
+    cache.warn(Warning_("u", "FailedMount", ""))
+    assert cache.drop("pods", "u") == "job"
+    assert cache.drop("pods", "u") is None
+    cache.put("pods", _pod(2))
+    assert _observed(cache).warnings == ()
