@@ -14,6 +14,8 @@ STAMP := $(VENV)/.complete
 UV_QUIET := $(if $(shell test -t 2 && echo terminal),,--quiet --no-progress)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-package ecg-audio-analyzer
+# torch.compile's compiler, half a gigabyte that nothing here calls; left out of the image.
+UNUSED_BY_pipeline := --no-emit-package triton
 
 ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
 
@@ -69,7 +71,7 @@ lock: setup ## resolve all dependencies anew into locks/
 	@echo 'uv==$(shell $(BIN)/uv --version | cut -d' ' -f2)' | $(COMPILE) --upgrade - -o locks/uv.txt
 	@$(COMPILE) --upgrade pyproject.toml --all-extras -o locks/dev.txt
 	@for extra in api operator pipeline; do \
-		$(COMPILE) pyproject.toml --extra $$extra -c locks/dev.txt -o locks/$$extra.txt; done
+		$(COMPILE) pyproject.toml --extra $$extra -c locks/dev.txt $(UNUSED_BY_$$extra) -o locks/$$extra.txt; done
 
 clean: ## remove the environment and what the demo left
 	@rm -rf $(VENV) demo-output data

@@ -43,6 +43,11 @@ PROGRAMS = (
     Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", 50),
     Program("helm", "helm", "helm.sh/helm/v3/cmd/helm", 165),
 )
+NODE_PROGRAMS = (
+    Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 30),
+    Program("kube-proxy", "kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", 20),
+    Program("coredns", "coredns", "github.com/coredns/coredns", 200),
+)
 
 
 def program(name: str) -> Path:
@@ -50,7 +55,7 @@ def program(name: str) -> Path:
     given = Path(os.environ.get("KUBEBUILDER_ASSETS") or "/nonexistent") / name
     if given.is_file():
         return given
-    wanted = next(p for p in PROGRAMS if p.name == name)
+    wanted = next(p for p in (*PROGRAMS, *NODE_PROGRAMS) if p.name == name)
     built = _folder(wanted.module) / name
     if not built.is_file():
         with _only_one():
@@ -77,9 +82,9 @@ def _build(wanted: Program, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
     flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", _linker_flags()]
-    command = [_go(), "build", *flags, "-o", str(unfinished), wanted.package]
+    command = [go_command(), "build", *flags, "-o", str(unfinished), wanted.package]
     done = subprocess.run(
-        command, cwd=MODULES / wanted.module, env=_environment(), stderr=subprocess.PIPE, text=True, check=False
+        command, cwd=MODULES / wanted.module, env=go_environment(), stderr=subprocess.PIPE, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(f"building {wanted.name} failed:\n{done.stderr[-3000:]}")
@@ -93,12 +98,12 @@ def _linker_flags() -> str:
     return "-s -w " + " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in values.items())
 
 
-def _environment() -> dict[str, str]:
+def go_environment() -> dict[str, str]:
     folders = {"GOMODCACHE": cache() / "go" / "mod", "GOCACHE": cache() / "go" / "build"}
     return os.environ | {name: str(path) for name, path in folders.items()} | {"CGO_ENABLED": "0", "GOFLAGS": ""}
 
 
-def _go() -> str:
+def go_command() -> str:
     """A Go that is new enough."""
     own = shutil.which("go")
     if own and _version(own) >= OLDEST_GO:

@@ -1,7 +1,7 @@
-"""A certificate authority and a serving certificate for 127.0.0.1, and the key that signs service account tokens."""
+"""What a control plane and its clients know one another by: certificates, keys, the administrator's token."""
 
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from cryptography import x509
@@ -9,15 +9,23 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from support.control_plane.api_access import ADMIN_TOKEN
+from support.control_plane.arguments import SERVICE_NETWORK
+
 _DAY = timedelta(days=1)
+_FIRST_SERVICE = str(ip_network(SERVICE_NETWORK)[1])
+"""The Service address of the API server itself."""
 
 
-def write_certificates(folder: Path) -> None:
-    """`ca.crt`, `server.crt`, `server.key` and `accounts.key`."""
+def write_credentials(folder: Path, address: str) -> None:
+    """An authority `ca.crt`, the API server's `server.crt` and `server.key` for `address`, which it shows kubelets as
+    its client certificate, too; `accounts.key` that signs service accounts' tokens; `tokens.csv`."""
+    (folder / "tokens.csv").write_text(f'{ADMIN_TOKEN},admin,admin,"system:masters"\n')
     authority, server = _key(), _key()
     issuer = _name("control plane of the tests")
     root = _builder(issuer, issuer, authority).add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-    names = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost"), x509.DNSName("kubernetes.default.svc")]
+    addresses = [x509.IPAddress(ip_address(a)) for a in {"127.0.0.1", address, _FIRST_SERVICE}]
+    names = [*addresses, x509.DNSName("localhost"), x509.DNSName("kubernetes.default.svc")]
     leaf = _builder(_name("kube-apiserver"), issuer, server).add_extension(x509.SubjectAlternativeName(names), False)
     for name, builder in (("ca.crt", root), ("server.crt", leaf)):
         certificate = builder.sign(authority, hashes.SHA256())

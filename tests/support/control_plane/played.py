@@ -16,7 +16,8 @@ from typing import Any
 
 import httpx
 
-from support.control_plane.server import ADMIN_TOKEN, ControlPlane
+from support.control_plane.api_access import ADMIN_TOKEN
+from support.control_plane.server import ControlPlane
 
 Manifest = dict[str, Any]
 CONTAINER = "pipeline"

@@ -1,0 +1,46 @@
+"""What a machine must have for a cluster of its own, and how to get it."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+# The programs that are looked for, by the Debian package that brings them.
+_PACKAGES = {
+    "containerd": ("containerd", "ctr"),
+    "runc": ("runc",),
+    "containernetworking-plugins": ("/usr/lib/cni/bridge", "/usr/lib/cni/portmap"),
+    "iptables": ("iptables",),
+    "conntrack": ("conntrack",),
+    "iproute2": ("ip",),
+    "util-linux": ("unshare", "nsenter"),
+    "buildah": ("buildah",),
+    "debootstrap": ("debootstrap",),
+}
+_FREE_GB = 30
+
+
+def why_not() -> str | None:
+    """What keeps this machine from running a cluster; None when nothing does."""
+    if sys.platform != "linux":
+        return "a Linux machine is needed; elsewhere use kind (docs/kind.md)"
+    if os.geteuid() != 0:
+        return "root is needed, for namespaces and containers: sudo make ..., or use kind (docs/kind.md)"
+    lacking = missing_packages()
+    if lacking:
+        return f"packages are missing: make cluster-packages (apt-get install {' '.join(lacking)})"
+    return None
+
+
+def missing_packages() -> list[str]:
+    return [name for name, programs in _PACKAGES.items() if not all(_is_there(p) for p in programs)]
+
+
+def _is_there(program: str) -> bool:
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
+
+
+def too_little_disk(folder: Path, needed_gb: int = _FREE_GB) -> str | None:
+    """A sentence where less than `needed_gb` is free."""
+    free = shutil.disk_usage(folder).free / 1e9
+    return f"{free:.0f} GB are free in {folder}, {needed_gb} GB are needed" if free < needed_gb else None
