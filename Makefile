@@ -20,7 +20,7 @@ UNUSED_BY_pipeline := --no-emit-package triton
 ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test control-plane setup serve check verify fmt bench accuracy train lock generate clean
+.PHONY: help demo test control-plane cluster-up cluster-down cluster-packages images e2e e2e-faults setup serve check verify fmt bench accuracy train lock generate clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,24 @@ test: setup control-plane ## from a fresh clone: run all tests that this machine
 
 control-plane: setup ## build the programs of a Kubernetes control plane for the tests (ten minutes, once)
 	@$(BIN)/python tests/support/control_plane/binaries.py > /dev/null
+
+cluster-up: setup ## a single-node Kubernetes on this machine, with a real kubelet (Linux, root)
+	@PYTHONPATH=tests $(BIN)/python -m support.node up
+
+cluster-down: setup ## end it, and all that it started
+	@PYTHONPATH=tests $(BIN)/python -m support.node down
+
+cluster-packages: setup ## install the Debian packages that cluster-up and images need
+	@PYTHONPATH=tests $(BIN)/python -m support.node packages
+
+images: setup ## build the three images and load them into that cluster, or into kind
+	@PYTHONPATH=tests:demo $(BIN)/python -m support.images $(ARGS)
+
+e2e: setup ## helm install and whole videos on that cluster, as a backend sees it
+	@$(BIN)/python -m pytest tests/e2e -m "not faults" $(ARGS)
+
+e2e-faults: setup ## faults of real pods, nodes and operators on that cluster
+	@$(BIN)/python -m pytest tests/e2e -m faults $(ARGS)
 
 setup: $(STAMP) demo/models/diarization/config.yaml ## the environment in .venv alone
 

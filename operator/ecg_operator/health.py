@@ -1,4 +1,8 @@
-"""Whether the operator is well, for Kubernetes' liveness probe: the event loop turns, and the watches are not deaf."""
+"""How the operator is, for Kubernetes' probes.
+
+Alive (`/healthz`): the event loop turns, and the watches are not deaf. Ready (`/readyz`): it acts, which is to say that it
+holds the Lease and has seen everything. One that is alive and never ready shows itself in a rollout that does not end.
+"""
 
 import asyncio
 import threading
@@ -18,6 +22,7 @@ class Health:
         self._clock = clock
         self._beat_at = clock()
         self._deaf = 0
+        self._acts = False
 
     async def beat(self) -> None:
         """Until cancelled."""
@@ -28,6 +33,11 @@ class Health:
     def heard(self) -> None:
         """The watches brought what was listed."""
         self._deaf = 0
+        self._acts = True
+
+    def run_ended(self) -> None:
+        """With its Lease, or its watches, or its error."""
+        self._acts = False
 
     def deaf(self) -> None:
         """They did not, and are begun anew within this process."""
@@ -41,13 +51,17 @@ class Health:
             return f"the watches stayed deaf through {self._deaf} fresh starts"
         return None
 
+    def idleness(self) -> str | None:
+        """Why it does not act; None when it does."""
+        return self.trouble() or (None if self._acts else "waits for the Lease, or has not seen everything yet")
+
 
 def serve_health(port: int, health: Health) -> int:
-    """`/healthz`: 200, or 503 with the trouble; in a thread of its own. The port."""
+    """`/healthz` and `/readyz`: 200, or 503 with the trouble; in a thread of its own. The port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = health.trouble()
+            found = health.idleness() if self.path == "/readyz" else health.trouble()
             body = (found or "ok").encode()
             self.send_response(503 if found else 200)
             self.send_header("content-type", "text/plain; charset=utf-8")

@@ -103,6 +103,7 @@ async def _lead(around: Surroundings, stop: asyncio.Event) -> None:
         _log.error("run_ended", extra={"error": f"{type(error).__name__}: {error}"})
         await asyncio.sleep(_PAUSE_S)
     finally:
+        around.health.run_ended()
         around.metrics.lease_held.set(0)
 
 

@@ -126,6 +126,8 @@ class Run:
             registry=watches.registry(self),
             settings=watches.settings(),
             namespaces=[self._settings.namespace],
+            # kopf would ask for the user's name, which a container's user need not have.
+            identity=self._around.lease.identity,  # type: ignore[arg-type]  # a str that kopf has its own name for
             standalone=True,
             stop_flag=stop,
         )

@@ -88,7 +88,7 @@ class OperatorSettings(BaseSettings):
     """How often the Lease is renewed, in seconds."""
 
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """Port of /healthz; 0 takes a free one."""
+    """Port of /healthz and /readyz; 0 takes a free one."""
 
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
     """Port of the Prometheus metrics; 0 takes a free one."""

@@ -65,30 +65,23 @@ class Machine:
         first = _child(parent)
         if first is None:
             raise RuntimeError(f"no namespaces: {(self.logs / 'machine.log').read_text()[-500:]}")
-        wait_until(lambda: self.run_in(first, "hostname") == HOST_NAME, 10)
         self._write({"first": first})
+        wait_until(lambda: self.run("hostname") == HOST_NAME, 10)
 
     def run(self, *command: str, stdin: str | None = None) -> str:
         """What the command prints in there. Raises RuntimeError with its words when it fails."""
+        return _run(self.entering(*command), stdin)
+
+    def entering(self, *command: str) -> list[str]:
+        """The command that runs `command` in there. Raises RuntimeError where the machine is not up."""
         first = self.first
         if first is None:
             raise RuntimeError("the machine is not up")
-        return self.run_in(first, *command, stdin=stdin)
-
-    def run_in(self, first: Started, *command: str, stdin: str | None = None) -> str:
-        done = subprocess.run(
-            [*_enter(first), *command], input=stdin, capture_output=True, text=True, check=False, timeout=600
-        )
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()[-3000:]}")
-        return done.stdout.strip()
+        return [*_enter(first), *command]
 
     def start(self, name: str, command: list[str]) -> None:
         """Raises RuntimeError with its last words where it ends at once."""
-        first = self.first
-        if first is None:
-            raise RuntimeError("the machine is not up")
-        program = _child(_spawn([*_enter(first), *command], self.log(name)))
+        program = _child(_spawn(self.entering(*command), self.log(name)))
         if program is None:
             raise RuntimeError(f"{name} ended at once:\n{self.last_words(name)}")
         program.command = command
@@ -138,6 +131,13 @@ class Machine:
 
 def _enter(first: Started) -> list[str]:
     return ["nsenter", "--target", str(first.pid), *_NAMESPACES, "--"]
+
+
+def _run(command: list[str], stdin: str | None) -> str:
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()[-3000:]}")
+    return done.stdout.strip()
 
 
 def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:

@@ -1,0 +1,80 @@
+"""`python -m support.images`: builds the three images and loads them into the cluster of this machine, or into kind."""
+
+import argparse
+import sys
+import time
+
+from support.control_plane.binaries import cache
+from support.images import docker
+from support.images.buildah import Buildah
+from support.images.node import load_into_node
+from support.images.recipes import BASE_IMAGE, Recipe, recipes, stage_demo_models
+from support.node.cluster import NodeCluster
+from support.node.requirements import too_little_disk, why_not
+
+_FIRST_GB = 28
+"""The pipeline's layers lie on the disk three times for a moment: built, imported, unpacked."""
+_LATER_GB = 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m support.images")
+    parser.add_argument("--models", help="folder below the root that becomes /models; the demo's without it")
+    models = parser.parse_args().models or stage_demo_models()
+    try:
+        wanted = recipes(models)
+        _with_docker(wanted) if docker.is_there() else _with_buildah(wanted)
+    except RuntimeError as error:
+        sys.exit(f"images: {error}")
+
+
+def _with_docker(wanted: list[Recipe]) -> None:
+    for recipe in wanted:
+        docker.build(recipe)
+        print(f"  {recipe.name:14}{docker.size(recipe) / 1e6:8,.0f} MB unpacked", flush=True)
+    docker.load_into_kind(wanted, _say)
+
+
+def _with_buildah(wanted: list[Recipe]) -> None:
+    reason = why_not()
+    if reason:
+        raise RuntimeError(reason)
+    engine = Buildah(_say)
+    folder = cache()
+    folder.mkdir(parents=True, exist_ok=True)
+    lack = too_little_disk(folder, _LATER_GB if all(map(engine.is_built, wanted)) else _FIRST_GB)
+    if lack:
+        raise RuntimeError(lack)
+    engine.provide_base()
+    cluster = NodeCluster()
+    into_cluster = cluster.is_up()
+    for recipe in wanted:
+        began = time.monotonic()
+        engine.build(recipe)
+        built = time.monotonic()
+        if into_cluster:
+            load_into_node(engine, recipe.tag, cluster)
+        _show(recipe, engine, built - began, time.monotonic() - built)
+    engine.prune()
+    if not into_cluster:
+        _say("no cluster is up: the images were built, and go into it with `make cluster-up images`")
+
+
+def _show(recipe: Recipe, engine: Buildah, building: float, loading: float) -> None:
+    """Raises RuntimeError for an image that grew past its limit."""
+    whole = engine.size_mb(recipe.tag)
+    own = whole - engine.size_mb(BASE_IMAGE)
+    _say(
+        f"{recipe.name:14}{whole:8,.0f} MB unpacked, {own:,.0f} MB of it beside the base; "
+        f"built in {building:.0f} s, loaded in {loading:.0f} s"
+    )
+    if own > recipe.limit_mb:
+        raise RuntimeError(f"{recipe.name} is larger than {recipe.limit_mb} MB beside the base")
+
+
+def _say(line: str) -> None:
+    print(f"  {line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
