@@ -1,6 +1,8 @@
 """The engines behind one door. Each method imports its libraries when it is called: nothing heavy before a job."""
 
 import os
+import shutil
+from pathlib import Path
 
 from ecg_pipeline.engines.device import pick_compute_type, pick_device
 from ecg_pipeline.ports import Aligner, Diarizer, EmotionClassifier, Transcriber, VoiceActivity
@@ -17,6 +19,7 @@ class Libraries:
         self._token = settings.hf_token.get_secret_value() if settings.hf_token else None
         os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # read when pyannote is imported
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        provide_compiled_code()
 
     def device(self, wanted: str) -> str:
         return pick_device(wanted)
@@ -59,3 +62,14 @@ class Libraries:
         from ecg_pipeline.engines.emotion import TransformersEmotionClassifier
 
         return TransformersEmotionClassifier(name, device, self._token)
+
+
+def provide_compiled_code() -> None:
+    """librosa's functions as the image's making compiled them: doing it again takes 13 s of a job's start.
+
+    NUMBA_CACHE_SEED is a folder that may be read alone, and numba uses none that it cannot write, so it is copied to
+    NUMBA_CACHE_DIR. Must run before numba is imported.
+    """
+    seed, target = os.environ.get("NUMBA_CACHE_SEED"), os.environ.get("NUMBA_CACHE_DIR")
+    if seed and target and not Path(target).exists():
+        shutil.copytree(seed, target)
