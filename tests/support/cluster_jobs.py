@@ -1,11 +1,11 @@
-"""VideoJobs on the tests' control plane: created, read and changed as an administrator does."""
+"""VideoJobs of a namespace: created, read and changed as an administrator does."""
 
 from typing import Any
 
 import httpx
 
+from support.control_plane.api_access import ApiAccess
 from support.control_plane.played import Manifest, client
-from support.control_plane.server import ControlPlane
 from support.waiting import wait_until
 
 TERMINAL = [("processing", p) for p in (10, 25, 40, 60, 75, 90)] + [("completed", 100)]
@@ -13,7 +13,7 @@ TERMINAL = [("processing", p) for p in (10, 25, 40, 60, 75, 90)] + [("completed"
 
 
 class VideoJobs:
-    def __init__(self, plane: ControlPlane, namespace: str) -> None:
+    def __init__(self, plane: ApiAccess, namespace: str) -> None:
         self.namespace = namespace
         self._client = client(plane)
         self._path = f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{namespace}/videojobs"

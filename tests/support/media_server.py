@@ -73,7 +73,7 @@ class MediaServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._server.server_address[0]!s}:{self.port}"
 
     def serve(self, path: str, *replies: Reply) -> str:
         """Answer `path` so, one reply after the other, the last for ever; the URL to ask for."""

@@ -69,8 +69,10 @@ Chooser = Callable[[Received], Answer]
 class Receiver:
     """Listens from construction until `close`; `refuse` and `listen` take it away and bring it back on its port."""
 
-    def __init__(self, answer: Chooser | Answer = OK, tls: ssl.SSLContext | None = None) -> None:
-        self._otherwise, self._tls = answer, tls
+    def __init__(
+        self, answer: Chooser | Answer = OK, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
+        self._otherwise, self._tls, self.host = answer, tls, host
         self._script: deque[Answer] = deque()
         self._received: list[Received] = []
         self._changed = threading.Condition()
@@ -81,7 +83,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
 
     @property
     def requests(self) -> list[Received]:
@@ -156,7 +158,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, receiver: Receiver, port: int) -> None:
         self.receiver = receiver
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((receiver.host, port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A sender that goes away, or does not like the certificate, is no fault of the test's."""

@@ -1,6 +1,8 @@
 """moto's S3 with the bucket `results`."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import boto3
 import pytest
@@ -12,13 +14,24 @@ BUCKET = "results"
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     """The endpoint's URL."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    with serving() as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def serving(host: str = "127.0.0.1") -> Iterator[str]:
+    """The endpoint's URL."""
+    server = ThreadedMotoServer(ip_address=host, port=0, verbose=False)
     server.start()
-    host, port = server.get_host_and_port()
-    session = boto3.Session("AKIAEXAMPLE", "canary-key", region_name="us-east-1")
-    session.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket=BUCKET)
-    yield f"http://{host}:{port}"
+    endpoint = f"http://{host}:{server.get_host_and_port()[1]}"
+    client(endpoint).create_bucket(Bucket=BUCKET)
+    yield endpoint
     server.stop()
+
+
+def client(endpoint: str) -> Any:
+    session = boto3.Session("AKIAEXAMPLE", "canary-key", region_name="us-east-1")
+    return session.client("s3", endpoint_url=endpoint)
 
 
 def environment(endpoint: str) -> dict[str, str]:

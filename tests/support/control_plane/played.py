@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from support.control_plane.api_access import ADMIN_TOKEN
+from support.control_plane.api_access import ADMIN_TOKEN, ApiAccess
 from support.control_plane.server import ControlPlane
 
 Manifest = dict[str, Any]
@@ -32,7 +32,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-def client(plane: ControlPlane, token: str = ADMIN_TOKEN) -> httpx.Client:
+def client(plane: ApiAccess, token: str = ADMIN_TOKEN) -> httpx.Client:
     """A client of the API server for whoever has `token`."""
     headers = {"authorization": f"Bearer {token}"}
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None)

@@ -7,8 +7,9 @@ import time
 from support.control_plane.binaries import cache
 from support.images import docker
 from support.images.buildah import Buildah
+from support.images.demo_models import stage_demo_models
 from support.images.node import load_into_node
-from support.images.recipes import BASE_IMAGE, Recipe, recipes, stage_demo_models
+from support.images.recipes import BASE_IMAGE, Recipe, recipes
 from support.node.cluster import NodeCluster
 from support.node.requirements import too_little_disk, why_not
 

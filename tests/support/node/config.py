@@ -68,6 +68,7 @@ def write_kubelet(folder: Path, logs: Path) -> Path:
         "clusterDNS": [NODE_ADDRESS],
         "clusterDomain": CLUSTER_DOMAIN,
         "resolvConf": "",
+        "volumeStatsAggPeriod": "5s",  # how soon a full disk is noticed
         # A disk that is rather full is the owner's affair, and images are not to be had again.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi", "imagefs.available": "1Gi"},
         "imageGCHighThresholdPercent": 100,

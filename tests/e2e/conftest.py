@@ -1,0 +1,47 @@
+"""The cluster of this machine, and what lies beyond it on this machine: backend, HTTP server, S3."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support import s3
+from support.images.recipes import recipes
+from support.media_server import MediaServer, Reply
+from support.node.cluster import NodeCluster
+from support.node.network import HOST_ADDRESS
+from support.pipeline_process import ROOT
+from support.receiver import Receiver
+
+
+@pytest.fixture(scope="session")
+def node() -> NodeCluster:
+    cluster = NodeCluster()
+    if not cluster.is_up():
+        pytest.exit("no cluster is up: make cluster-up images", returncode=2)
+    there = cluster.ctr("images", "list", "--quiet").split()
+    missing = [recipe.name for recipe in recipes("") if recipe.tag not in there]
+    if missing:
+        pytest.exit(f"images are missing in the cluster ({', '.join(missing)}): make images", returncode=2)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def backend(node: NodeCluster) -> Iterator[Receiver]:
+    with Receiver(host=HOST_ADDRESS) as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def media(node: NodeCluster) -> Iterator[MediaServer]:
+    """With the sample videos under their names."""
+    with MediaServer(HOST_ADDRESS) as server:
+        for video in (ROOT / "demo/samples").glob("*.mp4"):
+            server.serve(f"/{video.name}", Reply(body=video.read_bytes(), ranges=True))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bucket(node: NodeCluster) -> Iterator[str]:
+    """S3's endpoint, with an empty bucket for results."""
+    with s3.serving(HOST_ADDRESS) as endpoint:
+        yield endpoint

@@ -1,0 +1,75 @@
+"""The operator and the API come and go; jobs and answers do not suffer."""
+
+import threading
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from support.faults import VALUES, Jobs, jobs, release
+from support.installed import Installed
+from support.waiting import wait_until
+
+__all__ = ["jobs", "release"]
+pytestmark = pytest.mark.faults
+STAGES = ("download", "vad", "diarization", "transcription", "emotion", "finalize")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_operator_killed_in_any_stage_loses_no_callback(release: Installed, jobs: Jobs, stage: str) -> None:
+    jobs.post(f"in-{stage}")
+    release.wait_for_stage(f"in-{stage}", stage)
+    release.kubectl("delete", release.operator_pod(), "--grace-period=0", "--force", "--wait=false")
+    jobs.completes(f"in-{stage}", attempt=1)
+
+
+def test_an_api_killed_between_store_and_answer_loses_nothing(release: Installed, jobs: Jobs) -> None:
+    pod = release.kubectl("get", "pods", "--selector=app.kubernetes.io/component=api", "-o", "name").strip()
+    address = release.kubectl("get", pod, "-o", "jsonpath={.status.podIP}")
+    rule = ("OUTPUT", "-p", "tcp", "--sport", "6443", "-d", address, "-j", "DROP")
+    failed: list[Exception] = []
+
+    def post() -> None:
+        try:
+            jobs.post("unanswered")
+        except (httpx.HTTPError, AssertionError) as error:
+            failed.append(error)
+
+    # The request goes through to the API server; its answer does not come back.
+    release.node.machine.run("iptables", "-w", "-I", *rule)
+    try:
+        posting = threading.Thread(target=post)
+        posting.start()
+        wait_until(lambda: release.videojobs.exists("unanswered"), 20)
+        release.kubectl("delete", pod, "--grace-period=0", "--force", "--wait=false")
+        posting.join(60)
+        assert failed, "the client got an answer"
+    finally:
+        release.node.machine.run("iptables", "-w", "-D", *rule)
+    wait_until(release.answers, 60)
+    jobs.post("unanswered")
+    jobs.completes("unanswered", attempt=1)
+    assert release.videojobs.get("unanswered")["spec"]["run"] == 1
+
+
+def test_an_upgrade_during_a_job_costs_nothing(release: Installed, jobs: Jobs) -> None:
+    jobs.post("upgraded")
+    release.wait_for_stage("upgraded", "vad")
+    before = release.operator_pod()
+    release.upgrade({**VALUES, "operator": {"logLevel": "WARNING"}})
+    assert release.operator_pod() != before
+    jobs.completes("upgraded", attempt=1)
+
+
+def test_uninstalling_leaves_nothing_stuck(release: Installed, jobs: Jobs, figure: Callable[[str], None]) -> None:
+    """With a job at work, and finished ones. The last test here: nothing is installed afterwards."""
+    figure("VideoJobs of this release at its end:\n" + release.kubectl("get", "videojobs"))
+    jobs.post_held("orphan")
+    release.wait_for_stage("orphan", "download")
+    release.uninstall()
+    instance = f"app.kubernetes.io/instance={release.name}"
+    kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
+    assert release.kubectl("get", kinds, f"--selector={instance}", "-o", "name") == ""
+    release.kubectl("delete", "videojobs", "--all", "--timeout=60s")
+    wait_until(lambda: not release.videojobs.objects("pods"), 60, lambda: release.kubectl("get", "pods"))
+    assert not release.videojobs.jobs()

@@ -1,0 +1,68 @@
+"""What the tests of faults on real pods share: a release that notices silence soon, and its jobs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from support.installed import Installed, Values, installed
+from support.media_server import MediaServer, Reply
+from support.node.cluster import NodeCluster
+from support.pipeline_process import ROOT
+from support.receiver import Received, Receiver
+
+ALL_SEVEN = [*(("processing", p) for p in (10, 25, 40, 60, 75, 90)), ("completed", 100)]
+PATIENCE_S = 240.0
+VIDEO = (ROOT / "demo/samples/meeting_en.mp4").read_bytes()
+_SMALL = {"resources": {"requests": {"cpu": "100m", "memory": "1Gi"}}}
+VALUES: Values = {
+    "jobs": {"heartbeatLostSeconds": 30},
+    "pipeline": {"env": {"HEARTBEAT_SECONDS": "5"}, "gpu": _SMALL, "cpu": _SMALL},
+}
+"""Two pods fit on the node, and a frozen one is missed after 30 s."""
+
+
+@pytest.fixture(scope="module")
+def release(node: NodeCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    with installed(node, "ecg-faults", tmp_path_factory.mktemp("chart"), VALUES) as release:
+        yield release
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Posts videos whose first download does not end, and sees how their jobs end."""
+
+    release: Installed
+    media: MediaServer
+    backend: Receiver
+
+    def post(self, job_id: str, *replies: Reply) -> None:
+        url = self.media.serve(f"/{job_id}.mp4", *(replies or (Reply(body=VIDEO),)))
+        self.release.post(job_id, url, fastapi_base_url=self.backend.url, enable_gpu=True)
+
+    def post_held(self, job_id: str) -> None:
+        """Its first attempt stays in the download; later ones get the video."""
+        self.post(job_id, Reply(delay_s=3600), Reply(body=VIDEO))
+
+    def completes(self, job_id: str, attempt: int) -> list[Received]:
+        """All seven callbacks, once each, in order; by this attempt."""
+        self.backend.wait_for(lambda got: any(r.mark == ALL_SEVEN[-1] for r in self._of(job_id)), PATIENCE_S)
+        received = self._of(job_id)
+        assert [r.mark for r in received] == ALL_SEVEN
+        assert self.release.videojobs.status(job_id)["attempt"]["number"] == attempt
+        return received
+
+    def fails(self, job_id: str, timeout: float = PATIENCE_S) -> str:
+        """The message of its last callback, which is the one that says so."""
+        self.backend.wait_for(lambda got: any(r.json["status"] == "failed" for r in self._of(job_id)), timeout)
+        last = self._of(job_id)[-1].json
+        assert last["error_code"] == "PROCESSING_ERROR"
+        return str(last["error_message"])
+
+    def _of(self, job_id: str) -> list[Received]:
+        return self.backend.of(job_id)
+
+
+@pytest.fixture
+def jobs(release: Installed, media: MediaServer, backend: Receiver) -> Jobs:
+    return Jobs(release, media, backend)

@@ -1,0 +1,111 @@
+"""The chart on the cluster of this machine, installed and used as a backend team's operations would."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from support.chart import CHART, VALUES
+from support.cluster_jobs import VideoJobs
+from support.node.cluster import NodeCluster
+from support.node.network import NODE_ADDRESS
+from support.waiting import wait_until
+
+Values = dict[str, Any]
+NODE_PORT = 30801
+"""Of values-kind.yaml."""
+_WAIT = ("--wait", "--timeout=2m")
+_VALUES = (VALUES["kind"], CHART / "values-demo.yaml")
+
+
+class Installed:
+    """A release named like its namespace, which enforces restricted Pod Security."""
+
+    def __init__(self, node: NodeCluster, name: str, folder: Path) -> None:
+        self.node, self.name = node, name
+        self.videojobs = VideoJobs(node, name)
+        self.api = httpx.Client(base_url=f"http://{NODE_ADDRESS}:{NODE_PORT}", timeout=30, trust_env=False)
+        self._own_values = folder / "values.json"
+
+    def install(self, values: Values) -> None:
+        """Returns when the API and the operator are ready."""
+        self.node.kubectl("create", "namespace", self.name)
+        self.node.kubectl("label", "namespace", self.name, "pod-security.kubernetes.io/enforce=restricted")
+        # The definition stays when a release goes; the next one, which has another name, takes it over.
+        self._helm("install", values, "--take-ownership")
+
+    def upgrade(self, values: Values) -> None:
+        self._helm("upgrade", values)
+
+    def test(self) -> str:
+        return self.node.helm("test", self.name, f"--namespace={self.name}", "--timeout=3m")
+
+    def uninstall(self) -> None:
+        self.node.helm("uninstall", self.name, f"--namespace={self.name}", "--wait", "--timeout=2m")
+
+    def remove(self) -> None:
+        """The namespace and everything in it; policies and definition as uninstalling leaves them."""
+        self.node.helm("uninstall", self.name, f"--namespace={self.name}", "--ignore-not-found", check=False)
+        self.node.kubectl("delete", "namespace", self.name, "--timeout=100s")
+        self.api.close()
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        return self.node.kubectl(f"--namespace={self.name}", *arguments, check=check)
+
+    def post(self, job_id: str, video_url: str, **fields: Any) -> httpx.Response:
+        """Raises AssertionError for another answer than 200."""
+        body = {"job_id": job_id, "video_url": video_url, "language": "en", **fields}
+        answer = self.api.post("/api/upload-video/process-video", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    def answers(self) -> bool:
+        """Whether an API pod is behind the Service, ready."""
+        try:
+            return self.api.get("/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def result(self, job_id: str) -> dict[str, Any]:
+        answer = self.api.get(f"/jobs/{job_id}/result")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def wait_for_attempt(self, name: str, number: int, timeout: float = 60.0) -> dict[str, Any]:
+        """The VideoJob's `status.attempt` once that attempt has its pod."""
+
+        def attempt() -> dict[str, Any]:
+            return dict(self.videojobs.status(name).get("attempt") or {})
+
+        wait_until(lambda: attempt().get("number") == number and attempt().get("podName"), timeout, attempt)
+        return attempt()
+
+    def wait_for_stage(self, name: str, stage: str, timeout: float = 60.0) -> None:
+        """Until the pod has reported that stage's begin."""
+
+        def stages() -> dict[str, Any]:
+            return dict((self.videojobs.status(name).get("pipeline") or {}).get("stages") or {})
+
+        wait_until(lambda: stage in stages(), timeout, lambda: self.videojobs.status(name))
+
+    def operator_pod(self) -> str:
+        selector = "--selector=app.kubernetes.io/component=operator"
+        return self.kubectl("get", "pods", selector, "-o", "name").split()[0]
+
+    def _helm(self, verb: str, values: Values, *options: str) -> None:
+        self._own_values.write_text(json.dumps(values))
+        files = [argument for path in (*_VALUES, self._own_values) for argument in ("-f", str(path))]
+        self.node.helm(verb, self.name, str(CHART), f"--namespace={self.name}", *files, *options, *_WAIT)
+
+
+@contextmanager
+def installed(node: NodeCluster, name: str, folder: Path, values: Values) -> Iterator[Installed]:
+    release = Installed(node, name, folder)
+    try:
+        release.install(values)
+        yield release
+    finally:
+        release.remove()
