@@ -30,6 +30,8 @@ class Cause(StrEnum):
     EXITED = "exited"
     OUT_OF_MEMORY = "out-of-memory"
     """Killed for the memory it took."""
+    OUT_OF_DISK = "out-of-disk"
+    """Stopped for the disk it took: it had a limit of its own, the host was not full."""
     INTERRUPTED = "interrupted"
     """Terminated, evicted, drained, its host restarted: not its own fault."""
     LOST = "lost"
@@ -54,6 +56,8 @@ class AttemptCounts(CamelModel):
     """The process aborted or crashed."""
     out_of_memory: int = 0
     """It was killed for the memory it took."""
+    out_of_disk: int = 0
+    """It was stopped for the disk it took."""
     unexpected: int = 0
     """It ended without a result and without a reason."""
     interruptions: int = 0
@@ -103,6 +107,8 @@ def decide(end: AttemptEnd, counts: AttemptCounts, policy: RetryPolicy) -> Decis
             return _failed(DEADLINE_MESSAGE)
         case Cause.OUT_OF_MEMORY:
             return _once_more(counts, "out_of_memory", "메모리 부족으로 처리에 실패했습니다 (out of memory)")
+        case Cause.OUT_OF_DISK:
+            return _once_more(counts, "out_of_disk", "디스크 한도를 초과하여 처리에 실패했습니다 (disk limit)")
         case Cause.INTERRUPTED | Cause.LOST:
             return _after_interruption(end, counts, policy)
     return _after_exit(end, counts, policy)

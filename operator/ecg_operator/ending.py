@@ -66,6 +66,8 @@ def _of(ended: Ended, error: PipelineError | None = None) -> AttemptEnd:
         return AttemptEnd(Cause.DEADLINE)
     if ended.out_of_memory:
         return AttemptEnd(Cause.OUT_OF_MEMORY, ended.exit_code)
+    if ended.out_of_disk:
+        return AttemptEnd(Cause.OUT_OF_DISK, ended.exit_code)
     if ended.interrupted or ended.exit_code == ExitCode.FENCED:  # the current attempt's pod was wrong to stop
         return AttemptEnd(Cause.INTERRUPTED, ended.exit_code)
     return AttemptEnd(Cause.EXITED, ended.exit_code, error=error)

@@ -1,7 +1,8 @@
 """How the operator is, for Kubernetes' probes.
 
-Alive (`/healthz`): the event loop turns, and the watches are not deaf. Ready (`/readyz`): it acts, which is to say that it
-holds the Lease and has seen everything. One that is alive and never ready shows itself in a rollout that does not end.
+Alive (`/healthz`): the event loop turns, and the watches are not deaf. Ready (`/readyz`): it acts, which is to say that
+it holds the Lease and has seen everything. One that is alive and never ready shows itself in a rollout that does not
+end.
 """
 
 import asyncio

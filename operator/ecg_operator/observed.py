@@ -15,6 +15,8 @@ CONTAINER = "pipeline"
 Manifest = dict[str, Any]
 
 _EXIT_CODE = re.compile(r"failed with exit code (\d+) matching FailJob rule")
+_OWN_DISK_LIMIT = re.compile(r"exceed(s|ed) .*limit")
+"""What a kubelet says of a pod that it evicts for the pod's own limit, and not because the node is full."""
 _INTERRUPTED = (
     "Evicted",
     "Preempting",
@@ -32,6 +34,7 @@ class Ended:
 
     exit_code: int | None = None
     out_of_memory: bool = False
+    out_of_disk: bool = False
     interrupted: bool = False
     deadline: bool = False
     message: str = ""
@@ -171,15 +174,19 @@ def _waiting(status: Manifest, state: Manifest) -> tuple[str, str] | None:
 
 def _pod_end(status: Manifest, state: Manifest) -> Ended | None:
     interrupted = _is_disrupted(status) or status.get("reason") in _INTERRUPTED
+    over_limit = status.get("reason") == "Evicted" and bool(_OWN_DISK_LIMIT.search(str(status.get("message"))))
     if ended := state.get("terminated"):
         return Ended(
             exit_code=int(ended["exitCode"]),
             out_of_memory=ended.get("reason") == "OOMKilled",
+            out_of_disk=over_limit,
             interrupted=interrupted,
             message=str(ended.get("message") or ""),
         )
     if status.get("phase") == "Failed":
-        return Ended(interrupted=interrupted, deadline=status.get("reason") == "DeadlineExceeded")
+        return Ended(
+            out_of_disk=over_limit, interrupted=interrupted, deadline=status.get("reason") == "DeadlineExceeded"
+        )
     return None
 
 

@@ -69,12 +69,14 @@ def test_any_other_end_is_tried_once_more(code: int | None) -> None:
     assert again.error.code is ErrorCode.PROCESSING_ERROR
 
 
-def test_a_kill_for_memory_is_tried_once_more_and_then_says_memory() -> None:
-    end = AttemptEnd(Cause.OUT_OF_MEMORY, 137)
-    assert decide(end, AttemptCounts(), POLICY) == Retry(AttemptCounts(out_of_memory=1), "out-of-memory")
-    again = decide(end, AttemptCounts(out_of_memory=1), POLICY)
+@pytest.mark.parametrize("what", ["memory", "disk"])
+def test_an_end_for_what_it_took_is_tried_once_more_and_then_says_what(what: str) -> None:
+    end = AttemptEnd(Cause(f"out-of-{what}"), 137)
+    once = AttemptCounts.model_validate({f"outOf{what.title()}": 1})
+    assert decide(end, AttemptCounts(), POLICY) == Retry(once, f"out-of-{what}")
+    again = decide(end, once, POLICY)
     assert isinstance(again, Fail)
-    assert "memory" in again.error.message
+    assert what in again.error.message
 
 
 @pytest.mark.parametrize(

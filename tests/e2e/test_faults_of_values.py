@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from support.faults import VALUES, Jobs
 from support.installed import Installed, Values, installed
-from support.media_server import MediaServer
+from support.media_files import write_silence
+from support.media_server import MediaServer, Reply
 from support.node.cluster import GPUS, NodeCluster
 from support.receiver import Receiver
 from support.waiting import wait_until
@@ -44,10 +46,11 @@ def shown(release: Installed, job_id: str, *words: str) -> float:
 
 
 def test_too_little_memory_is_tried_once_more_and_then_named(
-    release: Installed, jobs: Jobs, figure: Callable[[str], None]
+    release: Installed, jobs: Jobs, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
-    release.upgrade(changed(gpu={"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "200Mi"}}))
-    jobs.post("small")
+    """Six hours of silence are a small file, and 1.4 GB once decoded."""
+    release.upgrade(changed(gpu={"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}))
+    jobs.post("small", Reply(body=write_silence(tmp_path / "long.flac", hours=6).read_bytes()))
     message = jobs.fails("small")
     figure(f"OOMKilled: {message}")
     assert "memory" in message

@@ -85,7 +85,15 @@ def test_a_crash_is_tried_once_more_on_the_cpu(world: World, exit_code: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "how"), [(137, {"out_of_memory": True}), (0, {}), (1, {}), (137, {}), (None, {})]
+    ("exit_code", "how"),
+    [
+        (137, {"out_of_memory": True}),
+        (143, {"out_of_disk": True, "interrupted": True}),
+        (0, {}),
+        (1, {}),
+        (137, {}),
+        (None, {}),
+    ],
 )
 def test_an_end_without_a_reason_is_tried_once_more(world: World, exit_code: int | None, how: dict[str, bool]) -> None:
     world.end_pod(exit_code, **how)
@@ -94,7 +102,7 @@ def test_an_end_without_a_reason_is_tried_once_more(world: World, exit_code: int
     world.end_pod(exit_code, **how)
     assert _outcome(world) == FAILED
     if how:
-        assert "memory" in world.videojob.status.error.message  # type: ignore[union-attr]
+        assert next(iter(how)).removeprefix("out_of_") in world.videojob.status.error.message  # type: ignore[union-attr]
 
 
 def _interruptions() -> list[object]:
