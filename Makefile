@@ -20,7 +20,7 @@ UNUSED_BY_pipeline := --no-emit-package triton
 ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test control-plane cluster-up cluster-down cluster-packages images e2e e2e-faults setup serve check verify fmt bench accuracy train lock generate clean
+.PHONY: help demo test control-plane cluster-up cluster-down cluster-packages images can-cluster e2e e2e-faults setup serve check verify fmt bench accuracy train lock generate clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ help: ## show this list
 demo: setup ## from a fresh clone: analyse the sample video through the HTTP API, callbacks and all
 	@$(BIN)/python demo/run_demo.py
 
-test: setup control-plane ## from a fresh clone: run all tests that this machine can run
+test: setup control-plane ## from a fresh clone: run all tests that this machine can run (but for e2e's)
 	@$(BIN)/python -m pytest $(ARGS)
 
 control-plane: setup ## build the programs of a Kubernetes control plane for the tests (ten minutes, once)
@@ -45,6 +45,9 @@ cluster-packages: setup ## install the Debian packages that cluster-up and image
 
 images: setup ## build the three images and load them into that cluster, or into kind
 	@PYTHONPATH=tests:demo $(BIN)/python -m support.images $(ARGS)
+
+can-cluster: setup ## say in a line why this machine cannot run the cluster and its images, if so
+	@PYTHONPATH=tests:demo $(BIN)/python -m support.images --check
 
 e2e: setup ## helm install and whole videos on that cluster, as a backend sees it
 	@$(BIN)/python -m pytest tests/e2e -m "not faults" $(ARGS)

@@ -1,4 +1,5 @@
-"""`python -m ecg_pipeline --job FILE` runs one job, `--serve` one after another from stdin, with its models kept warm.
+"""`python -m ecg_pipeline --job FILE` runs one job, `--serve` one after another from stdin, with its models kept warm;
+`--self-test` says whether libraries, GPU and models are as they should be.
 
 Reports are lines on stdout (`ecg_contract.pipeline.Report`), in a cluster's pod they go to the API server; logs are
 JSON lines on stderr; the exit status is `ecg_contract.errors.ExitCode`, 143 after SIGTERM, 2 for a wrong setting or
@@ -24,6 +25,7 @@ from ecg_pipeline import joblog
 from ecg_pipeline.engines.libraries import Libraries
 from ecg_pipeline.process import claim_stdout, die_with_parent, end_on_sigterm
 from ecg_pipeline.run import JobRunner
+from ecg_pipeline.self_test import self_test
 from ecg_pipeline.serve import serve
 from ecg_pipeline.settings import PipelineSettings
 from ecg_pipeline.settings_pod import pod_settings
@@ -54,7 +56,9 @@ def main() -> None:
 
     end_on_sigterm(clean_up)
     libraries = Libraries(settings)
-    if job is not None and pod is not None:
+    if arguments.self_test:
+        status = _in_thread(lambda: self_test(libraries, settings, stdout))
+    elif job is not None and pod is not None:
         runner = JobRunner(settings, libraries, *in_a_pod(pod, clean_up), job_id)
         status = _in_thread(lambda: runner.run(job))
     else:
@@ -70,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ecg_pipeline")
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--job", type=Path, metavar="FILE", help="a PipelineJob in JSON")
+    how.add_argument("--self-test", action="store_true", help="load the libraries; say what GPU and models there are")
     how.add_argument("--serve", action="store_true", help="read a PipelineJob a line from stdin, until its end")
     return parser.parse_args()
 

@@ -33,11 +33,12 @@ def check_models(engines: Engines, settings: PipelineSettings) -> Iterator[Findi
         yield Finding.fail("device", _reason(error), "reinstall the pipeline's packages")
         return
     yield Finding.ok("device", f"models run on {device}")
-    for check in _checks(engines, settings, device):
-        yield _load(check)
+    for check in model_checks(engines, settings, device):
+        yield load_check(check)
 
 
-def _checks(engines: Engines, settings: PipelineSettings, device: str) -> Iterator[Check]:
+def model_checks(engines: Engines, settings: PipelineSettings, device: str) -> Iterator[Check]:
+    """All models that jobs may need."""
     asr, diarization = settings.asr_model, settings.diarization_model
     compute_type = engines.compute_type(device)
     load_asr = partial(engines.transcriber, asr, device, compute_type, _THREADS)
@@ -52,7 +53,8 @@ def _checks(engines: Engines, settings: PipelineSettings, device: str) -> Iterat
         yield Check(f"emotion {language}", name, "EMOTION_MODELS", load_emotion, is_needed=False)
 
 
-def _load(check: Check) -> Finding:
+def load_check(check: Check) -> Finding:
+    """Load the model."""
     began = time.monotonic()
     try:
         check.load()

@@ -1,6 +1,7 @@
 """Whole videos through real pods, as a backend sees them; the results are those of the standalone host."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from support import s3
+from support.images.recipes import recipes
 from support.installed import Installed, installed
 from support.media_server import MediaServer
 from support.node.cluster import NodeCluster
@@ -20,6 +22,17 @@ from support.timeline import Timeline
 from support.waiting import wait_until
 
 PATIENCE_S = 180.0
+STEPS = (
+    "POST answered",
+    "Job created",
+    "pod scheduled",
+    "container started",
+    "first report",
+    "first callback",
+    "models ready",
+    "result",
+    "last callback",
+)
 ALL_SEVEN = [*(("processing", p) for p in (10, 25, 40, 60, 75, 90)), ("completed", 100)]
 
 
@@ -51,6 +64,12 @@ def urls(media: MediaServer, bucket: str) -> dict[str, str]:
     return {"en": f"{media.url}/meeting_en.mp4", "ko": "s3://videos/meeting_ko.mp4"}
 
 
+@pytest.fixture(scope="module")
+def timelines() -> dict[str, dict[str, float]]:
+    """Of each video that was analysed: seconds after its POST, by step."""
+    return {}
+
+
 def said(result: dict[str, Any]) -> list[tuple[str, float, float, str]]:
     """Every word, its times and its speaker."""
     return [
@@ -72,7 +91,7 @@ def test_a_video_gives_what_the_standalone_host_gives(
     standalone: ServerProcess,
     backend: Receiver,
     urls: dict[str, str],
-    figure: Callable[[str], None],
+    timelines: dict[str, dict[str, float]],
 ) -> None:
     job_id = f"sample-{language}"
     with Timeline(release.node, release.name, job_id) as timeline:
@@ -84,9 +103,7 @@ def test_a_video_gives_what_the_standalone_host_gives(
     timeline.seconds["first callback"] = timeline.since(received[0].time + offset)
     timeline.seconds["last callback"] = timeline.since(received[-1].time + offset)
     timeline.seconds["models ready"] = timeline.since(models_ready(release))
-    for name, seconds in sorted(timeline.seconds.items(), key=lambda entry: entry[1]):
-        figure(f"{job_id}: {seconds:6.2f} s  {name}")
-
+    timelines[job_id] = timeline.seconds
     standalone.post(job_id, urls[language], language=language)
     standalone.wait_for(job_id, "completed", PATIENCE_S)
     alone = standalone.client.get(f"/jobs/{job_id}/result").json()
@@ -106,5 +123,37 @@ def models_ready(release: Installed) -> float:
     return datetime.fromisoformat(loaded[-1]).timestamp()
 
 
-def test_nothing_but_the_videojobs_is_left_of_finished_jobs(release: Installed, urls: dict[str, str]) -> None:
-    wait_until(lambda: not [p for p in release.videojobs.objects("secrets") if "result" in p["metadata"]["name"]])
+def test_every_step_of_a_cold_start_was_seen(
+    timelines: dict[str, dict[str, float]], figure: Callable[[str], None]
+) -> None:
+    figure("seconds after the POST  " + "".join(f"{job_id:>12}" for job_id in timelines))
+    for step in STEPS:
+        figure(f"{step:24}" + "".join(f"{seconds[step]:12.2f}" for seconds in timelines.values()))
+    for seconds in timelines.values():
+        assert set(seconds) == set(STEPS)
+        assert seconds["Job created"] <= seconds["container started"] <= seconds["first report"] <= seconds["result"]
+
+
+def test_nothing_of_a_finished_job_is_left_at_work(release: Installed, timelines: dict[str, dict[str, float]]) -> None:
+    """No pod runs, and the signed URLs of the uploads are gone."""
+    wait_until(lambda: not release.running("pipeline"), 30, lambda: release.kubectl("get", "pods"))
+    wait_until(lambda: not any("result" in s["metadata"]["name"] for s in release.videojobs.objects("secrets")), 30)
+    assert len(release.videojobs.all()) == len(timelines) > 0
+
+
+def test_the_pipelines_image_is_whole(release: Installed, figure: Callable[[str], None]) -> None:
+    """Its own test of itself, under the restricted Pod Security of the namespace."""
+    image = next(recipe.tag for recipe in recipes("") if recipe.name == "ecg-pipeline")
+    release.run_to_end("self-test", image)
+    told = release.kubectl("logs", "self-test")
+    assert "FAIL" not in told, told
+    for name in ("whisperx", "pyannote.audio", "cuDNN", "speech detection"):
+        assert re.search(rf"^OK +{re.escape(name)} ", told, re.MULTILINE), told
+    figure("python -m ecg_pipeline --self-test, in a pod:\n" + told)
+
+
+def test_one_can_look_into_a_pod(release: Installed) -> None:
+    said = release.kubectl(
+        "exec", f"deployment/{release.name}-api", "--", "python", "-c", "import os; print(os.getuid())"
+    )
+    assert said.strip() == "10001"

@@ -91,6 +91,31 @@ class Installed:
 
         wait_until(lambda: stage in stages(), timeout, lambda: self.videojobs.status(name))
 
+    def running(self, component: str) -> list[str]:
+        """Names of the component's pods that run."""
+        selector = f"--selector=app.kubernetes.io/component={component}"
+        running = "--field-selector=status.phase=Running"
+        return self.kubectl("get", "pods", selector, running, "-o", "name").split()
+
+    def run_to_end(self, name: str, image: str) -> None:
+        """A pod of the image's own command, as restricted as the chart's. Raises AssertionError where it fails."""
+        security = {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        container = {"name": name, "image": image, "imagePullPolicy": "Never", "securityContext": security}
+        container["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]
+        spec = {
+            "restartPolicy": "Never",
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [container],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        }
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": self.name}, "spec": spec}
+        self.node.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+        self.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{name}", "--timeout=100s")
+
     def operator_pod(self) -> str:
         selector = "--selector=app.kubernetes.io/component=operator"
         return self.kubectl("get", "pods", selector, "-o", "name").split()[0]

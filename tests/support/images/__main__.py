@@ -21,12 +21,27 @@ _LATER_GB = 4
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m support.images")
     parser.add_argument("--models", help="folder below the root that becomes /models; the demo's without it")
-    models = parser.parse_args().models or stage_demo_models()
+    parser.add_argument("--check", action="store_true", help="say what keeps this machine from building them")
+    arguments = parser.parse_args()
     try:
-        wanted = recipes(models)
-        _with_docker(wanted) if docker.is_there() else _with_buildah(wanted)
+        wanted = recipes(arguments.models or stage_demo_models())
+        if not docker.is_there():
+            _check(Buildah(_say), wanted)
+        if not arguments.check:
+            _with_docker(wanted) if docker.is_there() else _with_buildah(wanted)
     except RuntimeError as error:
         sys.exit(f"images: {error}")
+
+
+def _check(engine: Buildah, wanted: list[Recipe]) -> None:
+    """Raises RuntimeError where packages, rights or room are missing."""
+    reason = why_not()
+    if reason is None:
+        folder = cache()
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = too_little_disk(folder, _LATER_GB if all(map(engine.is_built, wanted)) else _FIRST_GB)
+    if reason is not None:
+        raise RuntimeError(reason)
 
 
 def _with_docker(wanted: list[Recipe]) -> None:
@@ -37,15 +52,7 @@ def _with_docker(wanted: list[Recipe]) -> None:
 
 
 def _with_buildah(wanted: list[Recipe]) -> None:
-    reason = why_not()
-    if reason:
-        raise RuntimeError(reason)
     engine = Buildah(_say)
-    folder = cache()
-    folder.mkdir(parents=True, exist_ok=True)
-    lack = too_little_disk(folder, _LATER_GB if all(map(engine.is_built, wanted)) else _FIRST_GB)
-    if lack:
-        raise RuntimeError(lack)
     engine.provide_base()
     cluster = NodeCluster()
     into_cluster = cluster.is_up()

@@ -1,0 +1,32 @@
+"""The libraries of the engines: that they load, and which they are."""
+
+import importlib
+import importlib.metadata
+from collections.abc import Iterator
+
+from ecg_contract.findings import Finding
+
+_LIBRARIES = ("torch", "torchaudio", "ctranslate2", "whisperx", "pyannote.audio", "transformers", "librosa", "av")
+
+
+def check_libraries() -> Iterator[Finding]:
+    """A finding per library."""
+    for name in _LIBRARIES:
+        try:
+            version = importlib.metadata.version(name.replace(".", "-"))
+            importlib.import_module(name)
+        except Exception as error:
+            yield Finding.fail(name, f"{type(error).__name__}: {error}", "build the image anew")
+        else:
+            yield Finding.ok(name, version)
+
+
+def check_cudnn() -> Finding:
+    """What the GPU's number formats and networks run on."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    version = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    if version is None:
+        return Finding.warn("cuDNN", "is not in this torch", "nothing, if the CPU is meant")
+    found = f"{version // 10000}.{version // 100 % 100}.{version % 100}, CUDA {torch.version.cuda}"
+    return Finding.ok("cuDNN", f"{found}, {torch.cuda.device_count()} device(s)")
