@@ -134,8 +134,11 @@ def test_every_step_of_a_cold_start_was_seen(
         assert seconds["Job created"] <= seconds["container started"] <= seconds["first report"] <= seconds["result"]
 
 
-def test_nothing_of_a_finished_job_is_left_at_work(release: Installed, timelines: dict[str, dict[str, float]]) -> None:
+def test_nothing_of_a_finished_job_is_left_at_work(
+    release: Installed, timelines: dict[str, dict[str, float]], figure: Callable[[str], None]
+) -> None:
     """No pod runs, and the signed URLs of the uploads are gone."""
+    figure("$ kubectl get videojobs\n" + release.kubectl("get", "videojobs"))
     wait_until(lambda: not release.running("pipeline"), 30, lambda: release.kubectl("get", "pods"))
     wait_until(lambda: not any("result" in s["metadata"]["name"] for s in release.videojobs.objects("secrets")), 30)
     assert len(release.videojobs.all()) == len(timelines) > 0

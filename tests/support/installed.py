@@ -104,8 +104,13 @@ class Installed:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        container = {"name": name, "image": image, "imagePullPolicy": "Never", "securityContext": security}
-        container["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]
+        container = {
+            "name": name,
+            "image": image,
+            "imagePullPolicy": "Never",
+            "securityContext": security,
+            "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+        }
         spec = {
             "restartPolicy": "Never",
             "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
