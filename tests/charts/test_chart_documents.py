@@ -11,7 +11,7 @@ from ecg_contract.crd import custom_resource_definition
 from support import chart
 
 DOCS = chart.ROOT / "docs"
-DOCUMENTS = [DOCS / name for name in ("kubernetes.md", "kind.md", "architecture.md")]
+DOCUMENTS = [DOCS / name for name in ("kubernetes.md", "kind.md", "cluster.md", "architecture.md")]
 TEXT = {path: path.read_text() for path in DOCUMENTS}
 
 

@@ -1,4 +1,6 @@
-"""`python -m support.images`: builds the three images and loads them into the cluster of this machine, or into kind."""
+"""`python -m support.images`: builds the three images, for the cluster of this machine where that is up, else with Docker
+for kind where an engine answers.
+"""
 
 import argparse
 import sys
@@ -13,9 +15,9 @@ from support.images.recipes import BASE_IMAGE, Recipe, recipes
 from support.node.cluster import NodeCluster
 from support.node.requirements import too_little_disk, why_not
 
-_FIRST_GB = 28
-"""The pipeline's layers lie on the disk three times for a moment: built, imported, unpacked."""
-_LATER_GB = 4
+_BUILT_GB, _LOADED_GB = 10, 18
+"""What the images take with the builder, and with the node, which keeps each layer packed and unpacked."""
+_CHANGED_GB = 4
 
 
 def main() -> None:
@@ -25,10 +27,12 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         wanted = recipes(arguments.models or stage_demo_models())
-        if not docker.is_there():
+        if arguments.check:
             _check(Buildah(_say), wanted)
-        if not arguments.check:
-            _with_docker(wanted) if docker.is_there() else _with_buildah(wanted)
+        elif docker.is_there() and not NodeCluster().is_up():
+            _with_docker(wanted)
+        else:
+            _with_buildah(wanted)
     except RuntimeError as error:
         sys.exit(f"images: {error}")
 
@@ -39,9 +43,15 @@ def _check(engine: Buildah, wanted: list[Recipe]) -> None:
     if reason is None:
         folder = cache()
         folder.mkdir(parents=True, exist_ok=True)
-        reason = too_little_disk(folder, _LATER_GB if all(map(engine.is_built, wanted)) else _FIRST_GB)
+        reason = too_little_disk(folder, _needed_gb(engine, wanted))
     if reason is not None:
         raise RuntimeError(reason)
+
+
+def _needed_gb(engine: Buildah, wanted: list[Recipe]) -> int:
+    building = 0 if all(map(engine.is_built, wanted)) else _BUILT_GB
+    loading = 0 if NodeCluster().images.exists() else _LOADED_GB
+    return building + loading + _CHANGED_GB
 
 
 def _with_docker(wanted: list[Recipe]) -> None:
@@ -53,6 +63,7 @@ def _with_docker(wanted: list[Recipe]) -> None:
 
 def _with_buildah(wanted: list[Recipe]) -> None:
     engine = Buildah(_say)
+    _check(engine, wanted)
     engine.provide_base()
     cluster = NodeCluster()
     into_cluster = cluster.is_up()

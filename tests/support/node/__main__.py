@@ -22,7 +22,7 @@ def main() -> None:
     what = parser.parse_args().what
     try:
         {"up": _up, "down": _down, "packages": _packages, "check": _check}[what]()
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # the latter: something did not come, or go, in time
         sys.exit(f"cluster-{what}: {error}")
 
 

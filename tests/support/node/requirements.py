@@ -17,7 +17,6 @@ _PACKAGES = {
     "buildah": ("buildah",),
     "debootstrap": ("debootstrap",),
 }
-_FREE_GB = 30
 
 
 def why_not() -> str | None:
@@ -40,7 +39,7 @@ def _is_there(program: str) -> bool:
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
 
 
-def too_little_disk(folder: Path, needed_gb: int = _FREE_GB) -> str | None:
+def too_little_disk(folder: Path, needed_gb: int) -> str | None:
     """A sentence where less than `needed_gb` is free."""
     free = shutil.disk_usage(folder).free / 1e9
     return f"{free:.0f} GB are free in {folder}, {needed_gb} GB are needed" if free < needed_gb else None
