@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from ecg_api.in_cluster import build_app
 from ecg_api.settings import Settings
@@ -22,9 +20,11 @@ from support.control_plane.server import ControlPlane
 from support.forks import Forks
 from support.host_contract import Host, HostContract
 from support.played_pipeline import PlayedPipeline
+from support.s3 import BUCKET, environment, moto
 from support.server_process import is_alive, kill_9
 from support.wire_results import small_result
 
+__all__ = ["moto"]
 DEADLINE_S = 30
 
 
@@ -87,18 +87,6 @@ def forks() -> Iterator[Forks]:
     forks.close()
 
 
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """moto's endpoint, with the bucket `results`."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    session = boto3.Session("AKIAEXAMPLE", "canary-key", region_name="us-east-1")
-    session.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="results")
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
 def operator(cluster: ControlPlane, namespace: str, forks: Forks, tmp_path: Path) -> Iterator[int]:
     pid = forks.fork(
@@ -120,13 +108,11 @@ def operator(cluster: ControlPlane, namespace: str, forks: Forks, tmp_path: Path
 
 @pytest.fixture
 async def host(
-    cluster: ControlPlane, namespace: str, operator: int, bucket: str, monkeypatch: pytest.MonkeyPatch
+    cluster: ControlPlane, namespace: str, operator: int, moto: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Host]:
-    keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "canary-key"}
-    here = {"KUBECONFIG": str(cluster.kubeconfig), "AWS_ENDPOINT_URL_S3": bucket, "AWS_DEFAULT_REGION": "us-east-1"}
-    for name, value in (keys | here).items():
+    for name, value in {**environment(moto), "KUBECONFIG": str(cluster.kubeconfig)}.items():
         monkeypatch.setenv(name, value)
-    kubernetes = KubernetesSettings(namespace=namespace, results_bucket="results")
+    kubernetes = KubernetesSettings(namespace=namespace, results_bucket=BUCKET)
     app = await build_app(Settings(transcribe_wait_s=DEADLINE_S), kubernetes)
     pods = ObedientPods()
     async with (

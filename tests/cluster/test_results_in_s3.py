@@ -4,12 +4,7 @@ import base64
 import hashlib
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
-
-import boto3
-import pytest
-from moto.server import ThreadedMotoServer
 
 from ecg_contract.pipeline import PipelineJob
 from ecg_contract.stages import Stage
@@ -20,24 +15,13 @@ from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
 from support.played_pipeline import PlayedPipeline
 from support.receiver import Receiver
+from support.s3 import BUCKET, environment, moto
 from support.waiting import wait_until
 
-BUCKET = "results"
+__all__ = ["moto"]
 
 
-@pytest.fixture
-def s3() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    session = boto3.Session("AKIAEXAMPLE", "canary-key", region_name="us-east-1")
-    session.client("s3", endpoint_url=url).create_bucket(Bucket=BUCKET)
-    yield url
-    server.stop()
-
-
-def test_ten_megabytes_go_through_the_bucket(cluster: ControlPlane, namespace: str, s3: str, tmp_path: Path) -> None:
+def test_ten_megabytes_go_through_the_bucket(cluster: ControlPlane, namespace: str, moto: str, tmp_path: Path) -> None:
     videojobs = VideoJobs(cluster, namespace)
     text = "".join(random.Random(1).choices("가나다라마바사abcdefghij0123456789", k=7_000_000))
     data = json.dumps({"text": text}, ensure_ascii=False).encode()
@@ -59,15 +43,10 @@ def test_ten_megabytes_go_through_the_bucket(cluster: ControlPlane, namespace: s
         pipeline.reach(Stage.COMPLETED, result=reference)
         pod.finish(0)
 
-    keys = {
-        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "canary-key",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    bucket = {"RESULTS_BUCKET": BUCKET, "RESULTS_PREFIX": "ecg/", "AWS_ENDPOINT_URL_S3": s3, "LOG_LEVEL": "DEBUG"}
+    bucket = {"RESULTS_BUCKET": BUCKET, "RESULTS_PREFIX": "ecg/", "LOG_LEVEL": "DEBUG", **environment(moto)}
     with (
         Receiver() as backend,
-        OperatorProcess(cluster, namespace, tmp_path, **keys, **bucket) as operator,
+        OperatorProcess(cluster, namespace, tmp_path, **bucket) as operator,
         played_kubelet(cluster, namespace, script),
     ):
         videojobs.create("big", backend.url)

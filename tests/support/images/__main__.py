@@ -1,5 +1,5 @@
-"""`python -m support.images`: builds the three images, for the cluster of this machine where that is up, else with Docker
-for kind where an engine answers.
+"""`python -m support.images`: builds the three images, for the cluster of this machine where that is up, else with
+Docker for kind where an engine answers.
 """
 
 import argparse
