@@ -22,6 +22,7 @@ from support.timeline import Timeline
 from support.waiting import wait_until
 
 PATIENCE_S = 180.0
+PIPELINE_IMAGE = next(recipe.tag for recipe in recipes("") if recipe.name == "ecg-pipeline")
 STEPS = (
     "POST answered",
     "Job created",
@@ -146,13 +147,20 @@ def test_nothing_of_a_finished_job_is_left_at_work(
 
 def test_the_pipelines_image_is_whole(release: Installed, figure: Callable[[str], None]) -> None:
     """Its own test of itself, under the restricted Pod Security of the namespace."""
-    image = next(recipe.tag for recipe in recipes("") if recipe.name == "ecg-pipeline")
-    release.run_to_end("self-test", image)
-    told = release.kubectl("logs", "self-test")
+    told = release.run_to_end("self-test", PIPELINE_IMAGE)
     assert "FAIL" not in told, told
     for name in ("whisperx", "pyannote.audio", "cuDNN", "speech detection"):
         assert re.search(rf"^OK +{re.escape(name)} ", told, re.MULTILINE), told
     figure("python -m ecg_pipeline --self-test, in a pod:\n" + told)
+
+
+def test_nothing_is_compiled_in_a_pod(release: Installed) -> None:
+    """numba says which functions it loads from its cache, and which it had to compile and saves there."""
+    code = "from ecg_pipeline.engines.libraries import provide_compiled_code as p; p()"
+    code += "; from ecg_pipeline.acoustics import warm_up; warm_up()"
+    told = release.run_to_end("warm-up", PIPELINE_IMAGE, "python", "-c", code, NUMBA_DEBUG_CACHE="1")
+    assert told.count("data loaded from") > 5, told
+    assert "data saved to" not in told
 
 
 def test_one_can_look_into_a_pod(release: Installed) -> None:

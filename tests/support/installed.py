@@ -97,8 +97,9 @@ class Installed:
         running = "--field-selector=status.phase=Running"
         return self.kubectl("get", "pods", selector, running, "-o", "name").split()
 
-    def run_to_end(self, name: str, image: str) -> None:
-        """A pod of the image's own command, as restricted as the chart's. Raises AssertionError where it fails."""
+    def run_to_end(self, name: str, image: str, *command: str, **environment: str) -> str:
+        """What a pod of the image's own command, or of `command`, prints; it is as restricted as the chart's. Raises
+        AssertionError where it fails."""
         security = {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -109,6 +110,8 @@ class Installed:
             "image": image,
             "imagePullPolicy": "Never",
             "securityContext": security,
+            "env": [{"name": name, "value": value} for name, value in environment.items()],
+            **({"command": list(command)} if command else {}),
             "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         }
         spec = {
@@ -120,6 +123,7 @@ class Installed:
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": self.name}, "spec": spec}
         self.node.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
         self.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{name}", "--timeout=100s")
+        return self.kubectl("logs", name)
 
     def operator_pod(self) -> str:
         selector = "--selector=app.kubernetes.io/component=operator"

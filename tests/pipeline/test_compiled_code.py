@@ -1,0 +1,34 @@
+"""Code that was compiled while the image was made."""
+
+from pathlib import Path
+
+import pytest
+
+from ecg_pipeline.engines.libraries import provide_compiled_code
+
+
+@pytest.fixture
+def seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    seed = tmp_path / "seed"
+    (seed / "librosa").mkdir(parents=True)
+    (seed / "librosa" / "yin.nbc").write_bytes(b"compiled")
+    monkeypatch.setenv("NUMBA_CACHE_SEED", str(seed))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    return seed
+
+
+def test_it_is_put_where_numba_may_write(seed: Path, tmp_path: Path) -> None:
+    provide_compiled_code()
+    assert (tmp_path / "cache/librosa/yin.nbc").read_bytes() == b"compiled"
+
+
+def test_a_cache_that_is_there_is_left_alone(seed: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    provide_compiled_code()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_without_a_seed_nothing_is_made(seed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_SEED")
+    provide_compiled_code()
+    assert not (tmp_path / "cache").exists()
