@@ -68,6 +68,8 @@ def _with_buildah(wanted: list[Recipe]) -> None:
     cluster = NodeCluster()
     into_cluster = cluster.is_up()
     for recipe in wanted:
+        if not engine.is_built(recipe):
+            _say(f"building {recipe.name} for the first time, which may take minutes; its log: {engine.log(recipe)}")
         began = time.monotonic()
         engine.build(recipe)
         built = time.monotonic()

@@ -46,7 +46,7 @@ class Buildah:
         arguments = [f"--build-arg={name}={value}" for name, value in recipe.arguments.items()]
         certificates = f"--volume={_CERTIFICATES}:{_CERTIFICATES}:ro"
         options = ["--layers", "--network=host", certificates, *arguments, f"--file={recipe.dockerfile}"]
-        log = self._home / f"{recipe.name}.log"
+        log = self.log(recipe)
         with log.open("wb") as output:
             command = self._command("bud", *options, f"--tag={recipe.tag}", ".")
             code = subprocess.run(
@@ -54,6 +54,10 @@ class Buildah:
             ).returncode
         if code:
             raise RuntimeError(f"building {recipe.name} failed, {log}:\n{log.read_text(errors='replace')[-3000:]}")
+
+    def log(self, recipe: Recipe) -> Path:
+        """Where the words of its building go."""
+        return self._home / f"{recipe.name}.log"
 
     @contextmanager
     def saved(self, tag: str) -> Iterator[IO[bytes]]:
