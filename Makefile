@@ -50,10 +50,10 @@ can-cluster: setup ## say in a line why this machine cannot run the cluster and 
 	@PYTHONPATH=tests:demo $(BIN)/python -m support.images --check
 
 e2e: setup ## helm install and whole videos on that cluster, as a backend sees it
-	@$(BIN)/python -m pytest tests/e2e -m "not faults" $(ARGS)
+	@$(BIN)/python -m pytest -v tests/e2e -m "not faults" $(ARGS)
 
 e2e-faults: setup ## faults of real pods, nodes and operators on that cluster
-	@$(BIN)/python -m pytest tests/e2e -m faults $(ARGS)
+	@$(BIN)/python -m pytest -v tests/e2e -m faults $(ARGS)
 
 setup: $(STAMP) demo/models/diarization/config.yaml ## the environment in .venv alone
 

@@ -40,7 +40,8 @@ def _up() -> None:
     if not logs.is_symlink():
         logs.symlink_to(cluster.logs)
     print(f"the cluster is up after {time.monotonic() - began:.0f} s; logs in {logs}. To look around:")
-    print(f"  export KUBECONFIG={(_HERE / 'kubeconfig').absolute()} PATH={program('kubectl').parent}:$PATH")
+    programs = str(program("kubectl").parent).replace(str(Path.home()), "~", 1)
+    print(f"  export KUBECONFIG=$PWD/{_HERE}/kubeconfig PATH={programs}:$PATH")
 
 
 def _down() -> None:
