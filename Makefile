@@ -20,10 +20,11 @@ UNUSED_BY_pipeline := --no-emit-package triton
 ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test control-plane cluster-up cluster-down cluster-packages images can-cluster e2e e2e-faults setup serve check verify fmt bench accuracy train lock generate clean
+.PHONY: help demo test control-plane cluster-up cluster-down cluster-packages images can-cluster e2e e2e-faults setup \
+	serve check verify fmt bench accuracy train lock generate clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## from a fresh clone: analyse the sample video through the HTTP API, callbacks and all
 	@$(BIN)/python demo/run_demo.py

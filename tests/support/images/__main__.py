@@ -22,7 +22,7 @@ _CHANGED_GB = 4
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m support.images")
-    parser.add_argument("--models", help="folder below the root that becomes /models; the demo's without it")
+    parser.add_argument("--models", help="folder, job_image/models or in it, that becomes /models; the demo's without")
     parser.add_argument("--check", action="store_true", help="say what keeps this machine from building them")
     arguments = parser.parse_args()
     try:

@@ -25,7 +25,7 @@ class Recipe:
 
 
 def recipes(models: str) -> list[Recipe]:
-    """`models`: a folder below the repository's root that the pipeline's image gets as /models."""
+    """`models`: a folder, one that .dockerignore lets through, that the pipeline's image gets as /models."""
     return [
         Recipe("ecg-api", "api/Dockerfile"),
         Recipe("ecg-operator", "operator/Dockerfile"),
