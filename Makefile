@@ -24,7 +24,7 @@ ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
 	serve check verify fmt bench accuracy train lock generate clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## from a fresh clone: analyse the sample video through the HTTP API, callbacks and all
 	@$(BIN)/python demo/run_demo.py
