@@ -12,12 +12,12 @@ from ecg_cluster.client import Cluster, connect
 from ecg_contract.stages import Stage
 from ecg_operator.cache import Cache
 from ecg_operator.resync import DeafError, Resync
-from support.cluster_jobs import TERMINAL, VideoJobs
+from support.cluster_jobs import VideoJobs
 from support.control_plane.played import PlayedPod, played_kubelet
 from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
 from support.played_pipeline import FencedError, PlayedPipeline, work
-from support.receiver import Receiver
+from support.receiver import ALL_SEVEN, Receiver
 from support.release import Release
 from support.waiting import wait_until
 
@@ -58,7 +58,7 @@ def test_a_second_operator_waits_for_the_lease_of_a_killed_one(
             videojobs.create("by-the-second", backend.url)
             videojobs.wait_for_condition("by-the-second", "CallbackDelivered", "True", "Delivered", 40)
             took = time.monotonic() - killed
-    assert [r.mark for r in backend.of("by-the-second")] == TERMINAL
+    assert [r.mark for r in backend.of("by-the-second")] == ALL_SEVEN
     assert took < 30
     figure(f"operator killed, the second one had done a whole job after {took:.1f} s")
 
@@ -110,7 +110,7 @@ def test_an_outage_of_the_api_server_replaces_nobody_and_loses_nothing(
         videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered", 60)
         assert operator.is_running
     assert videojobs.status("j")["attempt"]["number"] == 1
-    assert [r.mark for r in backend.requests] == TERMINAL
+    assert [r.mark for r in backend.requests] == ALL_SEVEN
 
 
 def test_the_pod_of_a_videojob_that_was_deleted_and_posted_again_is_refused(
@@ -149,7 +149,7 @@ def test_the_pod_of_a_videojob_that_was_deleted_and_posted_again_is_refused(
         assert refused.wait(30)
         videojobs.wait_for_condition("twice", "CallbackDelivered", "True", "Delivered", 60)
     assert first != second
-    assert [r.mark for r in backend.requests[-7:]] == TERMINAL
+    assert [r.mark for r in backend.requests[-7:]] == ALL_SEVEN
 
 
 def test_a_suspended_a_cancelled_and_a_redelivered_job(
@@ -179,12 +179,12 @@ def test_a_suspended_a_cancelled_and_a_redelivered_job(
         videojobs.patch("suspended", suspend=False)
         videojobs.wait_for_condition("suspended", "CallbackDelivered", "True", "Delivered", 60)
         assert videojobs.status("suspended")["attempt"]["number"] == 2
-        assert [r.mark for r in backend.of("suspended")] == TERMINAL
+        assert [r.mark for r in backend.of("suspended")] == ALL_SEVEN
         videojobs.patch("suspended", redelivery=1)
-        backend.wait_for(lambda got: [r.mark for r in got].count(TERMINAL[-1]) == 2)
+        backend.wait_for(lambda got: [r.mark for r in got].count(ALL_SEVEN[-1]) == 2)
         ids = [r.headers["webhook-id"] for r in backend.of("suspended")]
         assert len(set(ids)) == 8, "asked for once more, it is another callback"
-    assert [r.mark for r in backend.of("cancelled")] == TERMINAL[:1]
+    assert [r.mark for r in backend.of("cancelled")] == ALL_SEVEN[:1]
 
 
 def test_a_finished_job_goes_when_its_time_is_over_with_all_that_was_its(
@@ -197,7 +197,7 @@ def test_a_finished_job_goes_when_its_time_is_over_with_all_that_was_its(
         wait_until(lambda: len(videojobs.jobs()) == 1, 30, videojobs.jobs)
         assert videojobs.exists("kept")
         wait_until(lambda: not [c for c in videojobs.objects("configmaps") if "short" in c["metadata"]["name"]], 30)
-    assert [r.mark for r in backend.of("short")] == TERMINAL
+    assert [r.mark for r in backend.of("short")] == ALL_SEVEN
 
 
 @pytest.fixture

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from support.api_process import ApiProcess
-from support.cluster_jobs import TERMINAL
 from support.control_plane.played import PlayedPod, played_kubelet
 from support.media_server import MediaServer, Reply
 from support.operator_process import OperatorProcess
 from support.pipeline_process import ROOT
 from support.real_pod import RealPod
-from support.receiver import Receiver
+from support.receiver import ALL_SEVEN, Receiver
 from support.release import Release
 from support.waiting import wait_until
 
@@ -46,7 +45,7 @@ def test_a_video_is_analysed_and_its_result_delivered(
         release.videojobs.wait_for_condition("real", "CallbackDelivered", "True", "Delivered", 180)
         wait_until(lambda: pods.exit_codes, 60)
     assert pods.exit_codes == [0]
-    assert [r.mark for r in backend.requests] == TERMINAL
+    assert [r.mark for r in backend.requests] == ALL_SEVEN
     result = backend.requests[-1].json["result"]
     assert (result["language"], len(result["speakers"])) == ("en", 2)
     assert release.videojobs.status("real")["pipeline"]["result"]["words"] == len(result["word_segments"])
@@ -149,5 +148,5 @@ def test_a_pod_outlives_an_outage_of_the_api_server(
         release.videojobs.wait_for_condition("outage", "CallbackDelivered", "True", "Delivered", 180)
         assert done.wait(60)
     assert pods.exit_codes == [0]
-    assert [r.mark for r in backend.requests][-1] == TERMINAL[-1]
+    assert [r.mark for r in backend.requests][-1] == ALL_SEVEN[-1]
     assert release.videojobs.status("outage")["attempt"]["number"] == 1

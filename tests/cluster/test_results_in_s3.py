@@ -9,12 +9,12 @@ from pathlib import Path
 from ecg_contract.pipeline import PipelineJob
 from ecg_contract.stages import Stage
 from ecg_pipeline.sinks.presigned import PresignedSink
-from support.cluster_jobs import TERMINAL, VideoJobs
+from support.cluster_jobs import VideoJobs
 from support.control_plane.played import PlayedPod, played_kubelet
 from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
 from support.played_pipeline import PlayedPipeline
-from support.receiver import Receiver
+from support.receiver import ALL_SEVEN, Receiver
 from support.s3 import BUCKET, environment, moto
 from support.waiting import wait_until
 
@@ -53,7 +53,7 @@ def test_ten_megabytes_go_through_the_bucket(cluster: ControlPlane, namespace: s
         videojobs.wait_for_condition("big", "CallbackDelivered", "True", "Delivered", 60)
         wait_until(lambda: not [s for s in videojobs.objects("secrets") if s["metadata"]["name"].endswith("-result")])
         log = operator.log.read_text()
-    assert [r.mark for r in backend.requests] == TERMINAL
+    assert [r.mark for r in backend.requests] == ALL_SEVEN
     assert backend.requests[-1].json["result"]["text"] == text
     location = videojobs.status("big")["pipeline"]["result"]["location"]
     assert location == f"s3://{BUCKET}/ecg/results/{namespace}/{videojobs.get('big')['metadata']['uid']}/a1.json"

@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 
 from support import chart
-from support.cluster_jobs import TERMINAL
 from support.control_plane.played import played_kubelet
 from support.played_pipeline import RESULT, work
-from support.receiver import Receiver
+from support.receiver import ALL_SEVEN, Receiver
 from support.release import Release
 from support.server_process import ServerProcess
 from support.waiting import wait_until
@@ -42,7 +41,7 @@ def test_a_whole_job_runs(release: Release, tmp_path: Path) -> None:
         assert api.client.get(f"/jobs/{job_id}/result").json() == RESULT
         assert api.client.delete(f"/jobs/{job_id}").is_success
         wait_until(lambda: not jobs.exists(job_id), 10)
-    assert [request.mark for request in backend.requests][:7] == TERMINAL
+    assert [request.mark for request in backend.requests][:7] == ALL_SEVEN
     logged = operator.log.read_text() + api.log.read_text()
     assert "forbidden" not in logged.lower()
     assert "canary" not in logged

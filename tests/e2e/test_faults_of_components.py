@@ -6,25 +6,25 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from ecg_contract.stages import Stage
 from support.faults import VALUES, Jobs, jobs, release
 from support.installed import Installed
 from support.waiting import wait_until
 
 __all__ = ["jobs", "release"]
 pytestmark = pytest.mark.faults
-STAGES = ("download", "vad", "diarization", "transcription", "emotion", "finalize")
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", list(Stage)[:-1])
 def test_an_operator_killed_in_any_stage_loses_no_callback(release: Installed, jobs: Jobs, stage: str) -> None:
     jobs.post(f"in-{stage}")
     release.wait_for_stage(f"in-{stage}", stage)
-    release.kubectl("delete", release.operator_pod(), "--grace-period=0", "--force", "--wait=false")
+    release.kubectl("delete", release.pods("operator")[0], "--grace-period=0", "--force", "--wait=false")
     jobs.completes(f"in-{stage}", attempt=1)
 
 
 def test_an_api_killed_between_store_and_answer_loses_nothing(release: Installed, jobs: Jobs) -> None:
-    pod = release.kubectl("get", "pods", "--selector=app.kubernetes.io/component=api", "-o", "name").strip()
+    (pod,) = release.pods("api")
     address = release.kubectl("get", pod, "-o", "jsonpath={.status.podIP}")
     rule = ("OUTPUT", "-p", "tcp", "--sport", "6443", "-d", address, "-j", "DROP")
     failed: list[Exception] = []
@@ -55,9 +55,9 @@ def test_an_api_killed_between_store_and_answer_loses_nothing(release: Installed
 def test_an_upgrade_during_a_job_costs_nothing(release: Installed, jobs: Jobs) -> None:
     jobs.post("upgraded")
     release.wait_for_stage("upgraded", "vad")
-    before = release.operator_pod()
+    before = release.pods("operator")[0]
     release.upgrade({**VALUES, "operator": {"logLevel": "WARNING"}})
-    assert release.operator_pod() != before
+    assert release.pods("operator")[0] != before
     jobs.completes("upgraded", attempt=1)
 
 

@@ -1,32 +1,21 @@
 """Pods that cannot be, by what the chart was told."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support.faults import VALUES, Jobs
-from support.installed import Installed, Values, installed
+from support.faults import VALUES, Jobs, jobs, release
+from support.installed import Installed, Values
 from support.media_files import write_silence
-from support.media_server import MediaServer, Reply
-from support.node.cluster import GPUS, NodeCluster
-from support.receiver import Receiver
+from support.media_server import Reply
+from support.node.cluster import GPUS
 from support.waiting import wait_until
 
+__all__ = ["jobs", "release"]
 pytestmark = pytest.mark.faults
 SHOWN_WITHIN_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def release(node: NodeCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with installed(node, "ecg-values", tmp_path_factory.mktemp("chart"), VALUES) as release:
-        yield release
-
-
-@pytest.fixture
-def jobs(release: Installed, media: MediaServer, backend: Receiver) -> Jobs:
-    return Jobs(release, media, backend)
 
 
 def changed(jobs: Values | None = None, images: Values | None = None, gpu: Values | None = None) -> Values:

@@ -16,7 +16,7 @@ from support.media_server import MediaServer
 from support.node.cluster import NodeCluster
 from support.node.network import HOST_ADDRESS
 from support.pipeline_process import ROOT, demo_environment
-from support.receiver import Receiver
+from support.receiver import ALL_SEVEN, Receiver
 from support.server_process import ServerProcess
 from support.timeline import Timeline
 from support.waiting import wait_until
@@ -34,7 +34,6 @@ STEPS = (
     "result",
     "last callback",
 )
-ALL_SEVEN = [*(("processing", p) for p in (10, 25, 40, 60, 75, 90)), ("completed", 100)]
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +114,7 @@ def test_a_video_gives_what_the_standalone_host_gives(
 
 def models_ready(release: Installed) -> float:
     """When the newest pipeline pod had loaded its last model, by its log; seconds of time.time()."""
-    pods = release.kubectl(
-        "get", "pods", "--selector=app.kubernetes.io/component=pipeline", "--sort-by=.metadata.creationTimestamp",
-        "-o", "name",
-    ).split()  # fmt: skip
+    pods = release.pods("pipeline", "--sort-by=.metadata.creationTimestamp")
     lines = [json.loads(line) for line in release.kubectl("logs", pods[-1]).splitlines() if line.startswith("{")]
     loaded = [line["time"] for line in lines if line["event"] == "model_loaded"]
     return datetime.fromisoformat(loaded[-1]).timestamp()
@@ -140,7 +136,11 @@ def test_nothing_of_a_finished_job_is_left_at_work(
 ) -> None:
     """No pod runs, and the signed URLs of the uploads are gone."""
     figure("$ kubectl get videojobs\n" + release.kubectl("get", "videojobs"))
-    wait_until(lambda: not release.running("pipeline"), 30, lambda: release.kubectl("get", "pods"))
+    wait_until(
+        lambda: not release.pods("pipeline", "--field-selector=status.phase=Running"),
+        30,
+        lambda: release.kubectl("get", "pods"),
+    )
     wait_until(lambda: not any("result" in s["metadata"]["name"] for s in release.videojobs.objects("secrets")), 30)
     assert len(release.videojobs.all()) == len(timelines) > 0
 

@@ -8,10 +8,9 @@ import pytest
 
 from support.media_server import MediaServer, Reply
 from support.pipeline_process import ROOT, demo_environment
-from support.receiver import Receiver
+from support.receiver import ALL_SEVEN, Receiver
 from support.server_process import ServerProcess, is_alive, kill_9, wait_until
 
-ALL_SEVEN = [*(("processing", p) for p in (10, 25, 40, 60, 75, 90)), ("completed", 100)]
 PATIENCE_S = 120.0
 
 

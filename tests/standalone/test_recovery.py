@@ -7,14 +7,13 @@ from functools import partial
 
 import pytest
 
-from support.receiver import DROP, Answer, Receiver
+from support.receiver import ALL_SEVEN, DROP, Answer, Receiver
 from support.server_process import is_alive, wait_until
 from support.standalone import STAGES, Serve, up_to
 
 VIDEO = "https://example.com/v.mp4"
 SIGNED = "https://example.com/v.mp4?X-Amz-Signature=canary-in-the-url"
 PROGRESS = (10, 25, 40, 60, 75, 90)
-ALL_SEVEN = [*(("processing", p) for p in PROGRESS), ("completed", 100)]
 
 
 @pytest.mark.parametrize("stage", ["queued", *STAGES])

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from support.receiver import Receiver
+from support.receiver import ALL_SEVEN, Receiver
 from support.server_process import is_alive, kill_9, wait_until
 from support.standalone import STAGES, Serve, up_to
 
 VIDEO = "https://example.com/v.mp4"
-ALL_SEVEN = [*(("processing", p) for p in (10, 25, 40, 60, 75, 90)), ("completed", 100)]
 
 
 def test_a_job_is_done_and_the_seven_callbacks_arrive(serve: Serve, backend: Receiver) -> None:

@@ -8,9 +8,6 @@ from support.control_plane.api_access import ApiAccess
 from support.control_plane.played import Manifest, client
 from support.waiting import wait_until
 
-TERMINAL = [("processing", p) for p in (10, 25, 40, 60, 75, 90)] + [("completed", 100)]
-"""The callbacks of a job that went well, in order."""
-
 
 class VideoJobs:
     def __init__(self, plane: ApiAccess, namespace: str) -> None:

@@ -9,9 +9,8 @@ from support.installed import Installed, Values, installed
 from support.media_server import MediaServer, Reply
 from support.node.cluster import NodeCluster
 from support.pipeline_process import ROOT
-from support.receiver import Received, Receiver
+from support.receiver import ALL_SEVEN, Received, Receiver
 
-ALL_SEVEN = [*(("processing", p) for p in (10, 25, 40, 60, 75, 90)), ("completed", 100)]
 PATIENCE_S = 240.0
 VIDEO = (ROOT / "demo/samples/meeting_en.mp4").read_bytes()
 _SMALL = {"resources": {"requests": {"cpu": "100m", "memory": "1Gi"}}}
@@ -47,8 +46,8 @@ class Jobs:
     def completes(self, job_id: str, attempt: int) -> list[Received]:
         """All seven callbacks in order, by this attempt. One whose acknowledgement could not be recorded comes again,
         under the same `webhook-id`; nothing else comes twice."""
-        self.backend.wait_for(lambda got: any(r.mark == ALL_SEVEN[-1] for r in self._of(job_id)), PATIENCE_S)
-        received = self._of(job_id)
+        self.backend.wait_for(lambda got: any(r.mark == ALL_SEVEN[-1] for r in self.backend.of(job_id)), PATIENCE_S)
+        received = self.backend.of(job_id)
         first_of_each = {r.headers["webhook-id"]: r.mark for r in reversed(received)}
         assert list(reversed(first_of_each.values())) == ALL_SEVEN, [r.mark for r in received]
         assert self.release.videojobs.status(job_id)["attempt"]["number"] == attempt
@@ -56,13 +55,10 @@ class Jobs:
 
     def fails(self, job_id: str, timeout: float = PATIENCE_S) -> str:
         """The message of its last callback, which is the one that says so."""
-        self.backend.wait_for(lambda got: any(r.json["status"] == "failed" for r in self._of(job_id)), timeout)
-        last = self._of(job_id)[-1].json
+        self.backend.wait_for(lambda got: any(r.json["status"] == "failed" for r in self.backend.of(job_id)), timeout)
+        last = self.backend.of(job_id)[-1].json
         assert last["error_code"] == "PROCESSING_ERROR"
         return str(last["error_message"])
-
-    def _of(self, job_id: str) -> list[Received]:
-        return self.backend.of(job_id)
 
 
 @pytest.fixture

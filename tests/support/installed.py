@@ -91,11 +91,10 @@ class Installed:
 
         wait_until(lambda: stage in stages(), timeout, lambda: self.videojobs.status(name))
 
-    def running(self, component: str) -> list[str]:
-        """Names of the component's pods that run."""
+    def pods(self, component: str, *options: str) -> list[str]:
+        """The component's pods, as kubectl takes them (`pod/NAME`)."""
         selector = f"--selector=app.kubernetes.io/component={component}"
-        running = "--field-selector=status.phase=Running"
-        return self.kubectl("get", "pods", selector, running, "-o", "name").split()
+        return self.kubectl("get", "pods", selector, *options, "-o", "name").split()
 
     def run_to_end(self, name: str, image: str, *command: str, **environment: str) -> str:
         """What a pod of the image's own command, or of `command`, prints; it is as restricted as the chart's. Raises
@@ -124,10 +123,6 @@ class Installed:
         self.node.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
         self.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{name}", "--timeout=100s")
         return self.kubectl("logs", name)
-
-    def operator_pod(self) -> str:
-        selector = "--selector=app.kubernetes.io/component=operator"
-        return self.kubectl("get", "pods", selector, "-o", "name").split()[0]
 
     def _helm(self, verb: str, values: Values, *options: str) -> None:
         self._own_values.write_text(json.dumps(values))

@@ -31,6 +31,8 @@ class Answer:
     """The request is read and recorded, then the connection is closed without an answer."""
 
 
+ALL_SEVEN = [*(("processing", p) for p in (10, 25, 40, 60, 75, 90)), ("completed", 100)]
+"""Marks of the callbacks of a job that goes well, in order."""
 OK = Answer()
 DROP = Answer(drop=True)
 HANG = Answer(drop=True, delay_s=3600)

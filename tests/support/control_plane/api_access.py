@@ -76,3 +76,10 @@ class ApiAccess:
                 return bytes(answer.read())
         except OSError:
             return None
+
+    def is_ready(self) -> bool:
+        return self.get("/readyz") is not None
+
+    def has_default_account(self) -> bool:
+        """Whether pods can be made in the namespace default."""
+        return self.get("/api/v1/namespaces/default/serviceaccounts/default") is not None

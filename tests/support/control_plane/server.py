@@ -3,7 +3,6 @@
 There is no kubelet: no pod ever runs here. What stands for one in a test says so (`support.control_plane.played`).
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from support.control_plane.arguments import (
 from support.control_plane.binaries import program
 from support.control_plane.certificates import write_credentials
 from support.control_plane.processes import Process, free_port
-
-_START_S = 120.0
+from support.control_plane.starting import wait_for_start
 
 
 class ControlPlane(ApiAccess):
@@ -40,12 +38,12 @@ class ControlPlane(ApiAccess):
         played_nodes = "--controllers=*,-node-lifecycle-controller"
         self._start("kube-controller-manager", [*controller_manager_arguments(self), played_nodes])
         self._start("kube-scheduler", scheduler_arguments(self))
-        self._wait("the service account of the namespace default", self._has_default_account)
+        self._wait("the service account of the namespace default", self.has_default_account)
 
     def start_api_server(self) -> None:
         arguments = api_server_arguments(self.folder, self._etcd_port, "127.0.0.1", self._port)
         self._start("kube-apiserver", [*arguments, "--endpoint-reconciler-type=none"])
-        self._wait("kube-apiserver", lambda: self.get("/readyz") is not None)
+        self._wait("kube-apiserver", self.is_ready)
 
     def kill_api_server(self) -> None:
         """As in an outage; `start_api_server` brings it back with all it had stored. Both from the main thread: a
@@ -60,15 +58,9 @@ class ControlPlane(ApiAccess):
     def _start(self, name: str, arguments: list[str]) -> None:
         self._processes[name] = Process([str(program(name)), *arguments], self.folder / f"{name}.log")
 
-    def _has_default_account(self) -> bool:
-        return self.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
-
     def _wait(self, what: str, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _START_S
-        while not condition():
-            for name, process in self._processes.items():
-                if not process.is_running():
-                    raise RuntimeError(f"{name} ended:\n{process.last_words()}")
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{what} did not come up within {_START_S:.0f} s; see the logs in {self.folder}")
-            time.sleep(0.1)
+        wait_for_start(what, condition, self._ended, self.folder)
+
+    def _ended(self) -> str | None:
+        dead = (f"{name} ended:\n{p.last_words()}" for name, p in self._processes.items() if not p.is_running())
+        return next(dead, None)

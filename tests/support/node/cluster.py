@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from support.control_plane.arguments import (
 )
 from support.control_plane.binaries import cache, program
 from support.control_plane.certificates import write_credentials
+from support.control_plane.starting import wait_for_start
 from support.node.cgroups import make_group, remove_group
 from support.node.config import write_containerd, write_dns, write_kubelet
 from support.node.machine import Machine
@@ -27,7 +27,6 @@ NODE = "ecg-node"
 GPUS = 2
 """As a number in the node's status. There is no device behind it."""
 _ETCD_PORT, _ETCD_PEER_PORT, _PORT = 2379, 2380, 6443
-_START_S = 120.0
 _CNI_STATE = Path("/var/lib/cni")
 
 
@@ -42,7 +41,7 @@ class NodeCluster(ApiAccess):
         self.machine = Machine(self.folder, self.logs)
 
     def is_up(self) -> bool:
-        return self.machine.first is not None and self.get("/readyz") is not None
+        return self.machine.first is not None and self.is_ready()
 
     def up(self, say: Callable[[str], None] = lambda _: None) -> None:
         """Start what is not running. Raises RuntimeError that names the program that failed, and its last words."""
@@ -73,7 +72,7 @@ class NodeCluster(ApiAccess):
     def start_api_server(self) -> None:
         """`up` has started it; after `machine.kill("kube-apiserver")` this brings it back."""
         self.machine.restart("kube-apiserver")
-        self._wait("kube-apiserver", lambda: self.get("/readyz") is not None)
+        self._wait("kube-apiserver", self.is_ready)
 
     def ctr(self, *arguments: str) -> str:
         return self.machine.run("ctr", "--namespace=k8s.io", *arguments)
@@ -82,7 +81,7 @@ class NodeCluster(ApiAccess):
         for name in self.machine.dead():
             say(f"{name} had ended: starting it again")
             self.machine.restart(name)
-        self._wait("kube-apiserver", lambda: self.get("/readyz") is not None)
+        self._wait("kube-apiserver", self.is_ready)
         self._ready(say)
 
     def _mount(self) -> None:
@@ -101,7 +100,7 @@ class NodeCluster(ApiAccess):
             "--kubelet-preferred-address-types=InternalIP",
         ]
         self._start("kube-apiserver", [*api_server_arguments(self.folder, _ETCD_PORT, NODE_ADDRESS, _PORT), *own])
-        self._wait("kube-apiserver", lambda: self.get("/readyz") is not None)
+        self._wait("kube-apiserver", self.is_ready)
         self._start("kube-controller-manager", controller_manager_arguments(self))
         self._start("kube-scheduler", scheduler_arguments(self))
 
@@ -126,7 +125,7 @@ class NodeCluster(ApiAccess):
 
     def _ready(self, say: Callable[[str], None]) -> None:
         self._wait("the node", self._node_is_ready)
-        self._wait("the service account of the namespace default", self._has_default_account)
+        self._wait("the service account of the namespace default", self.has_default_account)
         self._give_gpus()
         say(f"the node is ready; this machine is {HOST_ADDRESS} to its pods")
 
@@ -150,14 +149,8 @@ class NodeCluster(ApiAccess):
         ready = '{.status.conditions[?(@.type=="Ready")].status}'
         return self.kubectl("get", "node", NODE, "-o", f"jsonpath={ready}", check=False).strip() == "True"
 
-    def _has_default_account(self) -> bool:
-        return self.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
-
     def _wait(self, what: str, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _START_S
-        while not condition():
-            for name in self.machine.dead():
-                raise RuntimeError(f"{name} ended:\n{self.machine.last_words(name)}")
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{what} did not come up within {_START_S:.0f} s; see the logs in {self.logs}")
-            time.sleep(0.2)
+        wait_for_start(what, condition, self._ended, self.logs)
+
+    def _ended(self) -> str | None:
+        return next((f"{name} ended:\n{self.machine.last_words(name)}" for name in self.machine.dead()), None)

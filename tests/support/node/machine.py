@@ -29,9 +29,9 @@ class Started:
     command: list[str] = field(default_factory=list)
 
     @classmethod
-    def find(cls, pid: int, command: list[str] | None = None) -> "Started":
+    def find(cls, pid: int) -> "Started":
         """Raises FileNotFoundError where there is none."""
-        return cls(pid, _start_ticks(pid), command or [])
+        return cls(pid, _start_ticks(pid))
 
     def is_running(self) -> bool:
         try:
