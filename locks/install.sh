@@ -2,6 +2,7 @@
 # For the images: the packages of the lock file $1 in /opt/venv, hashes checked, byte code compiled. uv, which installs
 # them by its own lock file beside this script, is not left in the layer.
 set -eu
+export UV_CACHE_DIR=/var/cache/uv # the Dockerfiles' cache mount
 python -m venv /tmp/uv
 /tmp/uv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r "$(dirname "$0")/uv.txt"
 /tmp/uv/bin/uv venv --quiet --python "$(command -v python)" /opt/venv

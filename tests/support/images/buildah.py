@@ -98,7 +98,7 @@ class Buildah:
     def _environment(self) -> dict[str, str]:
         """Without a container runtime; the packages' cache is the one that the environment here is made from."""
         temporary = self._home / "tmp"
-        uv = temporary / "buildah-cache/root/.cache/uv"  # where buildah keeps the Dockerfiles' cache mount
+        uv = temporary / "buildah-cache/var/cache/uv"  # where buildah keeps the Dockerfiles' cache mount
         if not uv.is_symlink():
             uv.parent.mkdir(parents=True, exist_ok=True)
             (cache() / "uv").mkdir(exist_ok=True)
