@@ -8,6 +8,7 @@ acknowledges anything again, all that wait for it are sent.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -67,6 +68,9 @@ class Deliverer:
         self._origins: dict[str, Origin] = {}
         self._probed: dict[str, datetime] = {}
         """The scheduled try before which a job has served as a probe."""
+        self._turns = itertools.count(1)
+        self._tried: dict[str, int] = {}
+        """The turn in which a waiting job's last try began; none for one that was tried before a restart."""
         self._stopping = False
 
     def wake(self) -> None:
@@ -116,11 +120,11 @@ class Deliverer:
         for name in {origin_of(job.base) for job in waiting}:
             origin = self._origin(name)
             jobs = [job for job in waiting if origin_of(job.base) == name]
-            if origin.has_come_back:
-                origin.has_come_back = False
-                for job in jobs:
+            for job in jobs:
+                if origin.has_returned_since(self._tried.get(job.key, 0)):
+                    self._tried[job.key] = next(self._turns)  # once a return, also where a Retry-After forbids it
                     self._start(job, Reason.COME_BACK)
-            elif not origin.is_up and len(jobs) > 1:
+            if not origin.is_up and len(jobs) > 1:
                 probes += self._probe(origin, jobs, now)
         return probes
 
@@ -182,25 +186,29 @@ class Deliverer:
         if delivery is None or due is None or due.is_terminal != terminal:
             return
         self._sending.add(key)
+        began = self._tried[key] = next(self._turns)
         try:
             if started(delivery.record, due) != delivery.record:
                 await self._ledger.record(key, lambda record: started(record, due))
             outcome = await self._sender.send(due, delivery.facts)
-            await self._settle(key, delivery, due, outcome, origin)
+            await self._settle(key, delivery, due, outcome)
+            self._learn(origin, began, outcome)
         finally:
             self._sending.discard(key)
 
-    async def _settle(self, key: str, delivery: Delivery, due: Due, outcome: Outcome, origin: Origin) -> None:
-        now = self._clock()
-        change = _change(due, outcome, now, self._random())
+    async def _settle(self, key: str, delivery: Delivery, due: Due, outcome: Outcome) -> None:
+        change = _change(due, outcome, self._clock(), self._random())
         await self._record(key, change)
-        if isinstance(outcome, Delivered):
-            origin.acknowledged(now)
-        else:
-            origin.failed(due.at, now)
-        if origin.has_come_back:
-            self._woken.set()
         log_outcome(delivery.facts, due, outcome, change(delivery.record))
+
+    def _learn(self, origin: Origin, began: int, outcome: Outcome) -> None:
+        now, was_up = self._clock(), origin.is_up
+        if isinstance(outcome, Delivered):
+            origin.acknowledged(next(self._turns), now)
+        else:
+            origin.failed(began, now)
+        if origin.is_up and not was_up:
+            self._woken.set()
 
     async def _record(self, key: str, change: Change) -> None:
         """Durable before anything else is sent for this job, however long that takes."""
@@ -218,6 +226,7 @@ class Deliverer:
         """What nobody waits for any more."""
         keys = {job.key for job in pending}
         self._probed = {key: time for key, time in self._probed.items() if key in keys}
+        self._tried = {key: turn for key, turn in self._tried.items() if key in keys}
         if not self._tasks:
             names = {origin_of(job.base) for job in pending}
             self._origins = {name: origin for name, origin in self._origins.items() if name in names}

@@ -13,33 +13,35 @@ _FAILURES = 3
 
 
 class Origin:
-    """One scheme, host and port."""
+    """One scheme, host and port. A turn is the deliverer's count of what happens, later being larger."""
 
     def __init__(self) -> None:
         self._slots = {False: asyncio.Semaphore(PROGRESS_SLOTS), True: asyncio.Semaphore(TERMINAL_SLOTS)}
         self._failures = 0
+        self._up_since = 0
+        """The turn of the return."""
         self.is_up = False
-        self.has_come_back = False
-        """It answers again, and what waits for it has not been sent yet."""
         self.last_try: datetime | None = None
-        self._up_since: datetime | None = None
 
     def slot(self, *, terminal: bool) -> asyncio.Semaphore:
         return self._slots[terminal]
 
-    def acknowledged(self, now: datetime) -> None:
+    def acknowledged(self, turn: int, now: datetime) -> None:
         self.last_try = now
         self._failures = 0
         if not self.is_up:
-            self.is_up = self.has_come_back = True
-            self._up_since = now
+            self.is_up = True
+            self._up_since = turn
 
-    def failed(self, began: datetime, now: datetime) -> None:
-        """A try that began at `began`; one that hung since before the return is due again with the others."""
+    def failed(self, began: int, now: datetime) -> None:
+        """A try that began in turn `began`; one that hung since before the return says nothing of what is after it."""
         self.last_try = now
-        if self.is_up and self._up_since is not None and began < self._up_since:
-            self.has_come_back = True
+        if self.has_returned_since(began):
             return
         self._failures += 1
         if self._failures >= _FAILURES:
-            self.is_up = self.has_come_back = False
+            self.is_up = False
+
+    def has_returned_since(self, began: int) -> bool:
+        """Whether what failed in a try of turn `began` is worth another: it answers again, and did not then."""
+        return self.is_up and began < self._up_since

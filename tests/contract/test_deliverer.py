@@ -282,6 +282,31 @@ async def settle_down(host: Host) -> None:
     await host.until(lambda: not host.deliverer._tasks, within_s=60)
 
 
+async def test_what_fails_after_the_first_acknowledgement_keeps_to_its_schedule(host: Host, backend: Receiver) -> None:
+    backend.script(*[OK] * 6, DROP)
+    host.job(backend, stages=6, terminal=True)
+    await host.until(lambda: len(backend.requests) == 7)
+    for _ in range(5):
+        await settle_down(host)
+        host.move(0.9)
+    assert len(backend.requests) == 7
+
+
+async def test_a_return_does_not_override_a_retry_after(host: Host, backend: Receiver) -> None:
+    backend.script(Answer(503, {"Retry-After": "600"}))
+    host.job(backend, "told to wait", terminal=True, stages=0)
+    await host.until_failed(1, "told to wait")
+    host.job(backend, "another", terminal=True, stages=0)
+    await host.until_settled("another")
+    await settle_down(host)
+    loads = host.ledger.loads
+    for _ in range(10):  # each look would be a load of the job
+        await settle_down(host)
+        host.move(1)
+    assert host.ledger.loads == loads
+    assert len(backend.requests) == 2
+
+
 async def test_a_lone_job_keeps_to_its_schedule(host: Host, backend: Receiver) -> None:
     backend.answer(Answer(500))
     host.ledger.put(JobFacts("job", "job", backend.url, terminal="failed", error_message="why"))

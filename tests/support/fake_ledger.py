@@ -19,6 +19,7 @@ class FakeLedger:
         self.failures: list[Exception] = []
         """Raised by the next writes, one each."""
         self.writes = 0
+        self.loads = 0
 
     def put(self, facts: JobFacts) -> None:
         """A new job, or another state of one, under its `uid`."""
@@ -40,6 +41,7 @@ class FakeLedger:
         return [pending for pending in found if pending is not None]
 
     async def load(self, key: str) -> Delivery | None:
+        self.loads += 1
         return Delivery(self._facts[key], self.get(key)) if key in self._facts else None
 
     async def record(self, key: str, change: Change) -> None:
