@@ -250,7 +250,8 @@ def crowd(plane: ControlPlane, folder: Path) -> None:
             wait_until(partial(_has_no_queue, operator), 120)
             caught_up = time.monotonic()
             print(f"{MANY} VideoJobs, {arm}: caught up {caught_up - began:.1f} s after the start (goal: 10), ", end="")
-            print(f"{caught_up - led:.1f} s after it had the Lease; RSS {_rss(operator.pid):.0f} MB (goal: 300)")
+            used = _rss(operator.process.pid)
+            print(f"{caught_up - led:.1f} s after it had the Lease; RSS {used:.0f} MB (goal: 300)")
 
 
 def _has_no_queue(operator: OperatorProcess) -> bool:

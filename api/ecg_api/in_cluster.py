@@ -27,9 +27,11 @@ async def build_app(settings: Settings, kubernetes: KubernetesSettings) -> FastA
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await watching.close()
-        await cluster.close()
+        try:
+            yield
+        finally:
+            await watching.close()
+            await cluster.close()
 
     uploads = store if kubernetes.results_bucket else None
     return create_app(settings, store, lifespan, uploads=uploads, redelivery=store)

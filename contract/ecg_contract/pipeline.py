@@ -51,6 +51,10 @@ Note = Annotated[str, cut_to(500), Field(max_length=500)]
 ErrorMessage = Annotated[str, cut_to(MESSAGE_LENGTH), Field(max_length=MESSAGE_LENGTH)]
 
 
+MAX_RESULT_BYTES = 256 * 1024 * 1024
+"""Longest result that is stored or read; a video of four hours with 50,000 words has some 13 MiB."""
+
+
 class Language(StrEnum):
     """The languages of the specification; any other that is detected is transcribed under its own ISO 639-1 code."""
 
@@ -115,7 +119,7 @@ class ResultReference(CamelModel):
     """File path, S3 URL, or the ConfigMaps that hold it in pieces."""
     sha256: Annotated[str, Field(max_length=64)]
     """Digest of the stored JSON, in hexadecimal digits."""
-    bytes: int
+    bytes: Annotated[int, Field(ge=0, le=MAX_RESULT_BYTES)]
     """Length of the stored JSON."""
     segments: int
     """Number of segments."""

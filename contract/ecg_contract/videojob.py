@@ -21,6 +21,8 @@ API_VERSION: Final = "ecg-analyzer.io/v1alpha1"
 KIND: Final = "VideoJob"
 PLURAL = "videojobs"
 
+MAX_DEADLINE_S = 604_800
+"""Longest time of work that a VideoJob may have, in seconds: a week."""
 NAME_LENGTH = 40
 """Longest name of a VideoJob: its Jobs' names, and their pods', have to fit behind it."""
 
@@ -105,7 +107,7 @@ class VideoJobSpec(CamelModel):
     """Somebody waits for the answer: goes before others, and no callbacks are sent."""
     request_digest: Annotated[str, Field(max_length=64)] | None = None
     """Digest of the request without URL signatures, by which the API knows a request that is repeated."""
-    active_deadline_seconds: Annotated[int, Field(ge=1, le=604_800)] | None = None
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=MAX_DEADLINE_S)] | None = None
     """Longest time of work over all attempts of a run, without queueing; the operator's setting where absent."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
     """How long the VideoJob is kept once it is finished and its last callback settled; the operator's setting where

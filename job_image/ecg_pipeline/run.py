@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecg_contract.errors import AnalysisError, ErrorCode, ExitCode, FatalError
-from ecg_contract.pipeline import PipelineError, PipelineJob, ResultReference
+from ecg_contract.pipeline import MAX_RESULT_BYTES, PipelineError, PipelineJob, ResultReference
 from ecg_contract.redact import redact_text
 from ecg_contract.result import AnalysisResult
 from ecg_contract.wire_result import wire_json
@@ -64,6 +64,11 @@ class JobRunner:
         with tempfile.TemporaryDirectory(prefix="job-") as work:
             result = analyze(job, self.settings, models, board, Path(work))
         data = wire_json(result)
+        if len(data) > MAX_RESULT_BYTES:
+            raise FatalError(
+                ErrorCode.PROCESSING_ERROR,
+                f"분석 결과가 너무 큽니다: {len(data)} 바이트 (최대 {MAX_RESULT_BYTES}). 영상을 나누어 요청해 주세요.",
+            )
         return _reference(result, data, self.sink.store(job, data))
 
 

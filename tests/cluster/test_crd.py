@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from ecg_contract.crd import custom_resource_definition
+from ecg_contract.pipeline import MAX_RESULT_BYTES
 from ecg_contract.videojob import VideoJob, VideoJobSpec
 from support.chart import CHART, ROOT
 from support.control_plane.played import Manifest, client
@@ -259,6 +260,15 @@ def test_the_generated_yaml_is_the_generated_definition(cluster: ControlPlane) -
     """kubectl's reading of the file, so that no word in it became something else on the way."""
     read = json.loads(cluster.kubectl("create", "--dry-run=client", "-o", "json", "-f", str(CRD)))
     assert read["spec"] == custom_resource_definition()["spec"]
+
+
+@pytest.mark.parametrize(("size", "taken"), [(MAX_RESULT_BYTES, True), (MAX_RESULT_BYTES + 1, False), (-1, False)])
+def test_a_result_that_would_fill_a_readers_disk_is_refused(posted: Posted, size: int, taken: bool) -> None:
+    path = f"{posted.path}/{posted.created()}/status"
+    report = full_status().model_dump(mode="json", by_alias=True, exclude_none=True)["pipeline"]
+    report["result"]["bytes"] = size
+    answer = posted.http.patch(path, json={"status": {"pipeline": report}}, headers=_MERGE)
+    assert answer.is_success is taken, answer.text
 
 
 @pytest.mark.parametrize(

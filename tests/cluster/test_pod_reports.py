@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from support.api_process import ApiProcess
 from support.control_plane.played import PlayedPod, played_kubelet
 from support.media_server import MediaServer, Reply
 from support.operator_process import OperatorProcess
@@ -15,6 +14,7 @@ from support.pipeline_process import ROOT
 from support.real_pod import RealPod
 from support.receiver import ALL_SEVEN, Receiver
 from support.release import Release
+from support.server_process import ServerProcess, environment_in_cluster
 from support.waiting import wait_until
 
 SAMPLE = ROOT / "demo" / "samples" / "meeting_en.mp4"
@@ -60,12 +60,14 @@ def test_a_signed_url_is_read_from_its_secret_and_stands_nowhere_else(
     jobs, logs = release.videojobs, tmp_path / "api.log"
     pods = RealPod(tmp_path, LOG_LEVEL="DEBUG")
     given = {"PIPELINE_SERVICE_ACCOUNT": f"{release.name}-pipeline", "LEASE_NAME": "canary", "LOG_LEVEL": "DEBUG"}
+    environment = environment_in_cluster(release.plane, release.namespace, LOG_FILE=str(logs), LOG_LEVEL="DEBUG")
     with (
         Receiver() as backend,
         OperatorProcess(release.plane, release.namespace, tmp_path, **given) as operator,
-        ApiProcess(release.plane, release.namespace, tmp_path, LOG_FILE=str(logs), LOG_LEVEL="DEBUG") as api,
+        ServerProcess(tmp_path, environment) as api,
         played_kubelet(release.plane, release.namespace, pods, only="signed-"),
     ):
+        api.start()
         url = f"{media.url}/meeting.mp4?X-Amz-Signature={signature}"
         posted = api.post("signed", url, fastapi_base_url=backend.url, language="en", enable_gpu=False)
         assert posted.status_code == 200

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,8 @@ import pytest
 
 from support.cluster_jobs import VideoJobs
 from support.control_plane.server import ControlPlane
-from support.server_process import ServerProcess
+from support.program import environment_without
+from support.server_process import ServerProcess, environment_in_cluster
 
 SERVE = (sys.executable, "-m", "ecg_api.cli", "serve", "--port", "0")
 LOADED = """
@@ -20,15 +20,10 @@ print(*sorted(sys.modules))
 """
 
 
-def _environment(**own: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBE"))}
-    return {**inherited, "STORE": "kubernetes", **own}
-
-
 def test_it_stores_videojobs_writes_no_file_and_stops_on_sigterm(
     cluster: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
-    environment = _environment(NAMESPACE=namespace, KUBECONFIG=str(cluster.kubeconfig), TMPDIR=str(tmp_path))
+    environment = environment_in_cluster(cluster, namespace, TMPDIR=str(tmp_path))
     with ServerProcess(tmp_path, environment) as server:
         server.start()
         assert server.client.get("/health/ready").json() == {"ready": True, "missing": []}
@@ -50,7 +45,7 @@ def test_it_stores_videojobs_writes_no_file_and_stops_on_sigterm(
 def test_a_credential_stands_in_its_secret_alone(
     cluster: ControlPlane, namespace: str, tmp_path: Path, url: str
 ) -> None:
-    environment = _environment(NAMESPACE=namespace, KUBECONFIG=str(cluster.kubeconfig), LOG_LEVEL="DEBUG")
+    environment = environment_in_cluster(cluster, namespace, LOG_LEVEL="DEBUG")
     with ServerProcess(tmp_path, environment) as server:
         server.start()
         for _ in range(2):
@@ -83,7 +78,8 @@ def test_it_needs_neither_the_runner_nor_sqlite() -> None:
     ],
 )
 def test_it_says_what_it_cannot_do_without(environment: dict[str, str], status: int, words: str) -> None:
-    ended = subprocess.run(SERVE, env=_environment(**environment), capture_output=True, text=True, check=False)
+    without_cluster = {**environment_without("AWS_", "KUBE"), "STORE": "kubernetes", **environment}
+    ended = subprocess.run(SERVE, env=without_cluster, capture_output=True, text=True, check=False)
     assert ended.returncode == status
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -1,11 +1,11 @@
 """API, operator and pods have only the rights and the environment that the chart gives them, and a whole job runs."""
 
-import os
 from pathlib import Path
 
 from support import chart
 from support.control_plane.played import played_kubelet
 from support.played_pipeline import RESULT, work
+from support.program import environment_without
 from support.receiver import ALL_SEVEN, Receiver
 from support.release import Release
 from support.server_process import ServerProcess
@@ -18,8 +18,7 @@ def _api(release: Release, folder: Path) -> ServerProcess:
     rendered = chart.container_environment(chart.render(release=release.name), "api", release.name)
     own = {"NAMESPACE": release.namespace, "HOST": "127.0.0.1", "CALLBACK_ALLOW": "127.0.0.1"}
     kubeconfig = release.plane.kubeconfig_for(release.token("api"), release.namespace)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return ServerProcess(folder, {**inherited, **rendered, **own, "KUBECONFIG": str(kubeconfig)})
+    return ServerProcess(folder, {**environment_without("AWS_"), **rendered, **own, "KUBECONFIG": str(kubeconfig)})
 
 
 def test_a_whole_job_runs(release: Release, tmp_path: Path) -> None:

@@ -176,7 +176,9 @@ async def test_a_transcription_that_nobody_works_on_is_given_up_and_cancelled(
         answer = await api.post("/transcribe", json={"video_url": "https://media.example/v.mp4"})
         upload = await api.post("/transcribe", files={"file": ("a.wav", b"RIFF", "audio/wav")})
     assert answer.json()["error_code"] == "PROCESSING_ERROR"
-    assert [v["spec"]["cancelledRun"] for v in videojobs.all()] == [1]
+    [given_up] = [videojob["spec"] for videojob in videojobs.all()]
+    assert given_up["cancelledRun"] == 1
+    assert given_up["activeDeadlineSeconds"] == 1, "its work would go on if nobody could cancel it"
     assert upload.status_code == 501
     assert "bucket" in upload.json()["detail"]
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -30,12 +30,6 @@ LOOPBACK = CallbackPolicy(allow=("127.0.0.1",))
 RAW_KEY = b"a secret of thirty-two bytes now"
 SECRET = "whsec_" + base64.b64encode(RAW_KEY).decode()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def backend() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture
@@ -222,11 +216,10 @@ async def test_a_refused_connection_is_a_failure(backend: Receiver, sender: Call
 async def test_a_backend_that_hangs_is_given_up_in_time(backend: Receiver) -> None:
     backend.answer(HANG)
     sender = CallbackSender(FileResults(), LOOPBACK, total_s=0.3)
-    began = time.monotonic()
-    outcome = await sender.send(due(running(backend)), running(backend))
+    async with asyncio.timeout(20):
+        outcome = await sender.send(due(running(backend)), running(backend))
     await sender.aclose()
     assert outcome == Failure("no answer within 0.3 s")
-    assert time.monotonic() - began < 2
 
 
 async def test_an_answer_without_end_is_not_read(backend: Receiver, sender: CallbackSender) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ecg_contract.errors import ExitCode
 from ecg_contract.pipeline import PipelineStatus
 from ecg_contract.stages import Stage
 from ecg_pipeline.joblog import JobIdFilter
@@ -65,6 +66,18 @@ def test_a_job_reports_all_stages_in_order_and_stores_its_result(tmp_path: Path)
     assert status.result is not None
     assert (status.result.words, status.result.speakers) == (2, 1)
     assert [w["speaker_id"] for w in one.result["word_segments"]] == ["SPEAKER_00", "SPEAKER_01"]
+
+
+def test_a_result_that_no_host_would_read_is_a_failure_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecg_pipeline.run.MAX_RESULT_BYTES", 100)
+    code, status = host(tmp_path, FakeEngines()).run(language="en")
+    assert code == ExitCode.PROCESSING
+    assert status.error is not None
+    assert status.error.code == "PROCESSING_ERROR"
+    assert "(최대 100). 영상을 나누어" in status.error.message
+    assert not (tmp_path / "result.json").exists()
 
 
 def test_gpu_memory_is_tried_with_half_the_batch_then_int8_then_given_up(tmp_path: Path) -> None:

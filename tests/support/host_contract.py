@@ -4,6 +4,8 @@ A test module subclasses `HostContract` and offers the fixture `host`; the tests
 """
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -12,6 +14,7 @@ import pytest
 
 from ecg_contract.wire import WireResult
 
+DEADLINE_S = 30
 PATH = "/api/upload-video/process-video"
 UNUSUAL_IDS = ["a/b", "a/result", "100%", "%2F", "🎬", "영상 1", "a?b#c", "..%2f", "x" * 256]
 
@@ -27,6 +30,31 @@ class Host(Protocol):
 
     async def fail(self, job_id: str | None = None) -> None:
         """Let it end with AUDIO_EXTRACTION_ERROR."""
+
+
+@dataclass(frozen=True)
+class ToldHost:
+    """A `Host` whose work runs elsewhere and ends as it is told."""
+
+    client: httpx.AsyncClient
+    tell: Callable[[str], None]
+    """`complete` or `fail`: the end of the work that runs, or of the next."""
+
+    async def complete(self, job_id: str | None = None) -> None:
+        self.tell("complete")
+        await self._until_final(job_id)
+
+    async def fail(self, job_id: str | None = None) -> None:
+        self.tell("fail")
+        await self._until_final(job_id)
+
+    async def _until_final(self, job_id: str | None) -> None:
+        """A transcription's end is its answer: nothing to wait for here."""
+        async with asyncio.timeout(DEADLINE_S):
+            while job_id is not None:
+                if await _state(self, job_id) != "processing":
+                    return
+                await asyncio.sleep(0.02)
 
 
 def body(job_id: str, **fields: object) -> dict[str, Any]:

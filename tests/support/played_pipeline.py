@@ -33,6 +33,10 @@ class FencedError(Exception):
     """The API server refused a report for good."""
 
 
+class GoneError(FencedError):
+    """The VideoJob was deleted; its pod is, too, before long."""
+
+
 class PlayedPipeline:
     """One pod's work on its VideoJob."""
 
@@ -62,16 +66,23 @@ class PlayedPipeline:
             except httpx.TransportError:  # asked again, as the real one does
                 return False
             answers.append(answer.status_code)
-            if answer.status_code in (401, 404) or (answer.status_code == 422 and "no pod is" not in answer.text):
+            if answer.status_code == 404:
+                raise GoneError(answer.text)
+            if answer.status_code == 401 or (answer.status_code == 422 and "no pod is" not in answer.text):
                 raise FencedError(answer.text)
             return answer.status_code == 200
 
         wait_until(accepted, 30, lambda: answers[-3:])
 
     def wait_until_assigned(self) -> None:
+        """Raises GoneError."""
+
         def assigned() -> bool:
             path = f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{self.pod.namespace}/videojobs/{self.videojob}"
-            status = self.pod.admin.get(path).json().get("status") or {}
+            answer = self.pod.admin.get(path)
+            if answer.status_code == 404:
+                raise GoneError(answer.text)
+            status = answer.json().get("status") or {}
             return bool((status.get("attempt") or {}).get("podUID") == self.pod.uid)
 
         wait_until(assigned, 30)

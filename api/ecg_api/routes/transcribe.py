@@ -1,6 +1,7 @@
 """A transcription whose answer is the response itself: of a URL, or of an uploaded audio or video file."""
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -43,7 +44,7 @@ async def transcribe(request: Request, context: ContextOf) -> JSONResponse:
     """Analyse and answer with the result; a failed analysis is a 200 with `success` false and its error code."""
     submission, filename = await _received(request, context)
     try:
-        await submit(context, submission)
+        await submit(context, replace(submission, work_limit_s=context.settings.transcribe_wait_s))
     except ProblemError:
         _discard(submission.source.path)
         raise

@@ -47,6 +47,8 @@ class Submission:
     """Where callbacks go; None sends none."""
     body_key: str
     """Digest of the request without URL signatures: equal keys are the same body."""
+    work_limit_s: float | None = None
+    """Seconds of work after which nobody waits for the result; for hosts whose work outlives this process."""
 
 
 class SubmitOutcome(StrEnum):

@@ -1,10 +1,12 @@
 """What a request becomes in the cluster: a VideoJob, and a Secret where its URL is a credential. Pure."""
 
+import math
 from typing import Any
 from urllib.parse import urlsplit
 
 from ecg_api.stores.base import JobKind, Submission
 from ecg_contract.videojob import (
+    MAX_DEADLINE_S,
     Metadata,
     SecretReference,
     VideoJob,
@@ -38,9 +40,14 @@ def videojob_manifest(submission: Submission, url: str, source_name: str) -> Man
         max_workers=submission.max_workers,
         interactive=submission.kind is JobKind.TRANSCRIPTION,
         request_digest=submission.body_key,
+        active_deadline_seconds=_whole_seconds(submission.work_limit_s),
     )
     manifest = VideoJob(metadata=Metadata(name=name), spec=spec).to_manifest()
     return {**manifest, "metadata": {"name": name}, "status": {}}
+
+
+def _whole_seconds(limit_s: float | None) -> int | None:
+    return None if limit_s is None else min(math.ceil(limit_s), MAX_DEADLINE_S)
 
 
 def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:

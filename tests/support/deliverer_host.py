@@ -1,0 +1,106 @@
+"""A deliverer between a ledger in memory and real HTTP backends, with a clock that stands still."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+from ecg_contract.callback_body import FileResults
+from ecg_contract.callback_record import DeliveryRecord, JobFacts
+from ecg_contract.callback_sender import CallbackSender
+from ecg_contract.callback_target import CallbackPolicy
+from ecg_contract.deliverer import Deliverer
+from ecg_contract.errors import ErrorCode
+from ecg_contract.stages import Stage
+from support.fake_ledger import FakeLedger
+from support.receiver import Received, Receiver
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+STAGES = tuple(stage for stage in Stage if stage is not Stage.COMPLETED)
+SEVEN = [*(("processing", s.progress) for s in STAGES), ("completed", 100)]
+SIX_THEN_FAILED = [*SEVEN[:-1], ("failed", None)]
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    now: datetime = field(default=START)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class DelivererHost:
+    """A deliverer, its ledger, and the means to kill the one and keep the other."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.ledger = FakeLedger(self.clock)
+        self.sender = CallbackSender(FileResults(), CallbackPolicy(allow=("127.0.0.1",)), total_s=20)
+        self.start()
+
+    def start(self) -> None:
+        self.deliverer = Deliverer(self.ledger, self.sender, clock=self.clock, random=lambda: 0.5)
+        self.task = asyncio.create_task(self.deliverer.run())
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    def job(self, backend: Receiver, key: str = "job", stages: int = 1, terminal: bool = False) -> None:
+        """A job whose terminal state, if it has one, is a failure: it needs no result."""
+        self.ledger.put(
+            JobFacts(
+                uid=key,
+                job_id=key,
+                callback_base=backend.url,
+                reached=STAGES[:stages],
+                terminal="failed" if terminal else None,
+                error_code=ErrorCode.PROCESSING_ERROR,
+                error_message="why",
+            )
+        )
+        self.deliverer.wake()
+
+    def move(self, seconds: float) -> None:
+        self.clock.move(seconds)
+        self.deliverer.wake()
+
+    async def until(self, condition: Callable[[], object], within_s: float = 10.0) -> None:
+        """Waits for what happens on this loop or in a receiver's threads."""
+        deadline = monotonic() + within_s
+        while not condition():
+            assert monotonic() < deadline, "not in time"
+            await asyncio.sleep(0.005)
+
+    async def until_settled(self, key: str = "job") -> DeliveryRecord:
+        await self.until(lambda: self.ledger.get(key).terminal)
+        return self.ledger.get(key)
+
+    async def until_acknowledged(self, progress: int | None, key: str = "job") -> None:
+        await self.until(lambda: self.ledger.get(key).acknowledged == progress)
+
+    async def until_failed(self, tries: int, key: str = "job") -> None:
+        def in_hand_tries() -> int:
+            in_hand = self.ledger.get(key).in_hand
+            return in_hand.tries if in_hand else 0
+
+        await self.until(lambda: in_hand_tries() >= tries)
+
+    async def settle_down(self) -> None:
+        """Until nothing is being sent at the clock's present time."""
+        await asyncio.sleep(0.03)
+        await self.until(lambda: not self.deliverer._tasks, within_s=60)
+
+
+def marks(received: list[Received]) -> list[tuple[str, int | None]]:
+    return [r.mark for r in received]
+
+
+def ids(received: list[Received]) -> list[str]:
+    return [r.headers["webhook-id"] for r in received]
