@@ -56,7 +56,8 @@ class Settings(BaseSettings):
     """Longest upload to /transcribe; longer ones are answered 413."""
 
     transcribe_wait_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
-    """Seconds that /transcribe waits for its result before it gives up and cancels the job."""
+    """Seconds that /transcribe waits for its result before it gives up and cancels the job; with STORE=kubernetes also
+    the longest time of its work, should nobody be left to cancel it."""
 
     log_file: Path | None = None
     """File that gets all log lines beside stderr, for example /logs/ml_server.log."""
