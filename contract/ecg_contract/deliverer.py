@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -116,10 +117,12 @@ class Deliverer:
 
     def _start_early(self, waiting: Sequence[Pending], now: datetime) -> list[datetime]:
         """Send ahead of schedule what should be; when each origin's next probe is."""
-        probes = []
-        for name in {origin_of(job.base) for job in waiting}:
+        probes: list[datetime] = []
+        by_origin: defaultdict[str, list[Pending]] = defaultdict(list)
+        for job in waiting:
+            by_origin[origin_of(job.base)].append(job)
+        for name, jobs in by_origin.items():
             origin = self._origin(name)
-            jobs = [job for job in waiting if origin_of(job.base) == name]
             for job in jobs:
                 if origin.has_returned_since(self._tried.get(job.key, 0)):
                     self._tried[job.key] = next(self._turns)  # once a return, also where a Retry-After forbids it
