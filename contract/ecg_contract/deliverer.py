@@ -3,7 +3,7 @@
 A terminal callback that failed waits by its own schedule, up to an hour. So that a backend which was away gets what
 waits for it within a minute of its return, an origin that is down and has several terminal callbacks waiting is sent
 one of them every 20 s ahead of its schedule, each at most once between two scheduled tries; and as soon as an origin
-acknowledges anything again, all that wait for it are sent.
+acknowledges anything again, all that were tried before that and wait are sent.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
 """What only a real HTTP server shows: raw paths, chunked bodies, a client that hangs up."""
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,6 +12,7 @@ from ecg_api.settings import Settings
 from ecg_api.stores.base import JobState
 from support.fake_store import FakeStore
 from support.live_server import live_server
+from support.waiting import wait_until
 
 PATH = "/api/upload-video/process-video"
 
@@ -21,13 +21,6 @@ PATH = "/api/upload-video/process-video"
 def url(store: FakeStore, settings: Settings) -> Iterator[str]:
     with live_server(create_app(settings, store, uploads=store, redelivery=store)) as url:
         yield url
-
-
-def _wait(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def _raw(url: str, request: bytes) -> bytes:
@@ -62,7 +55,7 @@ def test_noise_is_answered_400(url: str, request_: bytes) -> None:
 def test_a_client_that_hangs_up_cancels_its_transcription(url: str, store: FakeStore) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{url}/transcribe", json={"video_url": "s3://b/v"}, timeout=httpx.Timeout(5, read=0.2))
-    _wait(lambda: [e.view.state for e in store.jobs.values()] == [JobState.CANCELLED])
+    wait_until(lambda: [e.view.state for e in store.jobs.values()] == [JobState.CANCELLED], 5)
 
 
 def test_an_upload_whose_client_hangs_up_leaves_no_file(url: str, store: FakeStore) -> None:
@@ -73,5 +66,5 @@ def test_an_upload_whose_client_hangs_up_leaves_no_file(url: str, store: FakeSto
     )
     with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=5) as connection:
         connection.sendall(head + b"x" * 2_000_000)
-        _wait(lambda: len(list(store.folder.iterdir())) == 1)
-    _wait(lambda: not list(store.folder.iterdir()))
+        wait_until(lambda: len(list(store.folder.iterdir())) == 1, 5)
+    wait_until(lambda: not list(store.folder.iterdir()), 5)

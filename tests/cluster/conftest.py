@@ -1,5 +1,14 @@
 """The fixtures of this folder."""
 
+import pytest
+
+from support.cluster_jobs import VideoJobs
+from support.control_plane.server import ControlPlane
 from support.release import release
 
 __all__ = ["release"]
+
+
+@pytest.fixture
+def videojobs(cluster: ControlPlane, namespace: str) -> VideoJobs:
+    return VideoJobs(cluster, namespace)

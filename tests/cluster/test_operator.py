@@ -14,18 +14,7 @@ from support.control_plane.played import PlayedPod, played_kubelet
 from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
 from support.played_pipeline import RESULT, PlayedPipeline, work
-from support.receiver import ALL_SEVEN, DROP, HANG, Answer, Received, Receiver
-
-
-@pytest.fixture
-def videojobs(cluster: ControlPlane, namespace: str) -> VideoJobs:
-    return VideoJobs(cluster, namespace)
-
-
-@pytest.fixture
-def backend() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
+from support.receiver import ALL_SEVEN, DROP, HANG, Answer, Receiver, marks
 
 
 @pytest.fixture
@@ -33,10 +22,6 @@ def operator(cluster: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[
     with OperatorProcess(cluster, namespace, tmp_path) as process:
         process.wait_for_log("in_sync")
         yield process
-
-
-def _marks(requests: list[Received]) -> list[tuple[str, int | None]]:
-    return [request.mark for request in requests]
 
 
 def _terminal(requests: object) -> bool:
@@ -67,7 +52,7 @@ def test_a_burst_of_stages_becomes_seven_callbacks_in_order(
     with played_kubelet(cluster, namespace, burst):
         videojobs.create("burst", backend.url, enableGpu=True)
         videojobs.wait_for_condition("burst", "CallbackDelivered", "True", "Delivered")
-    assert _marks(backend.requests) == ALL_SEVEN
+    assert marks(backend.requests) == ALL_SEVEN
     assert len({r.headers["webhook-id"] for r in backend.requests}) == 7
     assert backend.requests[-1].json["result"] == {"text": "whole"}
     assert took[0] < 1
@@ -117,7 +102,7 @@ def test_a_hanging_backend_of_one_job_delays_no_other(
         hanging.wait_for(len, 20)
         videojobs.create("good", good.url)
         good.wait_for(_terminal, 20)
-        assert _marks(good.requests) == ALL_SEVEN
+        assert marks(good.requests) == ALL_SEVEN
         assert len(hanging.requests) == 1, "it was given up before"
 
 
@@ -141,7 +126,7 @@ def test_a_failed_job_says_why_and_runs_again(
         videojobs.patch("j", run=2)
         videojobs.wait_for_phase("j", "Succeeded")
         videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered")
-    assert _marks(backend.requests[2:]) == ALL_SEVEN
+    assert marks(backend.requests[2:]) == ALL_SEVEN
     assert len({r.headers["webhook-id"] for r in backend.requests}) == len(backend.requests)
 
 

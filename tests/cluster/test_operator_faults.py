@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,17 +23,6 @@ from support.waiting import wait_until
 
 SLOW_LEASE = {"LEASE_DURATION_S": "20", "LEASE_RENEW_S": "5"}
 LONG_LEASE = {"LEASE_DURATION_S": "120", "LEASE_RENEW_S": "5"}
-
-
-@pytest.fixture
-def videojobs(cluster: ControlPlane, namespace: str) -> VideoJobs:
-    return VideoJobs(cluster, namespace)
-
-
-@pytest.fixture
-def backend() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 def test_a_second_operator_waits_for_the_lease_of_a_killed_one(

@@ -25,11 +25,6 @@ SIGNED = f"https://bucket.s3.amazonaws.com/v.mp4?X-Amz-Signature={CANARY}&X-Amz-
 
 
 @pytest.fixture
-def videojobs(cluster: ControlPlane, namespace: str) -> VideoJobs:
-    return VideoJobs(cluster, namespace)
-
-
-@pytest.fixture
 async def api(
     cluster: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:

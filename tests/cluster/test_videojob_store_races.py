@@ -53,11 +53,6 @@ def hand(store: VideoJobStore, connection: Cluster, namespace: str) -> StatusHan
     return StatusHand(store, connection, namespace)
 
 
-@pytest.fixture
-def videojobs(cluster: ControlPlane, namespace: str) -> VideoJobs:
-    return VideoJobs(cluster, namespace)
-
-
 class Overtaken(Cluster):
     """Somebody else acts before the first deletion of this one."""
 

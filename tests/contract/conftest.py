@@ -1,4 +1,4 @@
-"""What the tests of the deliverer share."""
+"""A deliverer, and a second backend for it."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -6,12 +6,6 @@ import pytest
 
 from support.deliverer_host import DelivererHost
 from support.receiver import Receiver
-
-
-@pytest.fixture
-def backend() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

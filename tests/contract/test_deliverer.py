@@ -14,9 +14,9 @@ from ecg_contract.callback_sender import CallbackSender, utc_now
 from ecg_contract.callback_target import CallbackPolicy
 from ecg_contract.callbacks import redeliver
 from ecg_contract.deliverer import Deliverer
-from support.deliverer_host import SEVEN, SIX_THEN_FAILED, STAGES, START, DelivererHost, ids, marks
+from support.deliverer_host import SIX_THEN_FAILED, STAGES, START, DelivererHost, ids
 from support.fake_ledger import FakeLedger
-from support.receiver import DROP, OK, Answer, Receiver
+from support.receiver import ALL_SEVEN, DROP, OK, Answer, Receiver, marks
 
 
 async def test_all_callbacks_arrive_once_and_in_order_however_fast_the_stages_follow(
@@ -30,7 +30,7 @@ async def test_all_callbacks_arrive_once_and_in_order_however_fast_the_stages_fo
 
 
 async def test_stages_are_reported_as_they_come(host: DelivererHost, backend: Receiver) -> None:
-    for stages, (_, progress) in enumerate(SEVEN[:-1], start=1):
+    for stages, (_, progress) in enumerate(ALL_SEVEN[:-1], start=1):
         host.job(backend, stages=stages)
         await host.until_acknowledged(progress)
     host.job(backend, stages=6, terminal=True)
@@ -132,7 +132,7 @@ async def test_a_new_attempt_repeats_nothing(host: DelivererHost, backend: Recei
     for stages in (0, 1, 2, 6):
         host.job(backend, stages=stages)
         await host.settle_down()
-    assert marks(backend.requests) == SEVEN[:-1]
+    assert marks(backend.requests) == ALL_SEVEN[:-1]
 
 
 async def test_a_new_run_starts_over(host: DelivererHost, backend: Receiver) -> None:

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from ecg_contract.callback_record import JobFacts
-from support.deliverer_host import SIX_THEN_FAILED, DelivererHost, marks
-from support.receiver import DROP, HANG, OK, Answer, Receiver
+from support.deliverer_host import SIX_THEN_FAILED, DelivererHost
+from support.receiver import DROP, HANG, OK, Answer, Receiver, marks
 
 
 async def test_a_hanging_backend_of_some_jobs_does_not_delay_another_job(

@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from ecg_contract.pipeline import Report
 from support.pipeline_process import ROOT, PipelineProcess, demo_environment, make_job
 from support.sounds import voice, write_wav
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -30,13 +30,6 @@ def busy(process: PipelineProcess, tmp_path: Path) -> PipelineProcess:
     process.send(make_job(write_wav(tmp_path / "sound.wav", voice(150, 2)), tmp_path / "result.json"))
     process.until(lambda report: report.event == "status" and report.status.stage == "vad")
     return process
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_sigterm_ends_a_busy_process_at_once_with_143(busy: PipelineProcess) -> None:

@@ -1,5 +1,5 @@
 """The fixtures of this folder."""
 
-from support.standalone import backend, serve
+from support.standalone import serve
 
-__all__ = ["backend", "serve"]
+__all__ = ["serve"]

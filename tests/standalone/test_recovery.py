@@ -13,7 +13,6 @@ from support.standalone import STAGES, Serve, up_to
 
 VIDEO = "https://example.com/v.mp4"
 SIGNED = "https://example.com/v.mp4?X-Amz-Signature=canary-in-the-url"
-PROGRESS = (10, 25, 40, 60, 75, 90)
 
 
 @pytest.mark.parametrize("stage", ["queued", *STAGES])

@@ -14,12 +14,11 @@ from ecg_contract.deliverer import Deliverer
 from ecg_contract.errors import ErrorCode
 from ecg_contract.stages import Stage
 from support.fake_ledger import FakeLedger
-from support.receiver import Received, Receiver
+from support.receiver import ALL_SEVEN, Received, Receiver
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STAGES = tuple(stage for stage in Stage if stage is not Stage.COMPLETED)
-SEVEN = [*(("processing", s.progress) for s in STAGES), ("completed", 100)]
-SIX_THEN_FAILED = [*SEVEN[:-1], ("failed", None)]
+SIX_THEN_FAILED = [*ALL_SEVEN[:-1], ("failed", None)]
 
 
 @dataclass
@@ -96,10 +95,6 @@ class DelivererHost:
         """Until nothing is being sent at the clock's present time."""
         await asyncio.sleep(0.03)
         await self.until(lambda: not self.deliverer._tasks, within_s=60)
-
-
-def marks(received: list[Received]) -> list[tuple[str, int | None]]:
-    return [r.mark for r in received]
 
 
 def ids(received: list[Received]) -> list[str]:

@@ -61,6 +61,10 @@ class Received:
         return self.json["status"], self.json.get("progress")
 
 
+def marks(requests: Sequence[Received]) -> list[tuple[str, int | None]]:
+    return [request.mark for request in requests]
+
+
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is no JSON")
 

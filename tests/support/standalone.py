@@ -22,12 +22,6 @@ Serve = Callable[..., tuple[ServerProcess, ScriptedPipeline]]
 
 
 @pytest.fixture
-def backend() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def serve(tmp_path: Path, backend: Receiver) -> Iterator[Serve]:
     """Start a server whose pipeline follows the script; settings by keyword."""
     with ExitStack() as started:

@@ -8,8 +8,8 @@ _START_S = 120.0
 
 
 def wait_for_start(what: str, condition: Callable[[], bool], ended: Callable[[], str | None], logs: Path) -> None:
-    """Until `condition`. Raises RuntimeError with what `ended` says of a program that is no more, or when the time is
-    over."""
+    """Until `condition`, asked every 0.1 s: the programs do not say when they are up. Raises RuntimeError with what
+    `ended` says of a program that is no more, or when the time is over."""
     deadline = time.monotonic() + _START_S
     while not condition():
         if words := ended():
