@@ -33,22 +33,22 @@ test: setup control-plane ## from a fresh clone: run all tests that this machine
 	@$(BIN)/python -m pytest $(ARGS)
 
 control-plane: setup ## build the programs of a Kubernetes control plane for the tests (ten minutes, once)
-	@$(BIN)/python tests/support/control_plane/binaries.py > /dev/null
+	@$(BIN)/python -m ecg_dev.control_plane.binaries > /dev/null
 
 cluster-up: setup ## a single-node Kubernetes on this machine, with a real kubelet (Linux, root)
-	@PYTHONPATH=tests $(BIN)/python -m support.node up
+	@$(BIN)/python -m ecg_dev.node up
 
 cluster-down: setup ## end it, and all that it started
-	@PYTHONPATH=tests $(BIN)/python -m support.node down
+	@$(BIN)/python -m ecg_dev.node down
 
 cluster-packages: setup ## install the Debian packages that cluster-up and images need
-	@PYTHONPATH=tests $(BIN)/python -m support.node packages
+	@$(BIN)/python -m ecg_dev.node packages
 
 images: setup ## build the three images and load them into that cluster, or into kind
-	@PYTHONPATH=tests:demo $(BIN)/python -m support.images $(ARGS)
+	@PYTHONPATH=demo $(BIN)/python -m ecg_dev.images $(ARGS)
 
 can-cluster: setup ## say in a line why this machine cannot run the cluster and its images, if so
-	@PYTHONPATH=tests:demo $(BIN)/python -m support.images --check
+	@PYTHONPATH=demo $(BIN)/python -m ecg_dev.images --check
 
 e2e: setup ## helm install and whole videos on that cluster, as a backend sees it
 	@$(BIN)/python -m pytest -v tests/e2e -m "not faults" $(ARGS)

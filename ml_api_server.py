@@ -2,6 +2,6 @@
 
 import sys
 
-from ecg_api.cli import main
+from ecg_api.cli.main import main
 
 sys.exit(main(["serve", *sys.argv[1:]]))

@@ -8,8 +8,8 @@ from typing import Any
 
 import kopf
 
-from ecg_contract.videojob import GROUP, PLURAL, VERSION
-from ecg_operator import watches
+from ecg_contract.videojob.resource import GROUP, PLURAL, VERSION
+from ecg_operator.observe import watches
 
 
 async def main(namespace: str, log: Path) -> None:

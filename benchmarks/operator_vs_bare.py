@@ -21,20 +21,20 @@ from typing import Any
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster, connect
-from ecg_contract.crd import custom_resource_definition
 from ecg_contract.stages import Stage
-from ecg_contract.videojob import VideoJob
-from ecg_operator.attempts import first_attempt
-from ecg_operator.manifests import JobParts, job_manifest
-from ecg_operator.pod_config import PodConfig
+from ecg_contract.videojob.crd import custom_resource_definition
+from ecg_contract.videojob.resource import VideoJob
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
+from ecg_operator.act.manifests import JobParts, job_manifest
+from ecg_operator.act.pod_config import PodConfig
+from ecg_operator.decide.attempts import first_attempt
 from ecg_operator.settings import OperatorSettings
 from support.cluster_jobs import VideoJobs
-from support.control_plane.fixtures import make_namespace
-from support.control_plane.played import PlayedPod, add_node, played_kubelet
-from support.control_plane.server import ControlPlane
+from support.control_plane import make_namespace
 from support.operator_process import OperatorProcess
+from support.played_kubelet import PlayedPod, add_node, played_kubelet
 from support.played_pipeline import PlayedPipeline
-from support.waiting import wait_until
 
 JOBS = 1000
 RUNNING = 200

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from ecg_api.terminal import Progress, transcript
+from ecg_api.cli.terminal import Progress, transcript
 from ecg_contract.stages import Stage
 from local_http import Backend, backend, file_server
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # comes without types
 
-from ecg_contract.crd import custom_resource_definition
+from ecg_contract.videojob.crd import custom_resource_definition
 
 TARGET = Path(__file__).parents[1] / "charts" / "ecg-audio-analyzer" / "files" / "crd.yaml"
 
-HEADING = "# Generated from contract/ecg_contract/videojob.py by `make generate`; edit that instead.\n"
+HEADING = "# Generated from contract/ecg_contract/videojob/resource.py by `make generate`; edit that instead.\n"
 YAML_11_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
 """Helm and kubectl read YAML 1.1, in which these words, in any case, are no strings."""
 

@@ -11,15 +11,15 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from ecg_api.main import create_app
+from ecg_api.http.app import create_app
+from ecg_api.kubernetes.settings import KubernetesSettings
 from ecg_api.settings import Settings
-from ecg_api.settings_kubernetes import KubernetesSettings
-from ecg_api.settings_standalone import StandaloneSettings
-from ecg_contract.wire import WireResult
-from ecg_operator.metrics import Metrics
+from ecg_api.standalone.settings import StandaloneSettings
+from ecg_contract.wire.models import WireResult
+from ecg_operator.runtime.metrics import Metrics
 from ecg_operator.settings import OperatorSettings
+from ecg_pipeline.hosts.pod.settings import PodSettings
 from ecg_pipeline.settings import PipelineSettings
-from ecg_pipeline.settings_pod import PodSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -6,7 +6,7 @@ import pytest
 
 from support.receiver import Receiver
 
-pytest_plugins = ["support.control_plane.fixtures"]
+pytest_plugins = ["support.control_plane"]
 
 _FIGURES = pytest.StashKey[list[str]]()
 

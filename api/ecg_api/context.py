@@ -7,14 +7,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from ecg_api.ports import JobStore, Redelivery, Uploads
 from ecg_api.settings import Settings
-from ecg_api.stores.base import JobStore, Redelivery, Uploads
 
 Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def to_second(moment: datetime) -> datetime:

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ecg_contract.callback_target import CallbackPolicy
-from ecg_contract.setting_types import BackendUrl, CommaSeparated
+from ecg_callbacks.settings import BackendUrl
+from ecg_callbacks.target import CallbackPolicy
+from ecg_common.setting_types import CommaSeparated
 
 KIB = 1024
 GIB = 1024**3

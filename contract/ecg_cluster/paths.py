@@ -1,6 +1,6 @@
 """Where things are on the API server."""
 
-from ecg_contract.videojob import API_VERSION, PLURAL
+from ecg_contract.videojob.resource import API_VERSION, PLURAL
 
 
 def videojobs(namespace: str, name: str | None = None, part: str | None = None) -> str:

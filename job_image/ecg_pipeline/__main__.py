@@ -1,8 +1,8 @@
 """`python -m ecg_pipeline --job FILE` runs one job, `--serve` one after another from stdin, with its models kept warm;
 `--self-test` says whether libraries, GPU and models are as they should be.
 
-Reports are lines on stdout (`ecg_contract.pipeline.Report`), in a cluster's pod they go to the API server; logs are
-JSON lines on stderr; the exit status is `ecg_contract.errors.ExitCode`, 143 after SIGTERM, 2 for a wrong setting or
+Reports are lines on stdout (`ecg_contract.host_protocol.Report`), in a cluster's pod they go to the API server; logs
+are JSON lines on stderr; the exit status is `ecg_contract.errors.ExitCode`, 143 after SIGTERM, 2 for a wrong setting or
 argument.
 """
 
@@ -20,16 +20,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ecg_contract.errors import ExitCode
-from ecg_contract.pipeline import PipelineJob
-from ecg_pipeline import joblog
+from ecg_contract.host_protocol import PipelineJob
+from ecg_pipeline.doctor.self_test import self_test
 from ecg_pipeline.engines.libraries import Libraries
-from ecg_pipeline.process import claim_stdout, die_with_parent, end_on_sigterm
-from ecg_pipeline.run import JobRunner
-from ecg_pipeline.self_test import self_test
-from ecg_pipeline.serve import serve
+from ecg_pipeline.hosts.pod.settings import pod_settings
+from ecg_pipeline.hosts.select import beside_a_host, in_a_pod
+from ecg_pipeline.process import logs as joblog
+from ecg_pipeline.process.job_runner import JobRunner
+from ecg_pipeline.process.serve import serve
+from ecg_pipeline.process.signals import claim_stdout, die_with_parent, end_on_sigterm
 from ecg_pipeline.settings import PipelineSettings
-from ecg_pipeline.settings_pod import pod_settings
-from ecg_pipeline.surroundings import beside_a_host, in_a_pod
 
 _USAGE = 2
 _COLLECT_AFTER = 100_000

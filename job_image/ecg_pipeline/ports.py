@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ecg_contract.pipeline import PipelineJob, PipelineStatus
+from ecg_contract.host_protocol import PipelineJob, PipelineStatus
 from ecg_contract.result import Emotion, SpeakerTurn, SpeechRegion
 
 SAMPLE_RATE = 16_000

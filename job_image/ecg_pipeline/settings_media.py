@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ecg_contract.netguard import AllowList
-from ecg_contract.setting_types import CommaSeparated, Seconds
+from ecg_common.netguard import AllowList
+from ecg_common.setting_types import CommaSeparated, Seconds
 
 GIB = 1024**3
 

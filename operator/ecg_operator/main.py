@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import ValidationError
 
+from ecg_callbacks.sender import CallbackSender
 from ecg_cluster.client import Cluster, connect
 from ecg_cluster.results import ClusterResults
 from ecg_cluster.s3 import s3_client
-from ecg_contract.callback_sender import CallbackSender
-from ecg_contract.logs import configure_logging
-from ecg_operator import watches
-from ecg_operator.health import serve_health
-from ecg_operator.lease import Lease
-from ecg_operator.pod_config import load_pod_config
-from ecg_operator.presign import S3Presigner
-from ecg_operator.resync import DeafError
-from ecg_operator.run import Run, Surroundings
+from ecg_common.logs import configure_logging
+from ecg_operator.act.pod_config import load_pod_config
+from ecg_operator.act.presign import S3Presigner
+from ecg_operator.observe import watches
+from ecg_operator.observe.watch_check import DeafError
+from ecg_operator.operator import Run, Surroundings
+from ecg_operator.runtime.health import serve_health
+from ecg_operator.runtime.lease import Lease
 from ecg_operator.settings import OperatorSettings
 
 _PAUSE_S = 1.0

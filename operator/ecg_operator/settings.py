@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ecg_contract.callback_target import CallbackPolicy
-from ecg_contract.lifecycle import RetryPolicy
-from ecg_contract.setting_types import BackendUrl, CommaSeparated, Seconds
+from ecg_callbacks.settings import BackendUrl
+from ecg_callbacks.target import CallbackPolicy
+from ecg_common.setting_types import CommaSeparated, Seconds
+from ecg_contract.attempt_outcome import RetryPolicy
 
 
 class OperatorSettings(BaseSettings):

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ecg_api.main import create_app
+from ecg_api.http.app import create_app
 from ecg_api.settings import Settings
 from support.fake_store import FakeStore
 

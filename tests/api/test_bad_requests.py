@@ -118,7 +118,7 @@ async def test_an_error_nobody_foresaw_is_a_bare_500(
     def fail(*_: object) -> None:
         raise ValueError("hunter2")
 
-    monkeypatch.setattr("ecg_api.routes.videos.checked_source", fail)
+    monkeypatch.setattr("ecg_api.http.routes.videos.checked_source", fail)
     problem = _problem(await client.post(PATH, json=BODY), 500)
     assert problem["detail"] == "an internal error; the server's log has it"
     (record,) = [r for r in caplog.records if r.message == "internal_error"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from ecg_api.bodies import pieces
-from ecg_api.problems import ProblemError
+from ecg_api.errors import ProblemError
+from ecg_api.http.bodies import pieces
 
 
 def _request(*sent: bytes) -> Request:

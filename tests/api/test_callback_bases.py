@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from ecg_api.loading import load
-from ecg_api.main import create_app
+from ecg_api.cli.load_settings import load
+from ecg_api.http.app import create_app
 from ecg_api.settings import Settings
 from support.fake_store import FakeStore
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ecg_contract.errors import ErrorCode
-from ecg_contract.pipeline import Device, Language, PipelineError, PipelineJob, PipelineStatus, Report
+from ecg_contract.host_protocol import Device, Language, PipelineError, PipelineJob, PipelineStatus, Report
 from ecg_contract.stages import Stage
 from support.server_process import is_alive, wait_until
 from support.stand_in_pipeline import jobs_seen, write_pipeline
@@ -121,7 +121,7 @@ def test_an_env_file_does_not_override_the_environment(tmp_path: Path, media: Pa
 
 
 def test_the_command_imports_nothing_but_the_standard_library() -> None:
-    code = "import sys, ecg_api.cli, ecg_api.commands.analyze; print(*{m.partition('.')[0] for m in sys.modules})"
+    code = "import sys, ecg_api.cli, ecg_api.cli.analyze; print(*{m.partition('.')[0] for m in sys.modules})"
     found = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
     foreign = found - sys.stdlib_module_names - {"ecg_api", "__main__", "sitecustomize"}
     assert not {name for name in foreign if not name.startswith(("_", "ecg_contract"))}

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ecg_api.main import create_app
+from ecg_api.http.app import create_app
 from ecg_api.settings import Settings
-from ecg_contract.findings import Finding, Grade
+from ecg_common.checks import Finding, Grade
 from support.fake_store import FakeStore
 from support.live_server import live_server
 
-doctor = pytest.importorskip("ecg_api.commands.doctor")
+doctor = pytest.importorskip("ecg_api.cli.doctor")
 
 
 @pytest.fixture

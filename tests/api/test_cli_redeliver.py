@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ecg_api.main import create_app
+from ecg_api.http.app import create_app
+from ecg_api.ports import JobState
 from ecg_api.settings import Settings
-from ecg_api.stores.base import JobState
-from ecg_contract.wire import CallbackView
+from ecg_contract.wire.models import CallbackView
 from support.fake_store import FakeStore
 from support.live_server import live_server
 from support.submissions import submission

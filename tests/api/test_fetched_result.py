@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ecg_api.stores.base import StoreUnavailableError
-from ecg_api.stores.fetched_result import fetched
-from ecg_contract.pipeline import ResultReference
+from ecg_api.errors import StoreUnavailableError
+from ecg_api.kubernetes.result_file import fetched
+from ecg_contract.host_protocol import ResultReference
 
 
 class Shelf:

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ecg_api.stores.base import JobState
+from ecg_api.ports import JobState
 from ecg_contract.errors import ErrorCode
-from ecg_contract.wire import JobError
+from ecg_contract.wire.models import JobError
 from support.fake_store import FakeStore
 from support.host_contract import Host, HostContract
 from support.wire_results import stored_result

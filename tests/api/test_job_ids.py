@@ -7,8 +7,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from ecg_api.stores.base import JobState
-from ecg_contract.wire import CallbackView
+from ecg_api.ports import JobState
+from ecg_contract.wire.models import CallbackView
 from support.fake_store import FakeStore
 from support.wire_results import stored_result
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_api.main import create_app
+from ecg_api.http.app import create_app
 from ecg_api.settings import Settings
 from support.fake_store import FakeStore
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ecg_contract.wire import CallbackPayload, ProcessVideoRequest, TranscribeRequest
+from ecg_contract.wire.models import CallbackPayload, ProcessVideoRequest, TranscribeRequest
 
 
 @pytest.fixture

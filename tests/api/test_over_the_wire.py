@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from ecg_api.main import create_app
+from ecg_api.http.app import create_app
+from ecg_api.ports import JobState
 from ecg_api.settings import Settings
-from ecg_api.stores.base import JobState
+from ecg_dev.waiting import wait_until
 from support.fake_store import FakeStore
 from support.live_server import live_server
-from support.waiting import wait_until
 
 PATH = "/api/upload-video/process-video"
 

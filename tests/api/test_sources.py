@@ -2,8 +2,8 @@
 
 import pytest
 
-from ecg_api.problems import ProblemError
-from ecg_api.sources import body_key, checked_source, source_name, unsigned
+from ecg_api.errors import ProblemError
+from ecg_api.jobs.sources import body_key, checked_source, source_name, unsigned
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from ecg_api.terminal import Progress, transcript
+from ecg_api.cli.terminal import Progress, transcript
 
 
 class _Terminal(io.StringIO):

@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from ecg_api.main import create_app
+from ecg_api.http.app import create_app
+from ecg_api.ports import JobKind, JobState
 from ecg_api.settings import Settings
-from ecg_api.stores.base import JobKind, JobState
 from ecg_contract.errors import ErrorCode
-from ecg_contract.pipeline import Language
-from ecg_contract.wire import JobError
+from ecg_contract.host_protocol import Language
+from ecg_contract.wire.models import JobError
 from support.fake_store import FakeStore
 from support.wire_results import stored_result
 

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from ecg_api.stores.base import JobKind, JobState
-from ecg_contract.pipeline import Language
+from ecg_api.ports import JobKind, JobState
+from ecg_contract.host_protocol import Language
 from support.fake_store import FakeStore
 
 PATH = "/api/upload-video/process-video"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes without types
 
-from ecg_contract.crd import custom_resource_definition
+from ecg_contract.videojob.crd import custom_resource_definition
 from support import chart
 
 DOCS = chart.ROOT / "docs"

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings
 import ecg_api
 import ecg_operator
 import ecg_pipeline
-from ecg_operator.pod_config import PodConfig, load_pod_config
+from ecg_operator.act.pod_config import PodConfig, load_pod_config
 from ecg_operator.settings import OperatorSettings
 from ecg_pipeline.settings import PipelineSettings
 from support import chart

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 from support import chart
 from support.cluster_jobs import VideoJobs
-from support.control_plane.played import Manifest, PlayedPod, client
-from support.control_plane.server import ControlPlane
-from support.waiting import wait_until
+from support.played_kubelet import Manifest, PlayedPod, client
 
 NAMESPACE = "speech"
 _KINDS = (

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ecg_dev.control_plane.server import ControlPlane
 from support import chart
 from support.chart_pods import pipeline_pod
-from support.control_plane.played import Manifest
-from support.control_plane.server import ControlPlane
+from support.played_kubelet import Manifest
 
 CASES = {**chart.VALUES, "full": Path(__file__).parent / "values-full.yaml"}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from ecg_dev.control_plane.server import ControlPlane
 from support.cluster_jobs import VideoJobs
-from support.control_plane.server import ControlPlane
 from support.release import release
 
 __all__ = ["release"]

@@ -17,7 +17,7 @@ from ecg_cluster.errors import (
     RefusedError,
     UnavailableError,
 )
-from support.control_plane.server import ControlPlane
+from ecg_dev.control_plane.server import ControlPlane
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import threading
 from typing import Any
 
-from support.control_plane.played import PlayedPod, client, played_kubelet
-from support.control_plane.server import ControlPlane
-from support.waiting import wait_until
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
+from support.played_kubelet import PlayedPod, client, played_kubelet
 
 
 def _job(name: str) -> dict[str, Any]:

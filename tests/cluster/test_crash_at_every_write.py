@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
-from support.control_plane.fixtures import make_namespace
-from support.control_plane.played import PlayedPod, played_kubelet
-from support.control_plane.server import ControlPlane
+from support.control_plane import make_namespace
 from support.forks import Forks
+from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.receiver import ALL_SEVEN, Receiver
 from support.server_process import is_alive
-from support.waiting import wait_until
 
 AT_ONCE = 4
 LAST = "callback completed 100"

@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from ecg_contract.crd import custom_resource_definition
-from ecg_contract.pipeline import MAX_RESULT_BYTES
-from ecg_contract.videojob import VideoJob, VideoJobSpec
+from ecg_contract.host_protocol import MAX_RESULT_BYTES
+from ecg_contract.videojob.crd import custom_resource_definition
+from ecg_contract.videojob.resource import VideoJob, VideoJobSpec
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 from support.chart import CHART, ROOT
-from support.control_plane.played import Manifest, client
-from support.control_plane.server import ControlPlane
 from support.full_videojob import full_spec, full_status
-from support.waiting import wait_until
+from support.played_kubelet import Manifest, client
 
 CRD = CHART / "files" / "crd.yaml"
 _MERGE = {"content-type": "application/merge-patch+json"}

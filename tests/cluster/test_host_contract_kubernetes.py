@@ -8,15 +8,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ecg_api.in_cluster import build_app
+from ecg_api.kubernetes.host import build_app
+from ecg_api.kubernetes.settings import KubernetesSettings
 from ecg_api.settings import Settings
-from ecg_api.settings_kubernetes import KubernetesSettings
 from ecg_contract.stages import Stage
-from ecg_contract.wire_result import wire_json
-from support.control_plane.played import PlayedPod, played_kubelet
-from support.control_plane.server import ControlPlane
+from ecg_contract.wire.result import wire_json
+from ecg_dev.control_plane.server import ControlPlane
 from support.forks import Forks
 from support.host_contract import DEADLINE_S, Host, HostContract, ToldHost
+from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import GoneError, PlayedPipeline
 from support.s3 import BUCKET, environment, moto
 from support.server_process import is_alive, kill_9

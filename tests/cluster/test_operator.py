@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ecg_contract.stages import Stage
+from ecg_dev.control_plane.server import ControlPlane
 from support.cluster_jobs import VideoJobs
-from support.control_plane.played import PlayedPod, played_kubelet
-from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
+from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import RESULT, PlayedPipeline, work
 from support.receiver import ALL_SEVEN, DROP, HANG, Answer, Receiver, marks
 

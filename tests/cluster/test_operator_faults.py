@@ -10,16 +10,16 @@ import pytest
 
 from ecg_cluster.client import Cluster, connect
 from ecg_contract.stages import Stage
-from ecg_operator.cache import Cache
-from ecg_operator.resync import DeafError, Resync
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
+from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.watch_check import DeafError, Resync
 from support.cluster_jobs import VideoJobs
-from support.control_plane.played import PlayedPod, played_kubelet
-from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
+from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import FencedError, PlayedPipeline, work
 from support.receiver import ALL_SEVEN, Receiver
 from support.release import Release
-from support.waiting import wait_until
 
 SLOW_LEASE = {"LEASE_DURATION_S": "20", "LEASE_RENEW_S": "5"}
 LONG_LEASE = {"LEASE_DURATION_S": "120", "LEASE_RENEW_S": "5"}

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from ecg_contract.lifecycle import DEADLINE_MESSAGE
+from ecg_contract.attempt_outcome import DEADLINE_MESSAGE
 from ecg_contract.stages import Stage
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
-from support.control_plane.played import PlayedPod, client, played_kubelet
-from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
+from support.played_kubelet import PlayedPod, client, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.receiver import Receiver
-from support.waiting import wait_until
 
 LIMITS = {"STUCK_LIMIT_S": "3", "PENDING_LIMIT_S": "6", "HEARTBEAT_LOST_S": "3"}
 NOWHERE = {"gpu": {"nodeSelector": {"nowhere": "yes"}, "resources": {"limits": {"nvidia.com/gpu": 1}}}, "cpu": {}}

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from support.control_plane.played import PlayedPod, played_kubelet
+from ecg_dev.waiting import wait_until
 from support.media_server import MediaServer, Reply
 from support.operator_process import OperatorProcess
 from support.pipeline_process import ROOT
+from support.played_kubelet import PlayedPod, played_kubelet
 from support.real_pod import RealPod
 from support.receiver import ALL_SEVEN, Receiver
 from support.release import Release
 from support.server_process import ServerProcess, environment_in_cluster
-from support.waiting import wait_until
 
 SAMPLE = ROOT / "demo" / "samples" / "meeting_en.mp4"
 

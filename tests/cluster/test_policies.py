@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from support.control_plane.played import Manifest, PlayedPod, client, now
+from ecg_dev.waiting import wait_until
+from support.played_kubelet import Manifest, PlayedPod, client, now
 from support.release import Release
-from support.waiting import wait_until
 
 _MERGE = {"content-type": "application/merge-patch+json"}
 _APPLY = {"content-type": "application/apply-patch+yaml"}

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import pytest
 
 from ecg_contract.stages import Stage
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 from support.chart import ROOT
 from support.cluster_jobs import VideoJobs
-from support.control_plane.played import PlayedPod, played_kubelet
-from support.control_plane.server import ControlPlane
+from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.receiver import Receiver
 from support.release import Release, secured
-from support.waiting import wait_until
 
 DOCUMENT = ROOT / "docs" / "kubernetes.md"
 DONE = "550e8400-e29b-41d4-a716-446655440000"

@@ -6,17 +6,17 @@ import json
 import random
 from pathlib import Path
 
-from ecg_contract.pipeline import PipelineJob
+from ecg_contract.host_protocol import PipelineJob
 from ecg_contract.stages import Stage
-from ecg_pipeline.sinks.presigned import PresignedSink
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
+from ecg_pipeline.hosts.pod.presigned_sink import PresignedSink
 from support.cluster_jobs import VideoJobs
-from support.control_plane.played import PlayedPod, played_kubelet
-from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
+from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.receiver import ALL_SEVEN, Receiver
 from support.s3 import BUCKET, environment, moto
-from support.waiting import wait_until
 
 __all__ = ["moto"]
 

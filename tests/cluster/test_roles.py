@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from support.control_plane.played import client
+from support.played_kubelet import client
 from support.release import Release
 
 READ = frozenset({"get", "list", "watch"})

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from ecg_dev.control_plane.server import ControlPlane
 from support.cluster_jobs import VideoJobs
-from support.control_plane.server import ControlPlane
 from support.program import environment_without
 from support.server_process import ServerProcess, environment_in_cluster
 
 SERVE = (sys.executable, "-m", "ecg_api.cli", "serve", "--port", "0")
 LOADED = """
-import sys, ecg_api.commands.serve, ecg_api.in_cluster
+import sys, ecg_api.cli.serve, ecg_api.kubernetes.host
 print(*sorted(sys.modules))
 """
 
@@ -65,8 +65,13 @@ def test_a_credential_stands_in_its_secret_alone(
 
 def test_it_needs_neither_the_runner_nor_sqlite() -> None:
     loaded = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True).stdout.split()
-    assert "ecg_api.stores.kubernetes" in loaded
-    assert not {"ecg_api.runner", "ecg_api.standalone", "ecg_api.stores.sqlite", "sqlite3"} & set(loaded)
+    assert "ecg_api.kubernetes.store" in loaded
+    assert not {
+        "ecg_api.standalone.runner",
+        "ecg_api.standalone.host",
+        "ecg_api.standalone.storage.store",
+        "sqlite3",
+    } & set(loaded)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ecg_api.stores.bucket_uploads import BucketUploads
-from ecg_api.stores.kubernetes import VideoJobStore
+from ecg_api.kubernetes.store import VideoJobStore
+from ecg_api.kubernetes.uploads import BucketUploads
 from ecg_cluster.client import connect
 from ecg_cluster.results import ClusterResults
 from ecg_cluster.s3 import s3_client
-from support.control_plane.server import ControlPlane
+from ecg_dev.control_plane.server import ControlPlane
 from support.s3 import BUCKET, environment, moto
 from support.status_hand import StatusHand
 from support.store_contract import Hand, StoreContract

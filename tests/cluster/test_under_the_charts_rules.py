@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
+from ecg_dev.waiting import wait_until
 from support import chart
-from support.control_plane.played import played_kubelet
+from support.played_kubelet import played_kubelet
 from support.played_pipeline import RESULT, work
 from support.program import environment_without
 from support.receiver import ALL_SEVEN, Receiver
 from support.release import Release
 from support.server_process import ServerProcess
-from support.waiting import wait_until
 
 SIGNED = "https://media.example/v.mp4?X-Amz-Signature=canary"
 

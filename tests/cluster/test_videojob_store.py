@@ -10,15 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
-from ecg_api.in_cluster import build_app
+from ecg_api.kubernetes.host import build_app
+from ecg_api.kubernetes.settings import KubernetesSettings
+from ecg_api.kubernetes.store import VideoJobStore
 from ecg_api.settings import Settings
-from ecg_api.settings_kubernetes import KubernetesSettings
-from ecg_api.stores.kubernetes import VideoJobStore
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
-from support.control_plane.played import client
-from support.control_plane.server import ControlPlane
 from support.host_contract import PATH, body
-from support.waiting import wait_until
+from support.played_kubelet import client
 
 CANARY = "canary0123456789"
 SIGNED = f"https://bucket.s3.amazonaws.com/v.mp4?X-Amz-Signature={CANARY}&X-Amz-Expires=900"

@@ -10,25 +10,26 @@ from typing import Any
 import httpx
 import pytest
 
-from ecg_api.in_cluster import build_app
+from ecg_api.errors import StoreUnavailableError
+from ecg_api.kubernetes.host import build_app
+from ecg_api.kubernetes.settings import KubernetesSettings
+from ecg_api.kubernetes.store import VideoJobStore
+from ecg_api.kubernetes.uploads import BucketUploads
+from ecg_api.ports import SubmitOutcome
 from ecg_api.settings import Settings
-from ecg_api.settings_kubernetes import KubernetesSettings
-from ecg_api.stores.base import StoreUnavailableError, SubmitOutcome
-from ecg_api.stores.bucket_uploads import BucketUploads
-from ecg_api.stores.kubernetes import VideoJobStore
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster, connect
 from ecg_cluster.results import ClusterResults
 from ecg_cluster.s3 import s3_client
-from ecg_contract.pipeline import Source
+from ecg_contract.host_protocol import Source
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
-from support.control_plane.server import ControlPlane
 from support.host_contract import PATH, body
 from support.s3 import BUCKET, environment, moto
 from support.status_hand import StatusHand
 from support.store_contract import fifty, transcription
 from support.submissions import submission
-from support.waiting import wait_until
 
 __all__ = ["moto"]
 

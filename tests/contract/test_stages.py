@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ecg_contract.errors import ErrorCode, ExitCode, error_code_of, exit_code_of
-from ecg_contract.pipeline import StageTimes
+from ecg_contract.host_protocol import StageTimes
 from ecg_contract.stages import Stage, reached_stages
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

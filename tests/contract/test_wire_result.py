@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_contract.result import AcousticFeatures, AnalysisResult, Emotion, Segment, Word
-from ecg_contract.wire_result import wire_json
+from ecg_contract.wire.result import wire_json
 
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True)
 

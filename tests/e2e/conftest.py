@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ecg_dev.images.recipes import recipes
+from ecg_dev.node.cluster import NodeCluster
+from ecg_dev.node.network import HOST_ADDRESS
 from support import s3
-from support.images.recipes import recipes
 from support.media_server import MediaServer, Reply
-from support.node.cluster import NodeCluster
-from support.node.network import HOST_ADDRESS
 from support.pipeline_process import ROOT
 from support.receiver import Receiver
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from ecg_contract.stages import Stage
+from ecg_dev.waiting import wait_until
 from support.faults import VALUES, Jobs, jobs, release
 from support.installed import Installed
-from support.waiting import wait_until
 
 __all__ = ["jobs", "release"]
 pytestmark = pytest.mark.faults

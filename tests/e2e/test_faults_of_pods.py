@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
+from ecg_dev.node.cluster import NODE
+from ecg_dev.node.containers import frozen, processes, shim_of
+from ecg_dev.waiting import wait_until
 from support.faults import VALUES, Jobs, jobs, release
 from support.installed import Installed
 from support.media_server import Reply, endless
-from support.node.cluster import NODE
-from support.node.containers import frozen, processes, shim_of
-from support.waiting import wait_until
 
 __all__ = ["jobs", "release"]
 pytestmark = pytest.mark.faults

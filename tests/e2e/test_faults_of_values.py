@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from ecg_dev.node.cluster import GPUS
+from ecg_dev.waiting import wait_until
 from support.faults import VALUES, Jobs, jobs, release
 from support.installed import Installed, Values
 from support.media_files import write_silence
 from support.media_server import Reply
-from support.node.cluster import GPUS
-from support.waiting import wait_until
 
 __all__ = ["jobs", "release"]
 pytestmark = pytest.mark.faults

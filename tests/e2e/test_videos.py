@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
+from ecg_dev.images.recipes import recipes
+from ecg_dev.node.cluster import NodeCluster
+from ecg_dev.node.network import HOST_ADDRESS
+from ecg_dev.waiting import wait_until
 from support import s3
-from support.images.recipes import recipes
 from support.installed import Installed, installed
 from support.media_server import MediaServer
-from support.node.cluster import NodeCluster
-from support.node.network import HOST_ADDRESS
 from support.pipeline_process import ROOT, demo_environment
 from support.receiver import ALL_SEVEN, Receiver
 from support.server_process import ServerProcess
 from support.timeline import Timeline
-from support.waiting import wait_until
 
 PATIENCE_S = 180.0
 PIPELINE_IMAGE = next(recipe.tag for recipe in recipes("") if recipe.name == "ecg-pipeline")

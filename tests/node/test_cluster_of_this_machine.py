@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from support.control_plane.played import client
-from support.node import requirements
-from support.node.cluster import GPUS, NODE, NodeCluster
-from support.node.config import PAUSE_IMAGE
+from ecg_dev.node import requirements
+from ecg_dev.node.cluster import GPUS, NODE, NodeCluster
+from ecg_dev.node.config import PAUSE_IMAGE
+from support.played_kubelet import client
 
 _REASON = requirements.why_not()
 _POD = {

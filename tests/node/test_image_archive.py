@@ -5,7 +5,7 @@ import io
 import json
 import tarfile
 
-from support.images.archive import convert
+from ecg_dev.images.archive import convert
 
 TAG = "docker.io/library/thing:dev"
 LAYERS = [b"the base", b"the code" * 1000]

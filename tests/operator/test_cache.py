@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ecg_contract.videojob_names import VIDEOJOB_LABEL
-from ecg_operator.cache import Cache
-from ecg_operator.observed import Warning_
+from ecg_contract.videojob.names import VIDEOJOB_LABEL
+from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.snapshot import Warning_
 from support.observations import NOW, videojob
 
 

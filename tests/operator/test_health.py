@@ -2,7 +2,7 @@
 
 import httpx
 
-from ecg_operator.health import Health, serve_health
+from ecg_operator.runtime.health import Health, serve_health
 
 
 class Clock:

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from ecg_contract.callback_record import DeliveryRecord, Settled
+from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.errors import ErrorCode
-from ecg_contract.pipeline import PipelineError
-from ecg_contract.videojob import Phase, VideoJobCallback
-from ecg_operator.plan import Plan
-from ecg_operator.reconcile import reconcile
-from ecg_operator.status import derived
+from ecg_contract.host_protocol import PipelineError
+from ecg_contract.videojob.resource import Phase, VideoJobCallback
+from ecg_operator.decide.conditions import derived
+from ecg_operator.decide.plan import Plan
+from ecg_operator.decide.reconcile import reconcile
 from support.observations import World
 
 ERROR = PipelineError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패")

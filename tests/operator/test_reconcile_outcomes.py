@@ -2,11 +2,11 @@
 
 import pytest
 
+from ecg_contract.attempt_outcome import DEADLINE_MESSAGE
 from ecg_contract.errors import ErrorCode, ExitCode
-from ecg_contract.lifecycle import DEADLINE_MESSAGE
-from ecg_contract.pipeline import PipelineError
-from ecg_contract.videojob import Phase, Profile
-from ecg_operator.observed import Ended, Warning_
+from ecg_contract.host_protocol import PipelineError
+from ecg_contract.videojob.resource import Phase, Profile
+from ecg_operator.observe.snapshot import Ended, Warning_
 from support.observations import World, settings
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ecg_operator.cache import Cache
-from ecg_operator.controller import SIGNED_ANEW, Controller
-from ecg_operator.reconcile import reconcile
+from ecg_operator.act.controller import SIGNED_ANEW, Controller
+from ecg_operator.decide.reconcile import reconcile
+from ecg_operator.observe.cache import Cache
 from support.observations import NOW, World, settings
 
 

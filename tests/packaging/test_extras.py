@@ -41,6 +41,6 @@ def test_the_api_extra_installs_and_imports_without_torch(tmp_path: Path) -> Non
     run(BIN / "hatchling", "build", "-t", "wheel", "-d", tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     run(BIN / "uv", "pip", "install", "--quiet", "--no-deps", "--python", python, wheel)
-    subprocess.run([python, "-c", "import ecg_api.main, ecg_api.cli"], check=True, cwd=tmp_path)
+    subprocess.run([python, "-c", "import ecg_api.http.app, ecg_api.cli.main"], check=True, cwd=tmp_path)
     absent = subprocess.run([python, "-c", "import torch"], cwd=tmp_path, capture_output=True, check=False)
     assert absent.returncode != 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecg_contract.stages import Stage
-from ecg_contract.wire import WireResult
+from ecg_contract.wire.models import WireResult
 from support.media_files import write_silence
 from support.pipeline_process import ROOT, Outcome, PipelineProcess, make_job
 from support.sounds import Sound, noise, silence, voice, write_wav
@@ -116,7 +116,7 @@ def test_a_file_without_audio_fails_with_its_code(pipeline: PipelineProcess, tmp
 
 
 def decoded(name: str) -> Sound:
-    from ecg_pipeline.media import decode  # noqa: PLC0415 - only two tests want it
+    from ecg_pipeline.media.decode import decode  # noqa: PLC0415 - only two tests want it
 
     return decode(SAMPLES / name).samples
 

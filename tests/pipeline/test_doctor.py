@@ -10,9 +10,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from ecg_contract.findings import Grade
-from ecg_pipeline.doctor import check_gated_model, check_s3, grade_gpu
-from ecg_pipeline.doctor_models import check_models
+from ecg_common.checks import Grade
+from ecg_pipeline.doctor.checks import check_gated_model, check_s3, grade_gpu
+from ecg_pipeline.doctor.models import check_models
 from ecg_pipeline.settings import PipelineSettings
 from ecg_pipeline.settings_media import FetchSettings
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from ecg_contract.errors import ExitCode
-from ecg_contract.pipeline import PipelineStatus
+from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
-from ecg_pipeline.joblog import JobIdFilter
-from ecg_pipeline.run import JobRunner
+from ecg_pipeline.hosts.standalone.file_sink import FileSink
+from ecg_pipeline.process.job_runner import JobRunner
+from ecg_pipeline.process.logs import JobIdFilter
 from ecg_pipeline.settings import PipelineSettings
-from ecg_pipeline.sinks.file import FileSink
 from support.fake_engines import FakeEngines, FakeReporter
 from support.pipeline_process import make_job
 from support.sounds import voice, write_wav
@@ -71,7 +71,7 @@ def test_a_job_reports_all_stages_in_order_and_stores_its_result(tmp_path: Path)
 def test_a_result_that_no_host_would_read_is_a_failure_with_advice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecg_pipeline.run.MAX_RESULT_BYTES", 100)
+    monkeypatch.setattr("ecg_pipeline.process.job_runner.MAX_RESULT_BYTES", 100)
     code, status = host(tmp_path, FakeEngines()).run(language="en")
     assert code == ExitCode.PROCESSING
     assert status.error is not None

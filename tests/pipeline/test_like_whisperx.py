@@ -32,7 +32,7 @@ def stock_whisperx(sound: Path, language: str, folder: Path) -> list[dict[str, A
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_words_are_equal_and_times_within_20_ms(pipeline: PipelineProcess, tmp_path: Path, language: str) -> None:
-    from ecg_pipeline.media import decode  # noqa: PLC0415 - only here
+    from ecg_pipeline.media.decode import decode  # noqa: PLC0415 - only here
 
     video = ROOT / f"demo/samples/meeting_{language}.mp4"
     sound = write_wav(tmp_path / "sound.wav", decode(video).samples)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_pipeline.media import decode
+from ecg_pipeline.media.decode import decode
 from ecg_pipeline.settings_media import MediaLimits
 from support.media_files import (
     click_times,

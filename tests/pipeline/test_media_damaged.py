@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from ecg_pipeline.media import decode
+from ecg_pipeline.media.decode import decode
 from support.media_files import click_times, clicks, tone, write_float_wav, write_sound, write_video
 from support.media_outcome import refusal, refused_or_read, written
 

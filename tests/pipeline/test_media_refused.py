@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_pipeline.media import decode
+from ecg_pipeline.media.decode import decode
 from support.media_files import tone, write_video, write_wav
 from support.media_outcome import refusal, written
 from support.media_server import MediaServer, Reply

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_pipeline.media_timeline import FOLLOWS, Place, Timeline
+from ecg_pipeline.media.timeline import FOLLOWS, Place, Timeline
 
 
 def started(end: float | None = 100.0, origin: float = 0.0) -> Timeline:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ecg_contract.pipeline import Report
+from ecg_contract.host_protocol import Report
+from ecg_dev.waiting import wait_until
 from support.pipeline_process import ROOT, PipelineProcess, demo_environment, make_job
 from support.sounds import voice, write_wav
-from support.waiting import wait_until
 
 
 @pytest.fixture

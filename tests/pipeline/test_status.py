@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_contract.stages import Stage
-from ecg_pipeline.status import StatusBoard
+from ecg_pipeline.analysis.progress import StatusBoard
 from support.fake_engines import FakeReporter
 from support.pipeline_process import make_job
 

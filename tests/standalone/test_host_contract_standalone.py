@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ecg_api.child import ChildStarter
 from ecg_api.settings import Settings
-from ecg_api.settings_standalone import StandaloneSettings
-from ecg_api.standalone import build_app
+from ecg_api.standalone.child import ChildStarter
+from ecg_api.standalone.host import build_app
+from ecg_api.standalone.settings import StandaloneSettings
 from support.host_contract import DEADLINE_S, Host, HostContract, ToldHost
 from support.obedient_pipeline import ObedientPipeline
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from ecg_api.child import Child, ChildStarter, StartChild
+from ecg_api.ports import JobState, JobView
 from ecg_api.settings import Settings
-from ecg_api.settings_standalone import StandaloneSettings
-from ecg_api.standalone import build_app
-from ecg_api.stores.base import JobState, JobView
-from ecg_api.stores.changes import Changes
-from ecg_api.stores.database import Database
-from ecg_api.stores.job_files import JobFiles
-from ecg_api.stores.ledgers import RunLedger, key_of
-from ecg_api.stores.sqlite import Shelf, SqliteStore
-from ecg_contract.pipeline import PipelineStatus
+from ecg_api.standalone.child import Child, ChildStarter, StartChild
+from ecg_api.standalone.host import build_app
+from ecg_api.standalone.settings import StandaloneSettings
+from ecg_api.standalone.storage.changes import Changes
+from ecg_api.standalone.storage.database import Database
+from ecg_api.standalone.storage.job_files import JobFiles
+from ecg_api.standalone.storage.run_queue import RunLedger, key_of
+from ecg_api.standalone.storage.store import Shelf, SqliteStore
+from ecg_contract.host_protocol import PipelineStatus
 from support.scripted_pipeline import ScriptedPipeline
 from support.submissions import submission
 

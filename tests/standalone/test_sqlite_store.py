@@ -7,20 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ecg_api.stores.base import (
-    JobKind,
-    QueueFullError,
-    StoreUnavailableError,
-    Submission,
-    SubmitOutcome,
-)
-from ecg_api.stores.database import Database
-from ecg_api.stores.ledgers import CallbackLedger, RunLedger, key_of
-from ecg_api.stores.sqlite import Shelf, SqliteStore
-from ecg_contract.callback_record import DeliveryRecord, Settled
+from ecg_api.errors import QueueFullError, StoreUnavailableError
+from ecg_api.ports import JobKind, Submission, SubmitOutcome
+from ecg_api.standalone.storage.callback_ledger import CallbackLedger
+from ecg_api.standalone.storage.database import Database
+from ecg_api.standalone.storage.run_queue import RunLedger, key_of
+from ecg_api.standalone.storage.store import Shelf, SqliteStore
+from ecg_contract.attempt_outcome import AttemptCounts, Complete, Fail, Retry
+from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.errors import ErrorCode
-from ecg_contract.lifecycle import AttemptCounts, Complete, Fail, Retry
-from ecg_contract.pipeline import PipelineError, PipelineStatus, ResultReference
+from ecg_contract.host_protocol import PipelineError, PipelineStatus, ResultReference
 from support.shelves import TTL, Clock, open_shelf
 from support.submissions import submission
 

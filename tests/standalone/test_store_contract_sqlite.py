@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ecg_api.stores.ledgers import CallbackLedger, RunLedger, key_of
-from ecg_api.stores.sqlite import Shelf, SqliteStore
-from ecg_contract.callback_record import DeliveryRecord, Settled
-from ecg_contract.lifecycle import Complete, Fail
-from ecg_contract.pipeline import PipelineError, ResultReference
+from ecg_api.standalone.storage.callback_ledger import CallbackLedger
+from ecg_api.standalone.storage.run_queue import RunLedger, key_of
+from ecg_api.standalone.storage.store import Shelf, SqliteStore
+from ecg_contract.attempt_outcome import Complete, Fail
+from ecg_contract.delivery_record import DeliveryRecord, Settled
+from ecg_contract.host_protocol import PipelineError, ResultReference
 from support.shelves import Clock, open_shelf
 from support.store_contract import BROKEN, RESULT, Hand, Outcome, StoreContract
 

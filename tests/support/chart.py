@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # comes without types
 
-from support.control_plane.binaries import program
-from support.control_plane.server import ControlPlane
-from support.waiting import wait_until
+from ecg_dev.control_plane.binaries import program
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 
 Manifest = dict[str, Any]
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from ecg_contract.videojob import VideoJob
-from ecg_operator.manifests import JobParts, job_manifest
-from ecg_operator.pod_config import load_pod_config
+from ecg_contract.videojob.resource import VideoJob
+from ecg_operator.act.manifests import JobParts, job_manifest
+from ecg_operator.act.pod_config import load_pod_config
 from ecg_operator.settings import OperatorSettings
 from support import chart
-from support.control_plane.played import now
+from support.played_kubelet import now
 
 Manifest = chart.Manifest
 

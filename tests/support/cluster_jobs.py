@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 
-from support.control_plane.api_access import ApiAccess
-from support.control_plane.played import Manifest, client
-from support.waiting import wait_until
+from ecg_dev.control_plane.api_access import ApiAccess
+from ecg_dev.waiting import wait_until
+from support.played_kubelet import Manifest, client
 
 
 class VideoJobs:

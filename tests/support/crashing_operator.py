@@ -16,13 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ecg_callbacks.deliverer import Sender
+from ecg_callbacks.sender import Outcome
+from ecg_callbacks.types import Due, JobFacts
 from ecg_cluster.client import Cluster
-from ecg_contract.callback_record import Due, JobFacts
-from ecg_contract.callback_sender import Outcome
-from ecg_contract.deliverer import Sender
-from ecg_contract.logs import configure_logging
-from ecg_operator import main, watches
-from ecg_operator.run import Surroundings
+from ecg_common.logs import configure_logging
+from ecg_operator import main
+from ecg_operator.observe import watches
+from ecg_operator.operator import Surroundings
 from ecg_operator.settings import OperatorSettings
 
 T = TypeVar("T")

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-from ecg_contract.callback_body import FileResults
-from ecg_contract.callback_record import DeliveryRecord, JobFacts
-from ecg_contract.callback_sender import CallbackSender
-from ecg_contract.callback_target import CallbackPolicy
-from ecg_contract.deliverer import Deliverer
+from ecg_callbacks.body import FileResults
+from ecg_callbacks.deliverer import Deliverer
+from ecg_callbacks.sender import CallbackSender
+from ecg_callbacks.target import CallbackPolicy
+from ecg_callbacks.types import JobFacts
+from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.errors import ErrorCode
 from ecg_contract.stages import Stage
 from support.fake_ledger import FakeLedger

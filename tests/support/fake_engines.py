@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ecg_contract.pipeline import PipelineStatus
+from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.result import Emotion, SpeakerTurn, SpeechRegion
 from ecg_pipeline.ports import AlignedWord, Chunk, OnProgress, Samples, Sentence, Utterance
 

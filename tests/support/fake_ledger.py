@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ecg_contract.callback_record import DeliveryRecord, JobFacts
-from ecg_contract.deliverer_ports import Change, Delivery, Pending, pending_of
+from ecg_callbacks.ports import Change, Delivery, Pending, pending_of
+from ecg_callbacks.types import JobFacts
+from ecg_contract.delivery_record import DeliveryRecord
 
 
 class FakeLedger:

@@ -7,16 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from ecg_api.stores.base import (
-    JobState,
-    JobView,
-    QueueFullError,
-    StoreUnavailableError,
-    Submission,
-    SubmitOutcome,
-    UploadSlot,
-)
-from ecg_contract.wire import CallbackView, JobError
+from ecg_api.errors import QueueFullError, StoreUnavailableError
+from ecg_api.ports import JobState, JobView, Submission, SubmitOutcome, UploadSlot
+from ecg_contract.wire.models import CallbackView, JobError
 
 
 @dataclass

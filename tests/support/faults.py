@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from ecg_dev.node.cluster import NodeCluster
 from support.installed import Installed, Values, installed
 from support.media_server import MediaServer, Reply
-from support.node.cluster import NodeCluster
 from support.pipeline_process import ROOT
 from support.receiver import ALL_SEVEN, Received, Receiver
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ecg_contract.pipeline import CamelModel
-from ecg_contract.videojob import VideoJobSpec, VideoJobStatus
+from ecg_contract.base_model import CamelModel
+from ecg_contract.videojob.resource import VideoJobSpec, VideoJobStatus
 
 M = TypeVar("M", bound=BaseModel)
 

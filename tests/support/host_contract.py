@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from ecg_contract.wire import WireResult
+from ecg_contract.wire.models import WireResult
 
 DEADLINE_S = 30
 PATH = "/api/upload-video/process-video"

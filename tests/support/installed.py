@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 
+from ecg_dev.node.cluster import NodeCluster
+from ecg_dev.node.network import NODE_ADDRESS
+from ecg_dev.waiting import wait_until
 from support.chart import CHART, VALUES
 from support.cluster_jobs import VideoJobs
-from support.node.cluster import NodeCluster
-from support.node.network import NODE_ADDRESS
-from support.waiting import wait_until
 
 Values = dict[str, Any]
 NODE_PORT = 30801

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecg_contract.errors import ErrorCode, UsageError
-from ecg_pipeline.media import Audio, decode
+from ecg_pipeline.media.decode import Audio, decode
 from ecg_pipeline.settings_media import MediaLimits
 
 

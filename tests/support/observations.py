@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ecg_contract.pipeline import PipelineError, ResultReference
+from ecg_contract.host_protocol import PipelineError, ResultReference
 from ecg_contract.stages import Stage
-from ecg_contract.videojob import Metadata, PodReport, VideoJob, VideoJobSource, VideoJobSpec
-from ecg_operator.observed import Ended, Observed, ObservedJob, ObservedPod
-from ecg_operator.plan import Plan
-from ecg_operator.reconcile import reconcile
+from ecg_contract.videojob.resource import Metadata, PodReport, VideoJob, VideoJobSource, VideoJobSpec
+from ecg_operator.decide.plan import Plan
+from ecg_operator.decide.reconcile import reconcile
+from ecg_operator.observe.snapshot import Ended, Observed, ObservedJob, ObservedPod
 from ecg_operator.settings import OperatorSettings
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

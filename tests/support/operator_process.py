@@ -6,8 +6,8 @@ from typing import Self
 
 import httpx
 
-from support.control_plane.processes import free_port
-from support.control_plane.server import ControlPlane
+from ecg_dev.control_plane.processes import free_port
+from ecg_dev.control_plane.server import ControlPlane
 from support.program import Program, environment_without
 
 QUICK = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ecg_contract.pipeline import PipelineJob, Report
+from ecg_contract.host_protocol import PipelineJob, Report
 
 ROOT = Path(__file__).parents[2]
 END = object()

@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 
-from ecg_contract.result_chunks import CHUNK_KEY, ConfigMapLocation, compressed
+from ecg_cluster.result_chunks import CHUNK_KEY, ConfigMapLocation, compressed
 from ecg_contract.stages import Stage
-from ecg_contract.videojob_names import VIDEOJOB_LABEL, VIDEOJOB_UID_LABEL, result_chunk_prefix
-from support.control_plane.played import PlayedPod
-from support.waiting import wait_until
+from ecg_contract.videojob.names import VIDEOJOB_LABEL, VIDEOJOB_UID_LABEL, result_chunk_prefix
+from ecg_dev.waiting import wait_until
+from support.played_kubelet import PlayedPod
 
 RESULT = {
     "segments": [],

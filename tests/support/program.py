@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from support.waiting import wait_until
+from ecg_dev.waiting import wait_until
 
 LAST_WORDS = 3000
 """Characters of a log that a failed assertion shows."""

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.control_plane.played import PlayedPod
 from support.pipeline_process import ROOT, demo_environment
+from support.played_kubelet import PlayedPod
 
 
 class RealPod:

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from ecg_dev.control_plane.server import ControlPlane
 from support import chart
 from support.cluster_jobs import VideoJobs
-from support.control_plane.played import Manifest, PlayedPod, client, now
-from support.control_plane.server import ControlPlane
 from support.operator_process import OperatorProcess
+from support.played_kubelet import Manifest, PlayedPod, client, now
 
 _MERGE = {"content-type": "application/merge-patch+json"}
 

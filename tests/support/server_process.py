@@ -9,10 +9,10 @@ from typing import Any, Self
 
 import httpx
 
-from support.control_plane.processes import free_port
-from support.control_plane.server import ControlPlane
+from ecg_dev.control_plane.processes import free_port
+from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 from support.program import Program, environment_without
-from support.waiting import wait_until
 
 __all__ = ["ServerProcess", "is_alive", "kill_9", "wait_until"]
 

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ecg_api.stores.changes import Changes
-from ecg_api.stores.database import Database
-from ecg_api.stores.job_files import JobFiles
-from ecg_api.stores.sqlite import Shelf
+from ecg_api.standalone.storage.changes import Changes
+from ecg_api.standalone.storage.database import Database
+from ecg_api.standalone.storage.job_files import JobFiles
+from ecg_api.standalone.storage.store import Shelf
 
 TTL = timedelta(hours=24)
 

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ecg_api.stores.kubernetes import VideoJobStore
+from ecg_api.kubernetes.store import VideoJobStore
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
-from ecg_contract.callback_record import DeliveryRecord, Settled
-from ecg_contract.pipeline import PipelineError, ResultReference
-from ecg_contract.result_chunks import CHUNK_KEY, ConfigMapLocation, compressed
-from ecg_contract.videojob import PodReport, VideoJob, VideoJobStatus
-from ecg_contract.videojob_names import videojob_name
-from ecg_operator.attempts import finished, first_attempt
+from ecg_cluster.result_chunks import CHUNK_KEY, ConfigMapLocation, compressed
+from ecg_contract.delivery_record import DeliveryRecord, Settled
+from ecg_contract.host_protocol import PipelineError, ResultReference
+from ecg_contract.videojob.names import videojob_name
+from ecg_contract.videojob.resource import PodReport, VideoJob, VideoJobStatus
+from ecg_operator.decide.attempts import finished, first_attempt
+from ecg_operator.decide.conditions import derived
 from ecg_operator.settings import OperatorSettings
-from ecg_operator.status import derived
 from support.store_contract import BROKEN, RESULT, Outcome
 
 Change = Callable[[VideoJob], VideoJobStatus]

@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 
 import pytest
 
-from ecg_api.stores.base import JobKind, JobState, JobStore, JobView, Redelivery, Submission, SubmitOutcome, Uploads
+from ecg_api.ports import JobKind, JobState, JobStore, JobView, Redelivery, Submission, SubmitOutcome, Uploads
 from ecg_contract.errors import ErrorCode
-from ecg_contract.pipeline import Source
-from ecg_contract.wire import JobError
+from ecg_contract.host_protocol import Source
+from ecg_contract.wire.models import JobError
 from support.submissions import submission
 
 RESULT = '{"text": "안녕하세요"}'.encode()

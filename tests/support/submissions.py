@@ -1,7 +1,7 @@
 """A submission as the front door makes them."""
 
-from ecg_api.stores.base import JobKind, Submission
-from ecg_contract.pipeline import Language, Source
+from ecg_api.ports import JobKind, Submission
+from ecg_contract.host_protocol import Language, Source
 
 
 def submission(job_id: str, *, body_key: str = "key", callback_base: str | None = "https://b.example") -> Submission:

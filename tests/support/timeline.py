@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import httpx
 
-from ecg_contract.videojob_names import VIDEOJOB_LABEL
-from support.control_plane.api_access import ApiAccess
-from support.control_plane.played import client
+from ecg_contract.videojob.names import VIDEOJOB_LABEL
+from ecg_dev.control_plane.api_access import ApiAccess
+from support.played_kubelet import client
 
 Manifest = dict[str, Any]
 Milestone = tuple[str, Callable[[Manifest], object]]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ecg_contract.result import AcousticFeatures, AnalysisResult, Segment, Word
-from ecg_contract.wire_result import wire_json
+from ecg_contract.wire.result import wire_json
 
 HELLO = Word("안녕하세요", 1.5, 1.8, 0.95, "SPEAKER_00", AcousticFeatures(-20.0, 150.0, 1500.0))
 

@@ -4,7 +4,7 @@ import importlib
 import importlib.metadata
 from collections.abc import Iterator
 
-from ecg_contract.findings import Finding
+from ecg_common.checks import Finding
 
 _LIBRARIES = ("torch", "torchaudio", "ctranslate2", "whisperx", "pyannote.audio", "transformers", "librosa", "av")
 

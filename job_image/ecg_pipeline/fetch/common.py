@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecg_common.redact import redact_text
 from ecg_contract.errors import ErrorCode, TransientError, UsageError, download_failed
-from ecg_contract.redact import redact_text
 
 OnBytes = Callable[[int, int | None], None]
 """Called with the bytes that are there and, where known, all bytes; what it raises ends the download."""

@@ -1,6 +1,6 @@
 """Downloads by HTTP from whoever a request names.
 
-Every connection is checked (`ecg_contract.netguard`), redirects are followed by hand, bytes and time are limited, and
+Every connection is checked (`ecg_common.netguard`), redirects are followed by hand, bytes and time are limited, and
 what breaks off is continued where the server can do so. Bodies are taken as they are: nothing is decompressed.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from ecg_contract.netguard import AddressGuard, AddressRefusedError, AllowList, GuardedTransport, Resolve
+from ecg_common.netguard import AddressGuard, AddressRefusedError, AllowList, GuardedTransport, Resolve
 from ecg_pipeline.fetch.common import PAUSES_S, Log, OnBytes, TryAgainError, given_up, refused
 from ecg_pipeline.fetch.http_answer import check_status, redirected_to
 from ecg_pipeline.fetch.partial import Partial

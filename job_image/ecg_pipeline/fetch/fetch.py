@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ecg_contract.redact import redact_url
+from ecg_common.redact import redact_url
 from ecg_pipeline.fetch.common import FetchedFile, Log, OnBytes, refused
 from ecg_pipeline.fetch.download import Downloader
 from ecg_pipeline.fetch.s3_url import parse_s3_url

@@ -1,0 +1,129 @@
+"""`ecg analyze`: one file or URL through the pipeline in a child process, its transcript on the terminal.
+
+Exit status: 0, the pipeline's own (10 download, 11 audio extraction, 12 processing, 13 models, 14 GPU memory), or
+1 when the pipeline died without a word. The pipeline's speed is what counts, so nothing is imported here but the
+standard library: the child starts within milliseconds.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+from ecg_api.cli.terminal import Progress, complain, say, transcript
+
+_USAGE = 2
+_DIED = 1
+_CPU_MAY_HELP = (14, -signal.SIGABRT, -signal.SIGSEGV)
+_TAIL_LINES = 15
+
+
+def run(arguments: argparse.Namespace) -> int:
+    source = _source(arguments.source)
+    if source is None:
+        complain(f"ecg analyze: there is no file {arguments.source}")
+        return _USAGE
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="ecg-") as folder:
+        work = Path(folder)
+        job = _job(arguments, source, work)
+        status = _attempt(job, work, arguments.verbose)
+        if status in _CPU_MAY_HELP and job["device"] != "cpu":
+            complain("trying again on the CPU")
+            status = _attempt({**job, "device": "cpu", "attempt": 2}, work, arguments.verbose)
+        if status == 0:
+            return _deliver(Path(job["resultPath"]), arguments.output)
+        return status if status > 0 else 128 - status
+
+
+def _source(source: str) -> dict[str, str] | None:
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", source):
+        return {"url": source}
+    return {"path": str(Path(source).resolve())} if Path(source).is_file() else None
+
+
+def _job(arguments: argparse.Namespace, source: dict[str, str], folder: Path) -> dict[str, Any]:
+    """A `PipelineJob` in JSON; a test holds it to the model."""
+    return {
+        "jobId": f"analyze-{os.getpid()}",
+        "attempt": 1,
+        "source": source,
+        "language": arguments.language,
+        "emotionDetection": not arguments.no_emotion,
+        "device": "cpu" if arguments.cpu else "auto",
+        "maxWorkers": min(os.cpu_count() or 4, 64),
+        "resultPath": str(folder / "result.json"),
+    }
+
+
+def _attempt(job: dict[str, Any], folder: Path, verbose: bool) -> int:
+    """Run the job in a child to its end; its exit status, or minus the signal that killed it."""
+    job_file, log_file = folder / "job.json", folder / "log"
+    job_file.write_text(json.dumps(job))
+    with log_file.open("w") as log:
+        child = subprocess.Popen(  # noqa: S603 - our own module, the source is a value in a file
+            [sys.executable, "-m", "ecg_pipeline", "--job", str(job_file)],
+            stdout=subprocess.PIPE,
+            stderr=None if verbose else log,
+        )
+        try:
+            error = _follow(child.stdout)
+            status = child.wait()
+        finally:
+            _stop(child)
+    if status != 0:
+        _explain(status, error, log_file)
+    return status
+
+
+def _follow(reports: IO[bytes] | None) -> dict[str, str] | None:
+    """Show the progress of every `Report` line; the error of the last one that has any."""
+    assert reports is not None
+    progress, error = Progress(), None
+    for line in reports:
+        try:
+            status = json.loads(line).get("status") or {}
+        except ValueError:
+            continue
+        error = status.get("error") or error
+        if "stage" in status:
+            progress.show(status.get("progress", 0.0), status.get("message", ""))
+    progress.done()
+    return error
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _explain(status: int, error: dict[str, str] | None, log_file: Path) -> None:
+    if error:
+        complain(f"{error['code']}: {error['message']}")
+        return
+    complain(f"the pipeline ended with status {status}; its last lines:")
+    complain("\n".join(log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]))
+
+
+def _deliver(result: Path, output: Path | None) -> int:
+    if not result.is_file():
+        complain("the pipeline ended well and left no result")
+        return _DIED
+    text = result.read_text(encoding="utf-8")
+    for line in transcript(json.loads(text)):
+        say(line)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    return 0

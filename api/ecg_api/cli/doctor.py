@@ -1,0 +1,97 @@
+"""`ecg doctor`: what an operator should check before the first job, a line each, with what to do about it.
+
+The front door's own surroundings are checked here; the pipeline's, models and GPU included, by a child process.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ecg_api.cli.load_settings import load
+from ecg_api.cli.terminal import complain, say
+from ecg_api.settings import GIB, Settings
+from ecg_api.standalone.settings import StandaloneSettings
+from ecg_common.checks import Finding, Grade
+
+_TIMEOUT_S = 10
+_ROOM = 20 * GIB
+"""Two downloads of the greatest size."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings, standalone = load(Settings), load(StandaloneSettings)
+    grades = []
+    for finding in _findings(settings, standalone, arguments.no_models):
+        grades.append(finding.grade)
+        _show(finding)
+    failures, warnings = grades.count(Grade.FAIL), grades.count(Grade.WARN)
+    say(f"{len(grades)} checks: {failures} failed, {warnings} with a warning")
+    return 1 if failures else 0
+
+
+def _findings(settings: Settings, standalone: StandaloneSettings, no_models: bool) -> Iterator[Finding]:
+    yield check_data_dir(standalone.data_dir)
+    yield check_backend(settings.backend_url)
+    yield from check_pipeline(no_models)
+
+
+def _show(finding: Finding) -> None:
+    say(f"{finding.grade:4}  {finding.name}: {finding.found}")
+    if finding.advice:
+        say(f"      -> {finding.advice}")
+
+
+def check_data_dir(folder: Path) -> Finding:
+    """Jobs and results can be written, with room for downloads."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free
+    except OSError as error:
+        advice = "create the folder for this user, or set DATA_DIR to one that can be written"
+        return Finding.fail("data directory", f"{folder}: {error.strerror}", advice)
+    found = f"{folder} is writable, {free / GIB:.0f} GiB free"
+    if free < _ROOM:
+        advice = f"give it {_ROOM // GIB} GiB: a download may take 10 GiB, an upload 2 GiB"
+        return Finding.warn("data directory", found, advice)
+    return Finding.ok("data directory", found)
+
+
+def check_backend(url: str | None) -> Finding:
+    """The backend answers; with what does not matter, its result endpoint takes POST only."""
+    if not url:
+        advice = "set BACKEND_URL, or send fastapi_base_url with every request"
+        return Finding.warn("backend", "BACKEND_URL is not set", advice)
+    host = urlsplit(url).netloc  # the settings take no credentials in it
+    try:
+        urllib.request.urlopen(url, timeout=_TIMEOUT_S).close()  # noqa: S310 - the settings checked the scheme
+    except urllib.error.HTTPError as error:
+        return Finding.ok("backend", f"{host} answers ({error.code})")
+    except (OSError, ValueError) as error:
+        advice = "check BACKEND_URL, DNS and security groups"
+        return Finding.fail("backend", f"{host} does not answer: {getattr(error, 'reason', error)}", advice)
+    return Finding.ok("backend", f"{host} answers")
+
+
+def check_pipeline(no_models: bool, environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """What `python -m ecg_pipeline.doctor` finds, as it finds it."""
+    command = [sys.executable, "-m", "ecg_pipeline.doctor", *(["--no-models"] if no_models else [])]
+    with tempfile.TemporaryFile("w+") as log:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)  # noqa: S603 - ours
+        assert child.stdout is not None
+        for line in child.stdout:
+            yield Finding.of_json(json.loads(line))
+        if child.wait() != 0:
+            log.seek(0)
+            complain("".join(log.readlines()[-5:]).rstrip())
+            advice = "install the pipeline's packages (extra `standalone`); the lines above say what is missing"
+            yield Finding.fail("pipeline", f"its checks ended with status {child.returncode}", advice)

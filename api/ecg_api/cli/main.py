@@ -1,0 +1,68 @@
+"""The command `ecg`. Each command's module is imported only when it is the one that was typed."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_LANGUAGES = ("auto", "ko", "en", "ja", "zh")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    arguments = parser().parse_args(argv)
+    if arguments.env_file is not None:
+        load_env_file(arguments.env_file)
+    command = importlib.import_module(f"ecg_api.cli.{arguments.command}")
+    try:
+        return int(command.run(arguments))
+    except KeyboardInterrupt:
+        return 130
+
+
+def load_env_file(path: Path) -> None:
+    """Settings from a file; what the environment has already goes before. Ends the program when it cannot be read."""
+    from dotenv import dotenv_values  # noqa: PLC0415 - not needed without the option
+
+    if not path.is_file():
+        sys.exit(f"ecg: there is no file {path}")
+    for name, value in dotenv_values(path).items():
+        if value is not None:
+            os.environ.setdefault(name, value)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="ecg", description="Who said what, when, how loud, how high.")
+    top.add_argument("--env-file", type=Path, metavar="FILE", help="settings; the environment goes before them")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serve(commands.add_parser("serve", help="run the API server with its own queue and pipeline"))
+    _add_analyze(commands.add_parser("analyze", help="analyse one file or URL, without a server"))
+    _add_doctor(commands.add_parser("doctor", help="check GPU, models, rights and addresses, and say what to do"))
+    _add_redeliver(commands.add_parser("redeliver", help="list, or send again, final callbacks that never arrived"))
+    return top
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to listen on (setting HOST)")
+    parser.add_argument("--port", type=int, help="port to listen on (setting PORT)")
+    parser.add_argument("--data-dir", type=Path, help="where jobs and results are kept (setting DATA_DIR)")
+
+
+def _add_analyze(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="FILE_OR_URL", help="a local file, or an http, https or s3 URL")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the result's JSON here")
+    parser.add_argument("--language", choices=_LANGUAGES, default="auto", type=str.lower)
+    parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
+    parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the pipeline's log lines")
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-models", action="store_true", help="do not load the models")
+
+
+def _add_redeliver(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("job_id", nargs="?", metavar="JOB_ID", help="the job; without it, undelivered ones are listed")
+    parser.add_argument("--server", metavar="URL", help="the API server (default: this machine, setting PORT)")

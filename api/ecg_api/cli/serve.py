@@ -1,0 +1,77 @@
+"""`ecg serve`: the API server, with its own queue and pipeline process or before a cluster's."""
+
+import argparse
+import asyncio
+import os
+import signal
+
+import uvicorn
+from fastapi import FastAPI
+
+from ecg_api.cli.load_settings import load
+from ecg_api.cli.terminal import complain
+from ecg_api.errors import StoreUnavailableError
+from ecg_api.kubernetes.settings import KubernetesSettings
+from ecg_api.settings import Settings
+from ecg_api.standalone.settings import StandaloneSettings
+from ecg_common.logs import configure_logging
+
+_GRACE_S = 5
+"""How long an open request may hold up a stop."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.data_dir is not None:
+        os.environ["DATA_DIR"] = str(arguments.data_dir)
+    settings = load(Settings, host=arguments.host, port=arguments.port)
+    configure_logging(settings.log_file, settings.log_level)
+    signal.signal(signal.SIGTERM, _stopped)
+    return _in_cluster(settings) if settings.store == "kubernetes" else _standalone(settings)
+
+
+def _standalone(settings: Settings) -> int:
+    from ecg_api.standalone.host import DataDirInUseError, build_app  # noqa: PLC0415 - the other host needs none of it
+
+    try:
+        app = build_app(settings, load(StandaloneSettings))
+    except (DataDirInUseError, StoreUnavailableError) as error:
+        complain(f"ecg serve: {error}")
+        return 1
+    uvicorn.Server(_config(settings, app)).run()
+    return 0
+
+
+def _in_cluster(settings: Settings) -> int:
+    from ecg_api.kubernetes.host import (  # noqa: PLC0415 - a second of imports, in a cluster alone
+        NoClusterError,
+        build_app,
+    )
+
+    kubernetes = load(KubernetesSettings)
+
+    async def serve() -> None:
+        await uvicorn.Server(_config(settings, await build_app(settings, kubernetes))).serve()
+
+    try:
+        asyncio.run(serve())
+    except NoClusterError as error:
+        complain(f"ecg serve: STORE=kubernetes needs a cluster: {error}")
+        return 1
+    return 0
+
+
+def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        settings.host,
+        settings.port,
+        log_config=None,
+        access_log=False,  # paths hold job ids, and queries may hold anything
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+
+
+def _stopped(*_: object) -> None:
+    """uvicorn stops gracefully and then raises the signal once more; the stop that was asked for is no failure."""

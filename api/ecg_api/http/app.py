@@ -1,0 +1,59 @@
+"""The API, put together in one place: settings and ports come in, the app comes out."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from ecg_api.context import Clock, Context
+from ecg_api.http import openapi, problems
+from ecg_api.http.job_paths import RawJobPaths
+from ecg_api.http.problems import CatchAll
+from ecg_api.http.routes import health, jobs, transcribe, videos
+from ecg_api.ports import JobStore, Redelivery, Uploads
+from ecg_api.settings import Settings
+from ecg_common.clock import utc_now
+
+VERSION = "1.2.0"
+"""Of the specification."""
+
+
+class Lifespan(Protocol):
+    """Starts what works beside the API, and stops it."""
+
+    def __call__(self, app: FastAPI, /) -> AbstractAsyncContextManager[None]: ...
+
+
+def create_app(  # noqa: PLR0913 - the ports of the one place where all is put together
+    settings: Settings,
+    store: JobStore,
+    lifespan: Lifespan | None = None,
+    *,
+    uploads: Uploads | None = None,
+    redelivery: Redelivery | None = None,
+    clock: Clock = utc_now,
+) -> FastAPI:
+    """The app. Without `uploads` multipart bodies, without `redelivery` the replay is answered 501."""
+    app = FastAPI(
+        title="ECG Audio Analyzer",
+        version=VERSION,
+        description="Speech analysis of videos: who said what, when, how loud, how high.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.context = Context(settings, store, uploads, redelivery, clock)
+    problems.install(app)
+    openapi.install(app)
+    for subject in (videos, transcribe, jobs, health):
+        app.include_router(subject.router)
+    app.add_middleware(RawJobPaths)
+    app.add_middleware(CatchAll)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.cors_origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+    )
+    return app

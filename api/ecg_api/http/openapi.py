@@ -1,0 +1,153 @@
+"""What the OpenAPI document says beyond the routes' signatures: bodies read by hand, errors, callbacks.
+
+The examples are the specification's own.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from ecg_api.http.problems import MEDIA_TYPE, ProblemDetails
+from ecg_contract.wire.models import RESULT_PATH, CallbackPayload, ProcessVideoRequest, TranscribeRequest
+
+_REF = "#/components/schemas/{model}"
+_READ_BY_HAND: tuple[type[BaseModel], ...] = (ProcessVideoRequest, TranscribeRequest, ProblemDetails)
+
+VIDEO_EXAMPLE = {
+    "job_id": "550e8400-e29b-41d4-a716-446655440000",
+    "video_url": "https://s3.amazonaws.com/bucket/video.mp4",
+    "fastapi_base_url": "https://ho-it.site",
+    "enable_gpu": True,
+    "emotion_detection": True,
+    "language": "ko",
+    "max_workers": 4,
+}
+TRANSCRIBE_EXAMPLE = {
+    "video_path": "s3://bucket/video.mp4",
+    "audio_path": "s3://bucket/audio.wav",
+    "enable_gpu": True,
+    "emotion_detection": True,
+    "language": "en",
+}
+ACCEPTED_EXAMPLE = {
+    "job_id": "550e8400-e29b-41d4-a716-446655440000",
+    "status": "processing",
+    "message": "비디오 처리가 시작되었습니다",
+    "status_url": "/jobs/550e8400-e29b-41d4-a716-446655440000",
+    "estimated_time": 300,
+}
+CALLBACK_EXAMPLES = {
+    "progress": {
+        "job_id": "550e8400-e29b-41d4-a716-446655440000",
+        "status": "processing",
+        "progress": 60,
+        "message": "음성을 텍스트로 변환 중...",
+    },
+    "failed": {
+        "job_id": "550e8400-e29b-41d4-a716-446655440000",
+        "status": "failed",
+        "error_message": "비디오 파일을 다운로드할 수 없습니다: 404 Not Found",
+        "error_code": "DOWNLOAD_ERROR",
+    },
+}
+
+_MEANINGS = {
+    404: "There is no job with this id.",
+    408: "No byte of the body came for a minute.",
+    409: "Another request under this job id is queued, running or completed; or there is nothing to give yet.",
+    413: "The body is too long.",
+    415: "The body is not of a type that is read.",
+    422: "A field is wrong; `errors` names each with what is allowed.",
+    429: "Too many jobs wait; Retry-After says when to come back.",
+    501: "This host does not offer it.",
+    503: "The jobs cannot be reached, and nothing was stored; Retry-After says when to come back.",
+}
+
+callbacks = APIRouter()
+
+
+@callbacks.post(
+    "{$request.body#/fastapi_base_url}" + RESULT_PATH,
+    summary="분석 결과 콜백",
+    response_description="Delivered.",
+    responses={"default": {"description": "410 and 413 are final; everything else is tried again."}},
+    openapi_extra={
+        "requestBody": {
+            "content": {"application/json": {"examples": {name: {"value": v} for name, v in CALLBACK_EXAMPLES.items()}}}
+        }
+    },
+)
+def result(_body: CallbackPayload) -> Response:
+    """Seven of these tell a job's story: progress 10, 25, 40, 60, 75, 90, and the end. Absent fields are left out.
+
+    Headers as Standard Webhooks has them: `webhook-id` is the same for every try, `webhook-timestamp`, and
+    `webhook-signature` where CALLBACK_SECRET is set.
+    """
+    raise NotImplementedError("documents what the backend offers")
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may be refused with these."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="ProblemDetails")}}}
+    return {s: {"description": _MEANINGS.get(s, HTTPStatus(s).phrase), "content": content} for s in statuses}
+
+
+def answer_example(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {"application/json": {"example": example}}}}
+
+
+def json_request(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads its JSON body by hand."""
+    content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def json_or_upload(model: type[BaseModel], example: dict[str, Any], options: type[BaseModel]) -> dict[str, Any]:
+    """As `json_request`, or a form with a `file` and the fields of `options`."""
+    extra = json_request(model, example)
+    form = options.model_json_schema()
+    form["properties"] = {"file": {"type": "string", "format": "binary", "title": "File"}, **form["properties"]}
+    form["properties"]["language"] = {"$ref": _REF.format(model="Language"), "default": "en"}
+    form.pop("$defs", None)
+    extra["requestBody"]["content"]["multipart/form-data"] = {"schema": {**form, "required": ["file"]}}
+    return extra
+
+
+JOB_ID_IN_PATH: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "job_id",
+            "in": "path",
+            "required": True,
+            "description": "The job's id, percent-encoded: a slash in it is `%2F`.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 256},
+        }
+    ]
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app.openapi()` name the models that no signature does, and not FastAPI's own error, which is never sent."""
+
+    def openapi() -> dict[str, Any]:
+        if not app.openapi_schema:
+            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schemas = schema["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            schemas.update(_definitions())
+            schema["components"]["schemas"] = dict(sorted(schemas.items()))
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _definitions() -> dict[str, Any]:
+    _, schema = models_json_schema([(m, "validation") for m in _READ_BY_HAND], ref_template=_REF)
+    definitions: dict[str, Any] = schema["$defs"]
+    return definitions

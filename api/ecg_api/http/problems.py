@@ -1,0 +1,107 @@
+"""Errors as problem+json (RFC 9457). No message holds an input value: a URL in it may carry a credential."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ecg_api.errors import FieldError, ProblemError, StoreUnavailableError, busy, wrong_fields
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_S = 5
+_log = logging.getLogger(__name__)
+
+
+class ProblemDetails(BaseModel):
+    """What every error is answered with."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+    """Every field that is wrong, with what is allowed; on 422 only."""
+
+
+def problem_response(problem: ProblemError) -> JSONResponse:
+    details = ProblemDetails(
+        title=HTTPStatus(problem.status).phrase,
+        status=problem.status,
+        detail=problem.detail,
+        errors=list(problem.errors) or None,
+    )
+    body: dict[str, Any] = details.model_dump(exclude_none=True)
+    return JSONResponse(body, problem.status, problem.headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every refusal of the routes, and the framework's own 404 and 405, as problem+json."""
+
+    async def on_problem(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ProblemError)
+        details = {"method": request.method, "path": request.url.path, "status": error.status, "detail": error.detail}
+        _log.info("request_refused", extra=details)
+        return problem_response(error)
+
+    async def on_unavailable(request: Request, error: Exception) -> JSONResponse:
+        _log.error("store_unavailable", extra={"path": request.url.path, "reason": str(error)})
+        return problem_response(busy(503, "the jobs cannot be reached; try again later", _RETRY_S))
+
+    async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return problem_response(ProblemError(error.status_code, str(error.detail), headers=error.headers))
+
+    async def on_wrong_parameter(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return problem_response(wrong_fields(error.errors()))
+
+    app.add_exception_handler(ProblemError, on_problem)
+    app.add_exception_handler(RequestValidationError, on_wrong_parameter)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(StoreUnavailableError, on_unavailable)
+
+
+class CatchAll:
+    """Answers what nobody caught with a bare 500; the log gets the traceback's places, not its values."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except ClientDisconnect:
+            _log.info("client_left", extra={"path": scope["path"]})
+        except Exception as error:
+            _log.error("internal_error", extra={"error": type(error).__name__, "places": _places(error)})
+            if started:
+                raise ConnectionError("the answer broke off") from None
+            await problem_response(ProblemError(500, "an internal error; the server's log has it"))(
+                scope, receive, send
+            )
+
+
+def _places(error: BaseException) -> list[str]:
+    places = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        places.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    return places[-8:]

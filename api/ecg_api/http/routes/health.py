@@ -1,0 +1,42 @@
+"""Health: the specification's endpoint, and the two that an orchestrator asks."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from ecg_api.context import ContextOf, to_second
+from ecg_contract.wire.models import HealthResponse
+
+router = APIRouter(tags=["health"])
+
+
+class ReadyResponse(BaseModel):
+    """Whether jobs are taken; `missing` says in a sentence each what keeps the server from it."""
+
+    ready: bool
+    missing: list[str] = []
+
+
+@router.get("/health", summary="헬스체크")
+async def health(context: ContextOf) -> HealthResponse:
+    """The server answers."""
+    return HealthResponse(timestamp=to_second(context.clock()))
+
+
+@router.get("/health/live", summary="Liveness")
+async def live(context: ContextOf) -> HealthResponse:
+    """The same for an orchestrator, which restarts what does not answer here."""
+    return await health(context)
+
+
+@router.get(
+    "/health/ready",
+    summary="Readiness",
+    response_model=ReadyResponse,
+    responses={503: {"model": ReadyResponse, "description": "Something is missing."}},
+)
+async def ready(context: ContextOf) -> JSONResponse:
+    """The server takes jobs."""
+    missing = list(await context.store.missing())
+    answer = ReadyResponse(ready=not missing, missing=missing)
+    return JSONResponse(answer.model_dump(), 503 if missing else 200)

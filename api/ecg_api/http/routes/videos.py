@@ -1,0 +1,41 @@
+"""The main endpoint: a video by URL, answered at once, its result sent by callbacks."""
+
+from fastapi import APIRouter, Request
+
+from ecg_api.context import Context, ContextOf
+from ecg_api.http.bodies import json_body
+from ecg_api.http.openapi import ACCEPTED_EXAMPLE, VIDEO_EXAMPLE, answer_example, callbacks, json_request, problems
+from ecg_api.jobs.sources import body_key, checked_source
+from ecg_api.jobs.submit import callback_base, submit
+from ecg_api.ports import JobKind, Submission
+from ecg_contract.wire.models import ProcessVideoRequest, ProcessVideoResponse, status_url
+
+router = APIRouter(tags=["videos"])
+
+
+@router.post(
+    "/api/upload-video/process-video",
+    summary="비동기 비디오 처리",
+    responses=answer_example(ACCEPTED_EXAMPLE) | problems(408, 409, 413, 415, 422, 429, 503),
+    openapi_extra=json_request(ProcessVideoRequest, VIDEO_EXAMPLE),
+    callbacks=callbacks.routes,
+)
+async def process_video(request: Request, context: ContextOf) -> ProcessVideoResponse:
+    """Analyse the video at `video_url`. A 200 means that the job is stored durably; seven callbacks tell the rest."""
+    video = await json_body(request, ProcessVideoRequest, context.settings.max_body_bytes)
+    await submit(context, _submission(video, context))
+    return ProcessVideoResponse(job_id=video.job_id, status_url=status_url(video.job_id))
+
+
+def _submission(video: ProcessVideoRequest, context: Context) -> Submission:
+    return Submission(
+        job_id=video.job_id,
+        kind=JobKind.VIDEO,
+        source=checked_source("video_url", video.video_url),
+        language=video.language,
+        emotion_detection=video.emotion_detection,
+        enable_gpu=video.enable_gpu,
+        max_workers=video.max_workers,
+        callback_base=callback_base(video.fastapi_base_url, context.settings),
+        body_key=body_key(**video.model_dump(exclude={"job_id"}, mode="json")),
+    )

@@ -1,0 +1,1 @@
+"""What the front door does with a job, whichever host keeps it."""

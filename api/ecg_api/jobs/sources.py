@@ -1,0 +1,73 @@
+"""What may be asked for: the form of a source URL, and the digest that says whether two requests are the same.
+
+Only the form is checked here. Which addresses may be reached is decided where the connection is made, by the
+pipeline's guarded downloader: a name can resolve to anything, and FETCH_ALLOW is the pipeline's setting.
+"""
+
+import hashlib
+import json
+import re
+from posixpath import basename
+from urllib.parse import unquote, urlsplit
+
+from ecg_api.errors import wrong_field
+from ecg_contract.host_protocol import Source
+
+_SCHEMES = ("http", "https", "s3")
+
+_SIGNATURES = (
+    ("awsaccesskeyid", r"awsaccesskeyid|signature|expires"),
+    ("googleaccessid", r"googleaccessid|signature|expires"),
+    ("key-pair-id", r"key-pair-id|signature|expires|policy"),
+    ("sig", r"s(v|s|rt|r|e|t|p|ip|pr|ig|koid|ktid|kt|ke|ks|kv)"),
+)
+"""Per signature scheme the parameter that betrays it, and all that it adds: S3 v2, GCS v2, CloudFront, Azure SAS."""
+
+
+def checked_source(field: str, url: str) -> Source:
+    """The source at `url`. Raises ProblemError 422 that names `field`."""
+    reason = _why_refused(url)
+    if reason:
+        raise wrong_field(field, f"{reason}; allowed are http, https and s3 URLs, such as s3://bucket/video.mp4")
+    return Source(url=url)
+
+
+def source_name(url: str) -> str:
+    """Last part of the URL's path, for people."""
+    return basename(unquote(urlsplit(url).path).rstrip("/")) or "media"
+
+
+def _why_refused(url: str) -> str | None:
+    if any(ord(c) <= 0x20 or 0x7F <= ord(c) <= 0xA0 for c in url):
+        return "must not contain spaces or control characters"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    if not parts.scheme or len(parts.scheme) == 1:  # one letter is a Windows drive
+        return "is a local path, which is not read"
+    if parts.scheme not in _SCHEMES:
+        return "has a scheme that is not read"
+    return None if host else "names no host"
+
+
+def body_key(**fields: object) -> str:
+    """Digest of a request's fields, their URLs without signatures."""
+    canonical = {k: unsigned(v) if isinstance(v, str) else v for k, v in fields.items()}
+    return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
+
+
+def unsigned(url: str) -> str:
+    """The URL without the query parameters that sign it."""
+    head, mark, query = url.partition("?")
+    pairs = query.split("&")
+    names = {_name(pair) for pair in pairs}
+    signing = [pattern for marker, pattern in _SIGNATURES if marker in names]
+    signing.append(r"x-(amz|goog)-.*")
+    kept = "&".join(p for p in pairs if not re.fullmatch("|".join(signing), _name(p), re.DOTALL))
+    return f"{head}{mark}{kept}" if kept else head
+
+
+def _name(pair: str) -> str:
+    return unquote(pair.partition("=")[0]).lower()

@@ -1,0 +1,53 @@
+"""From a job's record to the words of the wire."""
+
+from datetime import datetime
+from typing import Literal
+
+from ecg_api.context import to_second
+from ecg_api.ports import JobState, JobView
+from ecg_contract.stages import Stage
+from ecg_contract.wire.models import JobStatusResponse
+
+WireState = Literal["processing", "completed", "failed", "cancelled"]
+
+_STATES: dict[JobState, WireState] = {
+    JobState.QUEUED: "processing",
+    JobState.RUNNING: "processing",
+    JobState.COMPLETED: "completed",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
+
+
+def status_of(job: JobView, now: datetime) -> JobStatusResponse:
+    pipeline = job.pipeline
+    return JobStatusResponse(
+        status=_STATES[job.state],
+        processing_time=processing_time_of(job, now),
+        completed_at=to_second(job.completed_at) if job.completed_at else None,
+        job_id=job.job_id,
+        progress=100.0 if job.state is JobState.COMPLETED else pipeline.progress if pipeline else 0.0,
+        stage=_stage(job),
+        message=Stage.COMPLETED.message if job.state is JobState.COMPLETED else pipeline.message if pipeline else "",
+        notes=list(pipeline.notes) if pipeline else [],
+        attempt=job.attempt,
+        error=job.error,
+        callback=job.callback,
+    )
+
+
+def _stage(job: JobView) -> Literal["queued"] | Stage:
+    if job.state is JobState.COMPLETED:
+        return Stage.COMPLETED
+    if job.state is JobState.QUEUED or job.pipeline is None:
+        return "queued"
+    return job.pipeline.stage
+
+
+def processing_time_of(job: JobView, now: datetime) -> float | None:
+    """Seconds of the analysis itself where it is known, else since the job was started."""
+    if job.state is JobState.COMPLETED and job.pipeline and job.pipeline.result:
+        return round(job.pipeline.result.processing_time, 3)
+    if job.started_at is None:
+        return None
+    return round(max(0.0, ((job.completed_at or now) - job.started_at).total_seconds()), 3)

@@ -1,0 +1,53 @@
+"""From a request to a stored job, or to the refusal that says what to do about it."""
+
+from ecg_api.context import Context
+from ecg_api.errors import ProblemError, QueueFullError, StoreUnavailableError, busy, wrong_field
+from ecg_api.ports import Submission, SubmitOutcome
+from ecg_api.settings import Settings
+from ecg_callbacks.target import check_callback_base
+from ecg_common.logs import job_logger
+from ecg_common.redact import redact_url
+
+RETRY_FULL_S = 30
+RETRY_UNAVAILABLE_S = 5
+
+
+async def submit(context: Context, submission: Submission) -> SubmitOutcome:
+    """Store the job durably. Raises ProblemError: 409 another body, 429 the queue is full, 503 it cannot be stored."""
+    log = job_logger(__name__, submission.job_id)
+    try:
+        outcome = await context.store.submit(submission)
+    except QueueFullError:
+        log.warning("job_refused", extra={"reason": "queue full"})
+        raise busy(429, "too many jobs are waiting; try again later", RETRY_FULL_S) from None
+    except StoreUnavailableError as error:
+        log.error("job_not_stored", extra={"reason": str(error)})
+        raise busy(503, "the job could not be stored; nothing was accepted", RETRY_UNAVAILABLE_S) from None
+    if outcome is SubmitOutcome.CONFLICT:
+        log.warning("job_refused", extra={"reason": "conflict"})
+        raise ProblemError(409, "job_id: another request under this id is queued, running or completed")
+    log.info("job_submitted", extra={"outcome": outcome, **_story(submission)})
+    return outcome
+
+
+def _story(submission: Submission) -> dict[str, str | None]:
+    """What a reader of the log wants to know of a job, without credentials."""
+    url = submission.source.url
+    return {
+        "kind": submission.kind,
+        "source": redact_url(url) if url else "upload",
+        "language": submission.language,
+        "callback_base": submission.callback_base,
+    }
+
+
+def callback_base(requested: str | None, settings: Settings) -> str | None:
+    """Where the callbacks of a request go; None sends none. Raises ProblemError 422 that names the setting."""
+    base = requested or settings.backend_url
+    if base is None:
+        return None
+    try:
+        check_callback_base(base, settings.callback_policy)
+    except ValueError as refusal:
+        raise wrong_field("fastapi_base_url", str(refusal)) from None
+    return base

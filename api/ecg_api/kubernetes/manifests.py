@@ -1,0 +1,62 @@
+"""What a request becomes in the cluster: a VideoJob, and a Secret where its URL is a credential. Pure."""
+
+import math
+from typing import Any
+from urllib.parse import urlsplit
+
+from ecg_api.ports import JobKind, Submission
+from ecg_contract.videojob.manifests import url_secret
+from ecg_contract.videojob.names import source_secret_name, videojob_name
+from ecg_contract.videojob.resource import (
+    MAX_DEADLINE_S,
+    Metadata,
+    SecretReference,
+    VideoJob,
+    VideoJobCallback,
+    VideoJobSource,
+    VideoJobSpec,
+)
+
+Manifest = dict[str, Any]
+
+
+def is_credential(url: str) -> bool:
+    """A query string may sign it, and user information is a password: nobody may read it who reads VideoJobs."""
+    parts = urlsplit(url)
+    return bool(parts.query or parts.username or parts.password)
+
+
+def videojob_manifest(submission: Submission, url: str, source_name: str) -> Manifest:
+    """To be created; `url` is the submission's, or its upload's."""
+    name = videojob_name(submission.job_id)
+    secret = SecretReference(name=source_secret_name(name)) if is_credential(url) else None
+    spec = VideoJobSpec(
+        job_id=submission.job_id,
+        source=VideoJobSource(url=None if secret else url, secret_ref=secret, name=source_name),
+        callback=VideoJobCallback(base_url=submission.callback_base) if submission.callback_base else None,
+        enable_gpu=submission.enable_gpu,
+        emotion_detection=submission.emotion_detection,
+        language=submission.language,
+        max_workers=submission.max_workers,
+        interactive=submission.kind is JobKind.TRANSCRIPTION,
+        request_digest=submission.body_key,
+        active_deadline_seconds=_whole_seconds(submission.work_limit_s),
+    )
+    manifest = VideoJob(metadata=Metadata(name=name), spec=spec).to_manifest()
+    return {**manifest, "metadata": {"name": name}, "status": {}}
+
+
+def _whole_seconds(limit_s: float | None) -> int | None:
+    return None if limit_s is None else min(math.ceil(limit_s), MAX_DEADLINE_S)
+
+
+def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:
+    """Whether `wanted` is this VideoJob but for what may change in place."""
+    changing = {"run", "cancelled_run", "redelivery", "suspend"}
+    spec = VideoJobSpec.model_validate(wanted["spec"])
+    return videojob.spec.model_dump(exclude=changing) == spec.model_dump(exclude=changing)
+
+
+def source_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
+    metadata = videojob.metadata
+    return url_secret(source_secret_name(metadata.name), metadata.name, metadata.uid, url)

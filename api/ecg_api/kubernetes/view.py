@@ -1,0 +1,84 @@
+"""A VideoJob as the front door shows it: pure."""
+
+from datetime import datetime
+
+from ecg_api.ports import JobKind, JobState, JobView
+from ecg_callbacks.decision import callback_view, redeliver
+from ecg_callbacks.videojob_facts import facts_of, record_of
+from ecg_contract.host_protocol import PipelineStatus
+from ecg_contract.stages import Stage
+from ecg_contract.videojob.resource import VideoJob
+from ecg_contract.videojob.state import terminal_state
+from ecg_contract.wire.models import CallbackView, JobError
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
+
+
+def state_of(videojob: VideoJob) -> JobState:
+    """Of the run that was asked for last, also when nobody has begun with it."""
+    spec, status = videojob.spec, videojob.status
+    if spec.cancelled_run >= spec.run:
+        return JobState.CANCELLED if not _is_over(videojob) else _final(videojob)
+    if status.run != spec.run:
+        return JobState.QUEUED
+    if terminal_state(videojob) is not None:
+        return _final(videojob)
+    at_work = status.attempt is not None and (status.attempt.start_time is not None or status.report is not None)
+    return JobState.RUNNING if at_work else JobState.QUEUED
+
+
+def awaits_redelivery(videojob: VideoJob) -> bool:
+    """It was asked for, and the operator has not seen to it yet."""
+    return videojob.spec.redelivery > videojob.status.observed_redelivery
+
+
+def view(videojob: VideoJob) -> JobView:
+    spec, status = videojob.spec, videojob.status
+    state = state_of(videojob)
+    waits_for_new_run = state is JobState.QUEUED and status.run != spec.run
+    error = status.error if state is JobState.FAILED else None
+    return JobView(
+        job_id=spec.job_id,
+        kind=JobKind.TRANSCRIPTION if spec.interactive else JobKind.VIDEO,
+        state=state,
+        attempt=status.attempt.number if status.attempt else 0,
+        submitted_at=videojob.metadata.creation_timestamp or _EPOCH,
+        started_at=None if waits_for_new_run else _started_at(videojob),
+        completed_at=status.completion_time if state.is_final else None,
+        pipeline=None if waits_for_new_run else _pipeline(videojob),
+        error=JobError(code=error.code, message=error.message) if error else None,
+        callback=_callback(videojob, waits_for_new_run=waits_for_new_run),
+        source_name=spec.source.name or "media",
+    )
+
+
+def _is_over(videojob: VideoJob) -> bool:
+    return videojob.status.run == videojob.spec.run and terminal_state(videojob) is not None
+
+
+def _final(videojob: VideoJob) -> JobState:
+    return JobState.COMPLETED if terminal_state(videojob) == "completed" else JobState.FAILED
+
+
+def _started_at(videojob: VideoJob) -> datetime | None:
+    report = videojob.status.report
+    begun = report.stages.get(Stage.DOWNLOAD) if report else None
+    return videojob.status.start_time or (begun.start_time if begun else None)
+
+
+def _pipeline(videojob: VideoJob) -> PipelineStatus | None:
+    report, status = videojob.status.report, videojob.status
+    if report is not None:
+        return report
+    if status.attempt is None:
+        return None
+    return PipelineStatus(attempt=status.attempt.number, message=status.message or "")
+
+
+def _callback(videojob: VideoJob, *, waits_for_new_run: bool) -> CallbackView:
+    if waits_for_new_run:
+        return CallbackView(state="disabled" if facts_of(videojob).callback_base is None else "pending")
+    record = record_of(videojob.status)
+    if awaits_redelivery(videojob) and record.terminal is not None:
+        record = redeliver(record, record.terminal.time)
+    return callback_view(record, facts_of(videojob))

@@ -1,0 +1,1 @@
+"""The standalone host: jobs in SQLite, the pipeline in a child process."""

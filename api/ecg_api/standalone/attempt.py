@@ -1,0 +1,129 @@
+"""One attempt followed from the hand-over to its end: reports, heartbeat, deadline, cancellation."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecg_api.standalone.child import Child
+from ecg_contract.attempt_outcome import AttemptEnd, Cause
+from ecg_contract.host_protocol import PipelineJob, PipelineStatus, Report, ResultReference
+
+_SIGKILL = 137
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds of silence after which the process is taken for hung, and of work left to the job."""
+
+    silence_s: float
+    deadline_s: float
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: somebody wished it
+    """The job was cancelled or removed while it ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is needed to follow an attempt; `cancelled` is set when the job is not wanted any more."""
+
+    job: PipelineJob
+    child: Child
+    limits: Limits
+    cancelled: asyncio.Event
+    on_status: Callable[[PipelineStatus], Awaitable[None]]
+    memory_kills: Callable[[], int]
+    """Processes that the kernel has killed for memory so far."""
+
+    async def run(self) -> AttemptEnd:
+        """Raises Cancelled. The process may still be alive afterwards, unless it ended by itself."""
+        kills_before = self.memory_kills()
+        await self.child.send(self.job)
+        try:
+            async with asyncio.timeout(self.limits.deadline_s):
+                return await self._follow(kills_before)
+        except TimeoutError:
+            return AttemptEnd(Cause.DEADLINE)
+
+    async def _follow(self, kills_before: int) -> AttemptEnd:
+        while True:
+            try:
+                report = await self._next_report()
+            except TimeoutError:
+                return AttemptEnd(Cause.LOST)
+            if report is None:
+                return self._died(await self.child.exit_code(), kills_before)
+            if not self._is_mine(report):
+                continue
+            if report.status is not None:
+                await self.on_status(report.status)
+            if report.event == "finished":
+                return await self._finished(report)
+
+    async def _next_report(self) -> Report | None:
+        """Raises Cancelled, and TimeoutError after too long a silence."""
+        reading = asyncio.ensure_future(self.child.next_report())
+        stopping = asyncio.ensure_future(self.cancelled.wait())
+        try:
+            done, _ = await asyncio.wait(
+                (reading, stopping), timeout=self.limits.silence_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if stopping in done:
+                raise Cancelled
+            if reading not in done:
+                raise TimeoutError
+            return reading.result()
+        finally:
+            reading.cancel()
+            stopping.cancel()
+
+    def _is_mine(self, report: Report) -> bool:
+        is_of_this_attempt = report.status is None or report.status.attempt == self.job.attempt
+        return report.event != "ready" and report.job_id == self.job.job_id and is_of_this_attempt
+
+    def _died(self, exit_code: int, kills_before: int) -> AttemptEnd:
+        if exit_code == _SIGKILL:
+            killed_for_memory = self.memory_kills() > kills_before
+            return AttemptEnd(Cause.OUT_OF_MEMORY if killed_for_memory else Cause.INTERRUPTED, exit_code)
+        return AttemptEnd(Cause.EXITED, exit_code)
+
+    async def _finished(self, report: Report) -> AttemptEnd:
+        status = report.status
+        result = status.result if status else None
+        if result is not None and not await asyncio.to_thread(_is_stored, result, self.job.result_path):
+            result = None
+        return AttemptEnd(Cause.EXITED, report.exit_code, result, status.error if status else None)
+
+
+def _is_stored(result: ResultReference, path: Path) -> bool:
+    """The reported result lies where it was to be written, whole."""
+    if Path(result.location) != path or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == result.sha256
+
+
+def memory_kills() -> int:
+    """Of this process's control group, as the kernel counts them; 0 where it does not say."""
+    try:
+        groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    except OSError:
+        return 0
+    return max((_kills_in(_events_of(controllers, path)) for _, controllers, path in groups), default=0)
+
+
+def _events_of(controllers: str, group: str) -> Path:
+    """Where cgroup v2, which names no controllers, and v1 count."""
+    if controllers:
+        return Path("/sys/fs/cgroup") / controllers / group.lstrip("/") / "memory.oom_control"
+    return Path("/sys/fs/cgroup") / group.lstrip("/") / "memory.events"
+
+
+def _kills_in(events: Path) -> int:
+    try:
+        lines = events.read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

@@ -1,0 +1,223 @@
+"""Runs the queued jobs, one at a time, in a pipeline process that stays warm between them."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ecg_api.errors import StoreUnavailableError
+from ecg_api.standalone.attempt import Attempt, Cancelled, Limits, memory_kills
+from ecg_api.standalone.child import Child
+from ecg_api.standalone.storage.changes import Changes
+from ecg_api.standalone.storage.job_files import JobFiles
+from ecg_api.standalone.storage.job_record import JobRecord
+from ecg_api.standalone.storage.run_queue import AttemptKey, RunLedger, key_of
+from ecg_api.standalone.warm_child import WarmChild
+from ecg_common.logs import JobLogger, job_logger
+from ecg_contract.attempt_outcome import AttemptEnd, Cause, Complete, Decision, Fail, Retry, RetryPolicy, decide
+from ecg_contract.errors import ExitCode
+from ecg_contract.host_protocol import Device, PipelineJob, PipelineStatus
+
+_PAUSE_S = 1.0
+_GOES_ON_AFTER = (
+    ExitCode.OK,
+    ExitCode.DOWNLOAD,
+    ExitCode.AUDIO_EXTRACTION,
+    ExitCode.PROCESSING,
+    ExitCode.MODEL_LOADING,
+)
+"""Ends of a job that leave its process fit for the next one."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """Seconds, and what may be tried again."""
+
+    deadline_s: float
+    heartbeat_lost_s: float
+    policy: RetryPolicy
+
+
+class Runner:
+    """`run` goes on until it is cancelled; then the job at hand is put back, uncounted."""
+
+    def __init__(
+        self, ledger: RunLedger, files: JobFiles, changes: Changes, child: WarmChild, settings: RunnerSettings
+    ) -> None:
+        self._ledger, self._files, self._child, self._settings = ledger, files, child, settings
+        self._woken = asyncio.Event()
+        self._at_hand: AttemptKey | None = None
+        self._cancelled = asyncio.Event()
+        self._check: asyncio.Future[None] | None = None
+        changes.listen(self._on_change)
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await self._work_off_the_queue()
+        finally:
+            await asyncio.shield(self._child.drop())
+
+    async def recover(self) -> None:
+        """Jobs that were running when the host died go on; to be awaited before anything is accepted."""
+        await self._ledger.sweep_files()
+        for job in await self._ledger.interrupted():
+            await self._conclude(job, AttemptEnd(Cause.INTERRUPTED))
+
+    async def _work_off_the_queue(self) -> None:
+        """Until it is empty, then wait for it to fill; a store that fails is asked again."""
+        try:
+            if await self._ledger.next_device() is Device.AUTO:  # another kind of process is started for its job alone
+                await self._child.ready()
+            self._woken.clear()
+            job = await self._ledger.claim()
+            if job is None:
+                await self._woken.wait()
+            else:
+                await self._work_on(job)
+        except StoreUnavailableError as error:
+            _log.error("store_unavailable", extra={"reason": str(error)})
+            await asyncio.sleep(_PAUSE_S)
+        except Exception:  # jobs wait for nobody else: the runner goes on whatever happened
+            _log.exception("runner_failed")
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _work_on(self, job: JobRecord) -> None:
+        log = job_logger(__name__, job.job_id, attempt=job.attempt)
+        self._cancelled.clear()
+        self._at_hand = key_of(job)
+        try:
+            await self._conclude(job, await self._followed(job, log))
+        except Cancelled:
+            log.info("attempt_cancelled")
+            await self._child.drop()
+        except asyncio.CancelledError:
+            await asyncio.shield(self._put_back(job, log))
+            raise
+        finally:
+            self._at_hand = None
+
+    async def _followed(self, job: JobRecord, log: JobLogger) -> AttemptEnd:
+        """The end of an attempt, also when the host itself could not follow it."""
+        try:
+            return await self._attempt(job, log)
+        except Cancelled:
+            raise
+        except Exception:
+            log.exception("attempt_not_followed")
+            await self._child.drop()
+            return AttemptEnd(Cause.EXITED)
+
+    async def _attempt(self, job: JobRecord, log: JobLogger) -> AttemptEnd:
+        left_s = max(0.0, self._settings.deadline_s - job.worked_s)
+        child = await self._child_for(job, left_s)
+        if child is None:
+            return AttemptEnd(Cause.DEADLINE)
+        log.info("attempt_started", extra={"pid": child.pid, "run": job.run, "device": str(job.device)})
+        attempt = Attempt(
+            job=self._pipeline_job(job),
+            child=child,
+            limits=Limits(self._settings.heartbeat_lost_s, left_s),
+            cancelled=self._cancelled,
+            on_status=_Reports(self._ledger, key_of(job)).take,
+            memory_kills=memory_kills,
+        )
+        end = await attempt.run()
+        log.info("attempt_ended", extra={"cause": str(end.cause), "exit_code": end.exit_code})
+        if end.cause is not Cause.EXITED or end.exit_code not in _GOES_ON_AFTER:
+            await self._child.drop()
+        return end
+
+    async def _child_for(self, job: JobRecord, left_s: float) -> Child | None:
+        """A process for the job; None when its time is over before one starts. Raises Cancelled."""
+        starting = asyncio.ensure_future(self._child.ready(cpu=job.device is Device.CPU))
+        stopping = asyncio.ensure_future(self._cancelled.wait())
+        try:
+            done, _ = await asyncio.wait((starting, stopping), timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            if stopping in done:
+                raise Cancelled
+            return starting.result() if starting in done else None
+        finally:
+            starting.cancel()
+            stopping.cancel()
+            await asyncio.wait((starting, stopping))
+
+    async def _conclude(self, job: JobRecord, end: AttemptEnd) -> None:
+        decision = decide(end, job.counts, self._settings.policy)
+        log = job_logger(__name__, job.job_id, attempt=job.attempt)
+        await self._store_end(key_of(job), decision, log)
+        event, details = _told(decision)
+        log.info(event, extra=details)
+
+    async def _store_end(self, key: AttemptKey, decision: Decision, log: JobLogger) -> None:
+        """However long the store is away: nobody else would end this job."""
+        while True:
+            try:
+                return await self._ledger.end(key, decision)
+            except StoreUnavailableError as error:
+                log.error("attempt_end_not_stored", extra={"reason": str(error)})
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _put_back(self, job: JobRecord, log: JobLogger) -> None:
+        await self._child.drop()
+        try:
+            await self._ledger.put_back(key_of(job))
+        except StoreUnavailableError as error:  # the next start finds it running, and counts an interruption
+            log.error("job_not_put_back", extra={"reason": str(error)})
+        else:
+            log.info("job_put_back")
+
+    def _pipeline_job(self, job: JobRecord) -> PipelineJob:
+        return PipelineJob(
+            job_id=job.job_id,
+            attempt=job.attempt,
+            source=job.source,
+            language=job.language,
+            emotion_detection=job.emotion_detection,
+            device=job.device if job.enable_gpu else Device.CPU,
+            max_workers=job.max_workers,
+            result_path=self._files.result_of(job),
+        )
+
+    def _on_change(self, job_id: str) -> None:
+        self._woken.set()
+        if self._at_hand is not None and self._at_hand.job_id == job_id:
+            self._check = asyncio.ensure_future(self._check_whether_wanted(self._at_hand))
+
+    async def _check_whether_wanted(self, key: AttemptKey) -> None:
+        with suppress(StoreUnavailableError):  # asked again at the next report
+            if await self._ledger.current(key) is None and self._at_hand == key:
+                self._cancelled.set()
+
+
+class _Reports:
+    """Stores what changed; heartbeats alone are not worth a write to the disk."""
+
+    def __init__(self, ledger: RunLedger, key: AttemptKey) -> None:
+        self._ledger, self._key = ledger, key
+        self._last: PipelineStatus | None = None
+
+    async def take(self, status: PipelineStatus) -> None:
+        told = status.model_copy(update={"heartbeat_time": None})
+        if told == self._last:
+            return
+        try:
+            await self._ledger.report(self._key, status)
+        except StoreUnavailableError as error:  # the next report holds this one's news, too
+            _log.error("report_not_stored", extra={"job_id": self._key.job_id, "reason": str(error)})
+        else:
+            self._last = told
+
+
+def _told(decision: Decision) -> tuple[str, dict[str, object]]:
+    """The log event of a decision."""
+    match decision:
+        case Complete(result):
+            return "job_completed", {"segments": result.segments, "words": result.words}
+        case Fail(error):
+            return "job_failed", {"error_code": str(error.code), "error_message": error.message}
+        case Retry(_, reason, device):
+            return "job_will_be_tried_again", {"reason": reason, "device": str(device or "the same")}
+        case _:
+            return "attempt_fenced", {}

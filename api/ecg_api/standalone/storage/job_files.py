@@ -1,0 +1,52 @@
+"""The folders of a data directory: what lies where, and whose it is."""
+
+import shutil
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from ecg_api.standalone.storage.job_record import JobRecord
+
+
+class JobFiles:
+    """Results and uploads below one folder that only its owner may enter."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.database = data_dir / "jobs.sqlite3"
+        self._results = data_dir / "results"
+        self._uploads = data_dir / "uploads"
+        self.work = (data_dir / "work").absolute()
+        """Where the pipeline process keeps what it needs for the job at hand."""
+        for folder in (data_dir, self._results, self._uploads, self.work):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def result_of(self, job: JobRecord) -> Path:
+        """One file a run: a run that is being removed and its successor never meet."""
+        return (self._results / f"{job.uid}-{job.run}.json").absolute()
+
+    def new_upload(self) -> Path:
+        return (self._uploads / uuid.uuid4().hex).absolute()
+
+    def forget(self, job: JobRecord) -> None:
+        """Remove all that belongs to a job."""
+        self.result_of(job).unlink(missing_ok=True)
+        self.forget_upload(job)
+
+    def forget_upload(self, job: JobRecord) -> None:
+        if job.source.path is not None:
+            job.source.path.unlink(missing_ok=True)
+
+    def sweep(self, jobs: Iterable[JobRecord]) -> None:
+        """Remove files that no job owns: a crash came between a file and its job."""
+        owned = {path for job in jobs for path in (self.result_of(job), job.source.path)}
+        for folder in (self._results, self._uploads):
+            for path in folder.iterdir():
+                if path.absolute() not in owned and path.is_file():
+                    path.unlink(missing_ok=True)
+        self.clear_work()
+
+    def clear_work(self) -> None:
+        """Remove what a killed pipeline process left; only while none runs."""
+        for path in self.work.iterdir():
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,200 @@
+"""A standalone job as it is stored, and what may happen to it: pure functions from record to record."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ecg_api.ports import JobKind, JobState, JobView, Submission
+from ecg_callbacks.decision import callback_view
+from ecg_callbacks.types import JobFacts
+from ecg_common.redact import redact_url
+from ecg_contract.attempt_outcome import AttemptCounts
+from ecg_contract.base_model import CamelModel
+from ecg_contract.delivery_record import DeliveryRecord
+from ecg_contract.host_protocol import Device, Language, PipelineError, PipelineStatus, ResultReference, Source
+from ecg_contract.stages import reached_stages
+from ecg_contract.wire.models import JobError
+
+MakeUid = Callable[[], str]
+
+
+def new_uid() -> str:
+    return uuid.uuid4().hex
+
+
+class JobRecord(CamelModel):
+    """All that is known about a job, of a few kilobytes; results are files beside the database."""
+
+    job_id: str
+    uid: str
+    """Tells the job from an earlier one of the same id."""
+    kind: JobKind
+    state: JobState = JobState.QUEUED
+    source: Source
+    """May hold a presigned URL until the job is completed."""
+    source_name: str
+    language: Language
+    emotion_detection: bool
+    enable_gpu: bool
+    max_workers: int
+    callback_base: str | None = None
+    body_key: str
+    run: int = 1
+    """Raised when a failed job is posted again with the same body."""
+    attempt: int = 0
+    """Never restarts."""
+    counts: AttemptCounts = AttemptCounts()
+    device: Device = Device.AUTO
+    """The device of the next attempt; `CPU` after a failure on the GPU."""
+    submitted_at: datetime
+    started_at: datetime | None = None
+    attempt_started_at: datetime | None = None
+    completed_at: datetime | None = None
+    worked_s: Annotated[float, Field(ge=0)] = 0.0
+    """Time of the run's ended attempts."""
+    pipeline: PipelineStatus | None = None
+    error: PipelineError | None = None
+    delivery: DeliveryRecord = DeliveryRecord()
+
+    @property
+    def is_transcription(self) -> bool:
+        return self.kind is JobKind.TRANSCRIPTION
+
+    @property
+    def result(self) -> ResultReference | None:
+        return self.pipeline.result if self.pipeline and self.state is JobState.COMPLETED else None
+
+
+def submitted(submission: Submission, now: datetime, uid: str) -> JobRecord:
+    """A new job."""
+    return JobRecord(
+        job_id=submission.job_id,
+        uid=uid,
+        kind=submission.kind,
+        source=submission.source,
+        source_name=_name_of(submission.source),
+        language=submission.language,
+        emotion_detection=submission.emotion_detection,
+        enable_gpu=submission.enable_gpu,
+        max_workers=submission.max_workers,
+        callback_base=submission.callback_base,
+        body_key=submission.body_key,
+        submitted_at=now,
+    )
+
+
+def rerun(old: JobRecord, submission: Submission, now: datetime, uid: str) -> JobRecord:
+    """A failed or cancelled job posted again: the same body raises the run, another makes another job."""
+    fresh = submitted(submission, now, uid)
+    if old.body_key != submission.body_key:
+        return fresh
+    return fresh.model_copy(update={"uid": old.uid, "run": old.run + 1, "attempt": old.attempt})
+
+
+def claimed(job: JobRecord, now: datetime) -> JobRecord:
+    """A new attempt begins."""
+    return job.model_copy(
+        update={
+            "state": JobState.RUNNING,
+            "attempt": job.attempt + 1,
+            "started_at": job.started_at or now,
+            "attempt_started_at": now,
+            "pipeline": PipelineStatus(attempt=job.attempt + 1),
+        }
+    )
+
+
+def reported(job: JobRecord, status: PipelineStatus) -> JobRecord:
+    return job.model_copy(update={"pipeline": status})
+
+
+def queued_again(job: JobRecord, now: datetime, counts: AttemptCounts, device: Device | None) -> JobRecord:
+    """The attempt is over and another will follow; the job keeps its place in the queue."""
+    return _attempt_over(job, now).model_copy(
+        update={"state": JobState.QUEUED, "counts": counts, "device": device or job.device}
+    )
+
+
+def silent(job: JobRecord) -> JobRecord:
+    """The attempt's work ended with its last stored report: its host died, and nobody knows when."""
+    heard = job.pipeline.heartbeat_time if job.pipeline else None
+    return _attempt_over(job, heard or job.attempt_started_at or job.submitted_at)
+
+
+def completed(job: JobRecord, now: datetime, result: ResultReference) -> JobRecord:
+    """The source's credential is not needed any more."""
+    status = (job.pipeline or PipelineStatus(attempt=job.attempt)).model_copy(update={"result": result, "error": None})
+    source = Source(url=redact_url(job.source.url)) if job.source.url else job.source
+    return _attempt_over(job, now).model_copy(
+        update={"state": JobState.COMPLETED, "completed_at": now, "pipeline": status, "source": source}
+    )
+
+
+def failed(job: JobRecord, now: datetime, error: PipelineError) -> JobRecord:
+    return _attempt_over(job, now).model_copy(update={"state": JobState.FAILED, "completed_at": now, "error": error})
+
+
+def cancelled(job: JobRecord, now: datetime) -> JobRecord:
+    return _attempt_over(job, now).model_copy(update={"state": JobState.CANCELLED, "completed_at": now})
+
+
+def facts(job: JobRecord) -> JobFacts:
+    """What the callbacks are derived from."""
+    terminal: Literal["completed", "failed"] | None = None
+    if job.state is JobState.COMPLETED:
+        terminal = "completed"
+    elif job.state is JobState.FAILED:
+        terminal = "failed"
+    return JobFacts(
+        uid=job.uid,
+        job_id=job.job_id,
+        callback_base=job.callback_base,
+        run=job.run,
+        reached=reached_stages(job.pipeline.stages) if job.pipeline else (),
+        terminal=terminal,
+        cancelled=job.state is JobState.CANCELLED,
+        result=job.result,
+        error_code=job.error.code if job.error else None,
+        error_message=job.error.message if job.error else None,
+    )
+
+
+def expires_at(job: JobRecord, ttl: timedelta) -> datetime | None:
+    """When the job may be removed; None while it works or owes its backend the terminal callback."""
+    if not job.state.is_final or job.completed_at is None:
+        return None
+    if job.callback_base is None or job.state is JobState.CANCELLED:
+        return job.completed_at + ttl
+    return job.delivery.terminal.time + ttl if job.delivery.terminal else None
+
+
+def view(job: JobRecord) -> JobView:
+    return JobView(
+        job_id=job.job_id,
+        kind=job.kind,
+        state=job.state,
+        attempt=job.attempt,
+        submitted_at=job.submitted_at,
+        started_at=job.started_at,
+        completed_at=job.completed_at,
+        pipeline=job.pipeline,
+        error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
+        callback=callback_view(job.delivery, facts(job)),
+        source_name=job.source_name,
+    )
+
+
+def _attempt_over(job: JobRecord, now: datetime) -> JobRecord:
+    if job.attempt_started_at is None:
+        return job
+    worked = job.worked_s + max(0.0, (now - job.attempt_started_at).total_seconds())
+    return job.model_copy(update={"worked_s": worked, "attempt_started_at": None})
+
+
+def _name_of(source: Source) -> str:
+    if source.path is not None:
+        return source.path.name
+    return redact_url(source.url or "").rstrip("/").rpartition("/")[2] or "media"

@@ -1,0 +1,79 @@
+"""Keeps one pipeline process ready: started ahead of the first job, started anew when it has died."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ecg_api.standalone.child import Child, StartChild
+
+_LONGEST_PAUSE_S = 60.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class WarmChild:
+    """At most one process at a time; `ready` gives it, `drop` ends it."""
+
+    start: StartChild
+    silence_s: float
+    """Longest wait for a process to be ready."""
+    first_pause_s: float = 1.0
+    """After a process that died before it was ready; doubled each time."""
+    tidy: Callable[[], None] = lambda: None
+    """Called when a process has ended: it may have been killed with its temporary files in place."""
+    _child: Child | None = None
+    _sees_gpu: bool = True
+    _failed_starts: int = 0
+
+    async def ready(self, *, cpu: bool = False) -> Child:
+        """A process that takes jobs, without GPUs where `cpu` says so. Tries until there is one."""
+        if self._child is not None and (not self._child.is_alive or self._sees_gpu == cpu):
+            await self.drop()
+        while self._child is None:
+            await self._try_to_start(cpu)
+        return self._child
+
+    async def drop(self) -> None:
+        """End the process, within two seconds."""
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop()
+            await asyncio.to_thread(self.tidy)
+
+    def trouble(self) -> Sequence[str]:
+        """What keeps the work from going on, a sentence each."""
+        if not self._failed_starts:
+            return ()
+        return (f"the pipeline process ended {self._failed_starts} times before it was ready: see the log",)
+
+    async def _try_to_start(self, cpu: bool) -> None:
+        try:
+            child = await self.start(cpu=cpu)
+        except OSError as error:  # no memory, no process left: it may pass
+            await self._pause({"reason": str(error)})
+            return
+        try:
+            became_ready = await self._becomes_ready(child)
+        except BaseException:
+            await asyncio.shield(child.stop())
+            raise
+        if became_ready:
+            self._child, self._sees_gpu, self._failed_starts = child, not cpu, 0
+            _log.info("pipeline_ready", extra={"pid": child.pid, "cpu_only": cpu})
+            return
+        await child.stop()
+        await self._pause({"exit_code": await child.exit_code()})
+
+    async def _pause(self, details: dict[str, object]) -> None:
+        self._failed_starts += 1
+        _log.error("pipeline_did_not_start", extra={**details, "times": self._failed_starts})
+        await asyncio.sleep(min(_LONGEST_PAUSE_S, self.first_pause_s * 2 ** (self._failed_starts - 1)))
+
+    async def _becomes_ready(self, child: Child) -> bool:
+        try:
+            async with asyncio.timeout(self.silence_s):
+                report = await child.next_report()
+        except TimeoutError:
+            return False
+        return report is not None and report.event == "ready"

@@ -1,0 +1,235 @@
+"""Which callback of a job is to be sent next: pure, derived from the recorded state, never from having seen an event.
+
+The order of calls around one try:
+
+    next_callback -> Due        from what is recorded and what the job's state says
+    started       -> recorded   durable before the try, where it passes over something
+    (the try)
+    acknowledged or failed_try  durable before the next decision
+
+A crash anywhere between leads to the same decision again, with the same `webhook-id`. In a run progress strictly
+increases; all seven are sent in order as long as the backend answers. After a failed try a progress callback is
+overtaken by the next one, or by the terminal one; when the budget of tries is spent, all that was reached is given up.
+Nothing follows a settled terminal callback.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+from ecg_callbacks import schedule
+from ecg_callbacks.types import Decision, Due, Failure, JobFacts, Nothing, WaitUntil
+from ecg_contract.delivery_record import ERROR_LENGTH, DeliveryRecord, Settled
+from ecg_contract.stages import Stage
+from ecg_contract.wire.models import CallbackStatus, CallbackView
+
+_PROGRESS_STAGES = tuple(stage for stage in Stage if stage is not Stage.COMPLETED)
+_LAST = Stage.COMPLETED.progress
+
+
+def next_callback(record: DeliveryRecord, facts: JobFacts, now: datetime) -> Decision:
+    """What is to be done about a job's callbacks now."""
+    record = _of_run(record, facts.run)
+    if facts.callback_base is None or facts.cancelled or record.terminal is not None:
+        return Nothing()
+    stage = _next_stage(record, facts)
+    if stage is None and facts.terminal is None:
+        return Nothing()
+    due = _terminal(record, facts, now) if stage is None else _progress(record, facts, stage, now)
+    return _held_until(record, due, now) or due
+
+
+def early_callback(record: DeliveryRecord, facts: JobFacts, now: datetime) -> Due | None:
+    """The terminal callback that waits for its next try, for sending it ahead of that; None where none waits.
+
+    For an origin that may have come back. Its Retry-After is honoured.
+    """
+    waiting = record.in_hand is not None and record.in_hand.is_terminal
+    if not waiting or not isinstance(next_callback(record, facts, now), WaitUntil):
+        return None
+    if record.not_before is not None and record.not_before > now:
+        return None
+    return _terminal(record, facts, now, early=True)
+
+
+def due_at(record: DeliveryRecord, facts: JobFacts, now: datetime) -> datetime | None:
+    """When the next callback may be sent (`now` for at once); None while nothing is to be sent."""
+    match next_callback(record, facts, now):
+        case Due():
+            return now
+        case WaitUntil(time):
+            return time
+        case _:
+            return None
+
+
+def started(record: DeliveryRecord, due: Due) -> DeliveryRecord:
+    """The record before a try: what the callback passes over is given up, else a crash could let it follow later."""
+    record = _of_run(record, due.run)
+    if _is_stale(record, due):
+        return record
+    settled = max(record.settled, due.backlog if due.is_terminal else _below(due.progress))
+    in_hand = record.in_hand
+    if in_hand is not None and not in_hand.is_terminal:
+        in_hand = None if due.is_terminal else in_hand.model_copy(update={"progress": due.progress})
+    return record.model_copy(update={"settled": settled, "in_hand": in_hand})
+
+
+def acknowledged(record: DeliveryRecord, due: Due, now: datetime) -> DeliveryRecord:
+    """The record after a 2xx."""
+    record = started(record, due)
+    if _is_stale(record, due):
+        return record
+    reached = max(record.acknowledged, due.progress or 0)
+    done: dict[str, object] = {"acknowledged": reached, "in_hand": None, "not_before": None}
+    if not due.is_terminal:
+        return record.model_copy(update=done | {"settled": max(record.settled, reached)})
+    tries = record.in_hand.tries + 1 if record.in_hand else 1
+    return _settled(record.model_copy(update=done), Settled(outcome="delivered", time=now, tries=tries))
+
+
+def failed_try(
+    record: DeliveryRecord, due: Due, now: datetime, failure: Failure, random: Callable[[], float]
+) -> DeliveryRecord:
+    """The record after a try that was not acknowledged; `random` gives floats in [0, 1)."""
+    record = started(record, due)
+    if _is_stale(record, due):
+        return record
+    failure = Failure(failure.error[:ERROR_LENGTH], failure.http_status, failure.retry_after)
+    if failure.retry_after is not None:
+        record = record.model_copy(update={"not_before": now + schedule.bounded(failure.retry_after)})
+    if due.early and record.in_hand is not None and not failure.is_final:
+        return record.model_copy(update={"in_hand": record.in_hand.model_copy(update={"last_error": failure.error})})
+    in_hand = schedule.next_try(due, record.in_hand, failure, now, random)
+    if in_hand is not None:
+        return record.model_copy(update={"in_hand": in_hand})
+    if due.is_terminal:
+        return _settled(record, _ending(record, failure, now))
+    given_up = (due.progress or 0) if failure.is_final else due.backlog
+    return record.model_copy(update={"settled": max(record.settled, given_up), "in_hand": None})
+
+
+def new_run(record: DeliveryRecord) -> DeliveryRecord:
+    """A failed job that is posted again starts over."""
+    return DeliveryRecord(run=record.run + 1)
+
+
+def redeliver(record: DeliveryRecord, now: datetime) -> DeliveryRecord:
+    """The terminal callback once more: a settled one under a new `webhook-id`, a waiting one at once."""
+    if record.terminal is not None:
+        return record.model_copy(update={"terminal": None, "in_hand": None, "redelivery": record.redelivery + 1})
+    if record.in_hand is None:
+        return record
+    in_hand = record.in_hand.model_copy(update={"next_try": now, "first_try": now, "tries": 0})
+    return record.model_copy(update={"in_hand": in_hand, "not_before": None})
+
+
+def callback_view(record: DeliveryRecord, facts: JobFacts) -> CallbackView:
+    """How the delivery stands, for `GET /jobs/{job_id}`."""
+    record = _of_run(record, facts.run)
+    if record.terminal is not None:
+        end = record.terminal
+        return CallbackView(
+            state=end.outcome, delivered_progress=record.acknowledged, tries=end.tries, last_error=end.last_error
+        )
+    if facts.callback_base is None or facts.cancelled:
+        return CallbackView(state="disabled", delivered_progress=record.acknowledged)
+    if record.in_hand is None:
+        return CallbackView(state="pending", delivered_progress=record.acknowledged)
+    return CallbackView(
+        state="retrying",
+        delivered_progress=record.acknowledged,
+        tries=record.in_hand.tries,
+        next_try=record.in_hand.next_try,
+        last_error=record.in_hand.last_error,
+    )
+
+
+def webhook_id(uid: str, run: int, status: CallbackStatus, progress: int | None, redelivery: int = 0) -> str:
+    """One id per callback, for the receiver to recognise a repetition by."""
+    parts: list[object] = [uid, run, status, progress]
+    if redelivery:
+        parts.append(redelivery)
+    return "msg_" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _of_run(record: DeliveryRecord, run: int) -> DeliveryRecord:
+    return DeliveryRecord(run=run) if run > record.run else record
+
+
+def _is_stale(record: DeliveryRecord, due: Due) -> bool:
+    """The run or the delivery that it belonged to is over."""
+    return (due.run, due.redelivery) != (record.run, record.redelivery) or record.terminal is not None
+
+
+def _next_stage(record: DeliveryRecord, facts: JobFacts) -> Stage | None:
+    """The progress to send next; None when it is the terminal's turn, or nothing's."""
+    open_stages = [stage for stage in _reached(facts) if stage.progress > record.settled]
+    failed = record.in_hand.progress if record.in_hand and not record.in_hand.is_terminal else None
+    newer = [stage for stage in open_stages if failed is None or stage.progress > failed]
+    if newer:
+        return newer[0]
+    return open_stages[0] if open_stages and facts.terminal is None else None
+
+
+def _reached(facts: JobFacts) -> tuple[Stage, ...]:
+    """A result proves that every stage was passed, also when reports of some were lost."""
+    return _PROGRESS_STAGES if facts.terminal == "completed" else facts.reached
+
+
+def _progress(record: DeliveryRecord, facts: JobFacts, stage: Stage, now: datetime) -> Due:
+    return Due(
+        run=facts.run,
+        redelivery=record.redelivery,
+        status="processing",
+        progress=stage.progress,
+        message=stage.message,
+        webhook_id=webhook_id(facts.uid, facts.run, "processing", stage.progress),
+        at=now,
+        backlog=_backlog(facts),
+    )
+
+
+def _terminal(record: DeliveryRecord, facts: JobFacts, now: datetime, *, early: bool = False) -> Due:
+    completed = facts.terminal == "completed"
+    status: CallbackStatus = "completed" if completed else "failed"
+    progress = _LAST if completed else None
+    return Due(
+        run=facts.run,
+        redelivery=record.redelivery,
+        status=status,
+        progress=progress,
+        message=Stage.COMPLETED.message if completed else None,
+        webhook_id=webhook_id(facts.uid, facts.run, status, progress, record.redelivery),
+        at=now,
+        backlog=_backlog(facts),
+        early=early,
+    )
+
+
+def _backlog(facts: JobFacts) -> int:
+    return max((stage.progress for stage in _reached(facts)), default=0)
+
+
+def _held_until(record: DeliveryRecord, due: Due, now: datetime) -> WaitUntil | None:
+    """Retry-After holds for everything; a failed callback's pause for its own kind, so that it holds up no terminal."""
+    pauses = [record.not_before] if record.not_before else []
+    if record.in_hand is not None and record.in_hand.is_terminal == due.is_terminal:
+        pauses.append(record.in_hand.next_try)
+    latest = max(pauses, default=now)
+    return WaitUntil(latest) if latest > now else None
+
+
+def _below(progress: int | None) -> int:
+    return max((s.progress for s in _PROGRESS_STAGES if s.progress < (progress or 0)), default=0)
+
+
+def _ending(record: DeliveryRecord, failure: Failure, now: datetime) -> Settled:
+    tries = record.in_hand.tries + 1 if record.in_hand else 1
+    outcome = "rejected" if failure.is_final else "undelivered"
+    return Settled(outcome=outcome, time=now, tries=tries, last_error=failure.error)
+
+
+def _settled(record: DeliveryRecord, end: Settled) -> DeliveryRecord:
+    return record.model_copy(update={"terminal": end, "in_hand": None, "settled": _LAST})

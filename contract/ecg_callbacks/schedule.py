@@ -1,0 +1,58 @@
+"""When a failed callback is tried again; pure, the clock and the randomness are parameters.
+
+Progress is news that ages: 3 tries within 30 s, counted over all callbacks that fail in a row. A terminal callback is
+worth more than the specification's three tries, which stand for the pipeline's own network work
+(docs/decisions/0001-terminal-callbacks-outlive-three-tries.md).
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ecg_callbacks.types import Due, Failure
+from ecg_contract.delivery_record import InHand
+
+PROGRESS_TRIES = 3
+PROGRESS_WINDOW = timedelta(seconds=30)
+_PROGRESS_DELAYS = (timedelta(seconds=1), timedelta(seconds=4))
+
+TERMINAL_WINDOW = timedelta(hours=72)
+_TERMINAL_DELAYS = tuple(timedelta(seconds=s) for s in (5, 30, 120, 300, 900, 1800, 3600))
+_JITTER = 0.2
+
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+
+
+def next_try(
+    due: Due, earlier: InHand | None, failure: Failure, now: datetime, random: Callable[[], float]
+) -> InHand | None:
+    """What is in hand after a failed try; None when there is no further one.
+
+    `earlier` is what the try was for, if it had failed before. `random` gives floats in [0, 1).
+    """
+    tries = earlier.tries + 1 if earlier else 1
+    first_try = earlier.first_try if earlier else due.at
+    delay = max(_delay(due, tries, random), bounded(failure.retry_after))
+    window = TERMINAL_WINDOW if due.is_terminal else PROGRESS_WINDOW
+    if failure.is_final or now + delay > first_try + window or (not due.is_terminal and tries >= PROGRESS_TRIES):
+        return None
+    return InHand(
+        status=due.status,
+        progress=due.progress,
+        tries=tries,
+        first_try=first_try,
+        next_try=now + delay,
+        last_error=failure.error,
+    )
+
+
+def bounded(retry_after: timedelta | None) -> timedelta:
+    """A backend's Retry-After, within what a backend may ask for."""
+    return min(max(retry_after or timedelta(0), timedelta(0)), LONGEST_RETRY_AFTER)
+
+
+def _delay(due: Due, tries: int, random: Callable[[], float]) -> timedelta:
+    """The pause after the `tries`-th failed try."""
+    if not due.is_terminal:
+        return _PROGRESS_DELAYS[min(tries, len(_PROGRESS_DELAYS)) - 1]
+    planned = _TERMINAL_DELAYS[min(tries, len(_TERMINAL_DELAYS)) - 1]
+    return planned * (1 - _JITTER + 2 * _JITTER * random())

@@ -1,0 +1,155 @@
+"""One try of one callback: a signed POST to an address that was checked, within a time limit.
+
+No redirect is followed, no proxy or netrc of the environment is used, no connection is used twice: a kept connection
+that the backend closes at that moment would look like a failed try.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+
+from ecg_callbacks.body import CallbackBody, ResultDamagedError
+from ecg_callbacks.ports import ResultSource
+from ecg_callbacks.signature import Signer, signing_key
+from ecg_callbacks.target import CallbackPolicy, NameUnknownError, TargetRefusedError, Targets, callback_url
+from ecg_callbacks.types import Due, Failure, JobFacts
+from ecg_common.clock import utc_now
+from ecg_common.netguard import Resolve
+from ecg_common.retry import parse_retry_after
+
+CONNECT_S = 5.0
+TOTAL_S = 30.0
+_ANSWER_BYTES = 64 * 1024
+_ANSWER_S = 1.0
+"""How much of the answer is waited for: it says nothing beyond its status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The backend answered 2xx."""
+
+    http_status: int
+
+
+Outcome = Delivered | Failure
+
+
+class CallbackSender:
+    """Sends callbacks; made once, closed at the end."""
+
+    def __init__(  # noqa: PLR0913 -- all that a host configures, once
+        self,
+        results: ResultSource,
+        policy: CallbackPolicy,
+        secret: str | None = None,
+        *,
+        resolve: Resolve | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        total_s: float = TOTAL_S,
+    ) -> None:
+        """Raises ValueError where `secret` is malformed."""
+        self._results, self._clock, self._total_s = results, clock, total_s
+        self._key = signing_key(secret)
+        self._targets = Targets(policy, resolve)
+        self._client = httpx.AsyncClient(
+            verify=httpx.create_ssl_context(),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(total_s, connect=CONNECT_S),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        )
+
+    async def send(self, due: Due, facts: JobFacts) -> Outcome:
+        """One try; whatever goes wrong is a `Failure` in words that hold no credential."""
+        try:
+            async with asyncio.timeout(self._total_s):
+                return await self._post(due, facts)
+        except TimeoutError:
+            return Failure(f"no answer within {self._total_s:g} s")
+        except (TargetRefusedError, ResultDamagedError) as error:
+            return Failure(f"not sent: {error}")
+        except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+            return Failure(_in_words(error))
+        except Exception as error:  # a fault of ours waits for the schedule, too
+            logging.getLogger(__name__).exception("callback_sender_failed", extra={"job_id": facts.job_id})
+            return Failure(f"not sent ({type(error).__name__})")
+
+    async def aclose(self) -> None:
+        self._targets.close()
+        await self._client.aclose()
+
+    async def _post(self, due: Due, facts: JobFacts) -> Outcome:
+        base = facts.callback_base or ""
+        addresses = await self._targets.addresses(base)
+        body = CallbackBody(due, facts, self._results)
+        signer = Signer(self._key, due.webhook_id, self._clock())
+        await body.check(signer.update)
+        url = httpx.URL(callback_url(base))
+        *others, last = addresses
+        for address in others:
+            with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await self._post_to(address, url, body, signer.headers)
+        return await self._post_to(last, url, body, signer.headers)
+
+    async def _post_to(self, address: str, url: httpx.URL, body: CallbackBody, headers: dict[str, str]) -> Outcome:
+        """To this very address, under the name that the URL has."""
+        request = self._client.build_request(
+            "POST",
+            url.copy_with(host=address),
+            content=body.pieces(),
+            headers={
+                "host": url.netloc.decode(),
+                "content-type": "application/json",
+                "content-length": str(body.length),
+                "accept-encoding": "identity",
+                "user-agent": "ecg-audio-analyzer",
+                "connection": "close",
+                **headers,
+            },
+            extensions={"sni_hostname": url.raw_host.decode()},
+        )
+        response = await self._client.send(request, stream=True)
+        try:
+            await _drain(response)
+        finally:
+            await response.aclose()
+        return self._outcome(response)
+
+    def _outcome(self, response: httpx.Response) -> Outcome:
+        if response.is_success:
+            return Delivered(response.status_code)
+        retry_after = parse_retry_after(response.headers.get("retry-after"), self._clock())
+        return Failure(f"HTTP {response.status_code}", response.status_code, retry_after)
+
+
+async def _drain(response: httpx.Response) -> None:
+    """Let the backend finish a short answer; its status has arrived, so that nothing here can fail the try."""
+    with contextlib.suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(_ANSWER_S):
+            seen = 0
+            async for piece in response.aiter_raw():
+                seen += len(piece)
+                if seen > _ANSWER_BYTES:
+                    return
+
+
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (NameUnknownError, "the backend's name is not known"),
+    (httpx.ConnectTimeout, "no connection within 5 s"),
+    (httpx.ConnectError, "connection failed"),
+    (httpx.TimeoutException, "no answer in time"),
+    (httpx.RemoteProtocolError, "connection closed without an answer"),
+    (httpx.ReadError, "connection lost before the answer"),
+    (httpx.WriteError, "connection lost while sending"),
+    (httpx.InvalidURL, "the callback URL is malformed"),
+)
+
+
+def _in_words(error: Exception) -> str:
+    """What happened, without what a library put into its message."""
+    return next((words for kind, words in _WORDS if isinstance(error, kind)), f"not sent ({type(error).__name__})")

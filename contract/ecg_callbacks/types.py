@@ -1,0 +1,84 @@
+"""The values that the delivery of callbacks works with: what is known of a job, what is due, how a try failed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from ecg_contract.errors import ErrorCode
+from ecg_contract.host_protocol import ResultReference
+from ecg_contract.stages import Stage
+from ecg_contract.wire.models import CallbackStatus
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What the host's durable state says about a job at this moment."""
+
+    uid: str
+    """Tells a job from another that had the same `job_id`."""
+    job_id: str
+    callback_base: str | None
+    """None: nothing is sent."""
+    run: int = 1
+    reached: tuple[Stage, ...] = ()
+    """`stages.reached_stages` of the current attempt."""
+    terminal: Literal["completed", "failed"] | None = None
+    cancelled: bool = False
+    """Nothing more is sent."""
+    result: ResultReference | None = None
+    """Of a completed job."""
+    error_code: ErrorCode | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A callback to be sent now."""
+
+    run: int
+    redelivery: int
+    status: CallbackStatus
+    progress: int | None
+    message: str | None
+    webhook_id: str
+    """The same for every try of this callback, also after a restart."""
+    at: datetime
+    """When it was decided: the try's beginning."""
+    backlog: int
+    """Highest progress reached when it was decided: given up together with this one."""
+    early: bool = False
+    """Ahead of its schedule, which a failure leaves as it was."""
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status != "processing"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Something is to be sent, not before `time`."""
+
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is to be sent until the job's state changes."""
+
+
+Decision = Due | WaitUntil | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try that was not acknowledged."""
+
+    error: str
+    """For people and logs; holds no credential."""
+    http_status: int | None = None
+    retry_after: timedelta | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """410 (gone) and 413 (too large): trying again cannot help."""
+        return self.http_status in (410, 413)

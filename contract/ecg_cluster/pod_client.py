@@ -1,0 +1,86 @@
+"""The API server as a pipeline's pod may use it: two writes, by the `kubernetes` package.
+
+One request each; who asks decides about another (`patience`). The token is the pod's own, read anew by the package as
+it is renewed, and at once where the server does not know it.
+"""
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+from kubernetes.client import ApiClient, ApiException, Configuration
+from kubernetes.config import load_incluster_config, load_kube_config
+
+from ecg_contract.videojob.resource import API_VERSION, PLURAL
+
+UNKNOWN_S = 30.0
+"""How long a token may be unknown before that is believed: a server that begins knows nobody."""
+_TIMEOUT_S = (5.0, 20.0)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`status` None: there was none."""
+
+    status: int | None
+    text: str = ""
+    retry_after_s: float | None = None
+
+
+class ApiServer:
+    """A connection as KUBECONFIG says, else as the pod's service account."""
+
+    def __init__(self, namespace: str) -> None:
+        """Raises kubernetes.config.ConfigException where there is neither."""
+        self._namespace = namespace
+        self._client = _connected()
+        self._unknown_since: float | None = None
+        """Since when the server has not known the token."""
+
+    def replace_pipeline_status(self, videojob: str, pipeline: dict[str, Any]) -> Answer:
+        """`status.pipeline` whole, by one JSON Patch: a merge would keep what an earlier attempt said."""
+        path = f"/apis/{API_VERSION}/namespaces/{self._namespace}/{PLURAL}/{videojob}/status"
+        patch = [{"op": "add", "path": "/status/pipeline", "value": pipeline}]
+        return self._ask("PATCH", path, patch, "application/json-patch+json")
+
+    def create_config_map(self, manifest: dict[str, Any]) -> Answer:
+        return self._ask("POST", f"/api/v1/namespaces/{self._namespace}/configmaps", manifest, "application/json")
+
+    def _ask(self, method: str, path: str, body: object, content_type: str) -> Answer:
+        answer = self._once(method, path, body, content_type)
+        if answer.status != 401:
+            self._unknown_since = None
+            return answer
+        now = time.monotonic()
+        self._unknown_since = self._unknown_since or now
+        self._client = _connected()
+        _log.info("token_read_anew")
+        is_certain = now - self._unknown_since >= UNKNOWN_S
+        return answer if is_certain else Answer(None, "the token is not known, yet or any more")
+
+    def _once(self, method: str, path: str, body: object, content_type: str) -> Answer:
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        try:
+            request = self._client.param_serialize(
+                method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
+            )
+            response = self._client.call_api(*request, _request_timeout=_TIMEOUT_S)
+            text = (response.read() or b"").decode(errors="replace")
+        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            return Answer(None, type(error).__name__)
+        retry_after = str(response.headers.get("Retry-After", ""))
+        return Answer(response.status, text, float(retry_after) if retry_after.isdigit() else None)
+
+
+def _connected() -> ApiClient:
+    configuration = Configuration()
+    if file := os.environ.get("KUBECONFIG"):
+        load_kube_config(config_file=file, client_configuration=configuration)
+    else:
+        load_incluster_config(client_configuration=configuration)
+    configuration.retries = False
+    return ApiClient(configuration)

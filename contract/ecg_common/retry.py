@@ -1,0 +1,17 @@
+"""Reading a server's Retry-After."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+
+def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Seconds or an HTTP date (RFC 9110, 10.2.3); None for anything else."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text[:9]), 10**8))
+    try:
+        return max(parsedate_to_datetime(text).astimezone(UTC) - now, timedelta(0))
+    except (ValueError, OverflowError):
+        return None

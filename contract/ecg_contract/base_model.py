@@ -1,0 +1,45 @@
+"""The base of the models that are written as Kubernetes writes JSON, and the text types that they share."""
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from ecg_contract.errors import MESSAGE_LENGTH
+
+
+def kubernetes_case(name: str) -> str:
+    """`pod_uid` as Kubernetes spells it, `podUID`; all else in camelCase."""
+    return re.sub(r"(?<=[a-z])Uid$", "UID", to_camel(name))
+
+
+class CamelModel(BaseModel):
+    """A model whose JSON has camelCase names and no nulls."""
+
+    model_config = ConfigDict(
+        alias_generator=kubernetes_case, populate_by_name=True, frozen=True, use_attribute_docstrings=True
+    )
+
+    def to_json(self) -> str:
+        """One line of JSON without absent fields."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
+def cut_to(length: int) -> BeforeValidator:
+    """For strings that people read: a longer one is cut rather than refused."""
+
+    def cut(value: object) -> object:
+        return value[: length - 1] + "…" if isinstance(value, str) and len(value) > length else value
+
+    return BeforeValidator(cut)
+
+
+Sentence = Annotated[str, cut_to(1024), Field(max_length=1024)]
+"""What people read about a job."""
+
+
+Note = Annotated[str, cut_to(500), Field(max_length=500)]
+
+
+ErrorMessage = Annotated[str, cut_to(MESSAGE_LENGTH), Field(max_length=MESSAGE_LENGTH)]

@@ -1,0 +1,72 @@
+"""What is remembered and what is known about a job's callbacks; `callbacks` decides by it.
+
+`DeliveryRecord` is durable: a column of the standalone host's job, `status.callbacks` of a VideoJob. `JobFacts` are
+read from the job each time. Neither holds a body or a credential.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ecg_contract.base_model import CamelModel
+from ecg_contract.wire.models import CallbackStatus
+
+ERROR_LENGTH = 200
+"""Longest `last_error` kept, in characters."""
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+ShortError = Annotated[str, Field(max_length=ERROR_LENGTH)]
+
+
+class InHand(CamelModel):
+    """A callback that failed at least once and is still to be sent."""
+
+    status: CallbackStatus
+    """Its `status` on the wire."""
+    progress: Percent | None = None
+    """Its `progress` on the wire."""
+    tries: int
+    """Failed tries; newer progress that overtakes takes over the count of what it replaces."""
+    first_try: datetime
+    """When it was tried first."""
+    next_try: datetime
+    """When it is tried again."""
+    last_error: ShortError
+    """Why the last try failed."""
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status != "processing"
+
+
+class Settled(CamelModel):
+    """How the terminal callback of a run ended."""
+
+    outcome: Literal["delivered", "rejected", "undelivered"]
+    """`rejected`: the backend wants no more of it (410, 413). `undelivered`: the time for trying is over."""
+    time: datetime
+    """When it was settled."""
+    tries: int
+    """Tries that it took."""
+    last_error: ShortError | None = None
+    """Why the last failed try failed."""
+
+
+class DeliveryRecord(CamelModel):
+    """All that has to survive a restart for callbacks to be sent once and in order; below 1 KB of JSON."""
+
+    run: int = 1
+    """The run whose callbacks these are."""
+    settled: Percent = 0
+    """Highest progress that is acknowledged or given up: nothing up to it is sent again in this run."""
+    acknowledged: Percent = 0
+    """Highest progress that the backend has acknowledged."""
+    in_hand: InHand | None = None
+    """The callback that has failed and is to be tried again."""
+    not_before: datetime | None = None
+    """The backend's Retry-After, which holds for whatever is sent next."""
+    terminal: Settled | None = None
+    """How the last callback of the run ended."""
+    redelivery: int = 0
+    """How often the settled terminal callback was asked for once more; part of its `webhook-id`."""

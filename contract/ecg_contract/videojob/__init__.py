@@ -1,0 +1,1 @@
+"""The VideoJob custom resource: models, names, manifests and definition."""

@@ -1,0 +1,1 @@
+"""The specification's requests, answers, callbacks and results."""

@@ -1,0 +1,251 @@
+"""The models of the specification (`docs/specification.md`), field for field.
+
+Requests ignore unknown fields and refuse wrong values. Responses and callbacks have the specification's keys and,
+where it leaves room, additions that say so.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
+
+from ecg_contract.errors import ErrorCode
+from ecg_contract.host_protocol import Language
+from ecg_contract.stages import Stage
+
+ACCEPTED_MESSAGE = "비디오 처리가 시작되었습니다"
+ESTIMATED_SECONDS = 300
+RESULT_PATH = "/api/upload-video/result"
+URL_LENGTH = 8192
+
+
+def _checked_job_id(value: str) -> str:
+    if any(ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F for c in value):
+        raise ValueError("must not contain control characters")
+    if value in (".", ".."):
+        raise ValueError("must not be '.' or '..', which cannot stand in a URL path")
+    return value
+
+
+def _lowered(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+JobId = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_checked_job_id)]
+AnyCaseLanguage = Annotated[Language, BeforeValidator(_lowered)]
+Url = Annotated[str, Field(max_length=URL_LENGTH)]
+
+
+class Request(BaseModel):
+    """A request body; unknown fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class ProcessVideoRequest(Request):
+    """`POST /api/upload-video/process-video`."""
+
+    job_id: JobId
+    """A UUID is recommended."""
+    video_url: Annotated[Url, Field(min_length=1)]
+    """http, https or s3."""
+    fastapi_base_url: Url | None = None
+    """Where callbacks go; the server's BACKEND_URL where absent."""
+    enable_gpu: bool = True
+    emotion_detection: bool = True
+    language: AnyCaseLanguage = Language.AUTO
+    max_workers: Annotated[int, Field(ge=1, le=64)] = 4
+    """Threads of the CPU work, cut to the cores there are."""
+
+
+class ProcessVideoResponse(BaseModel):
+    """The immediate answer to an accepted video."""
+
+    job_id: str
+    status: Literal["processing"] = "processing"
+    message: str = ACCEPTED_MESSAGE
+    status_url: str | None = None
+    estimated_time: int | None = ESTIMATED_SECONDS
+
+
+class TranscribeRequest(Request):
+    """`POST /transcribe`; the source is `audio_path`, else `video_url`, else the deprecated `video_path`."""
+
+    video_path: Url | None = None
+    audio_path: Url | None = None
+    video_url: Url | None = None
+    enable_gpu: bool = True
+    emotion_detection: bool = True
+    language: AnyCaseLanguage = Language.EN
+
+    @property
+    def source_url(self) -> str:
+        return self.audio_path or self.video_url or self.video_path or ""
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> "TranscribeRequest":
+        if not self.source_url:
+            raise ValueError("one of audio_path, video_url, video_path is required")
+        return self
+
+
+class WireFeatures(BaseModel):
+    volume_db: FiniteFloat
+    """Level of the word in dB re full scale."""
+    pitch_hz: FiniteFloat
+    """Median pitch of the voiced frames; 0.0 for an unvoiced word."""
+    spectral_centroid: FiniteFloat
+    """Mean spectral centroid in Hz."""
+
+
+class WireWord(BaseModel):
+    word: str
+    start: FiniteFloat
+    end: FiniteFloat
+    acoustic_features: WireFeatures
+
+
+class WireSpeaker(BaseModel):
+    speaker_id: str
+
+
+class WireEmotion(BaseModel):
+    """An addition: the specification has emotion as not implemented and names no fields for it."""
+
+    label: str
+    confidence: FiniteFloat
+
+
+class WireSegment(BaseModel):
+    start_time: FiniteFloat
+    end_time: FiniteFloat
+    text: str
+    speaker: WireSpeaker
+    words: list[WireWord]
+    emotion: WireEmotion | None = None
+    """Left out when it was not asked for, or no model is configured for the language."""
+
+
+class WireWordSegment(BaseModel):
+    word: str
+    start_time: FiniteFloat
+    end_time: FiniteFloat
+    speaker_id: str
+    confidence: FiniteFloat
+
+
+class WireSpeakerStatistics(BaseModel):
+    total_duration: FiniteFloat
+    """Sum of the speaker's segments in seconds."""
+    segment_count: int
+
+
+ProcessingMode = Literal["auto-detect", "targeted"]
+
+
+class WireMetadata(BaseModel):
+    model_version: str
+    processing_time: FiniteFloat
+    unique_speakers: int
+    total_segments: int
+    language_requested: str
+    language_detected: str
+    processing_mode: ProcessingMode
+    device: str
+    """An addition: `cuda` or `cpu`, the device that was really used."""
+
+
+class WireResult(BaseModel):
+    """The `result` of a completed job; its JSON schema stands in `docs/result.schema.json`."""
+
+    segments: list[WireSegment]
+    word_segments: list[WireWordSegment]
+    speakers: dict[str, WireSpeakerStatistics]
+    text: str
+    language: str
+    duration: FiniteFloat
+    metadata: WireMetadata
+
+
+class TranscribeMetadata(BaseModel):
+    filename: str
+    duration: FiniteFloat
+    total_segments: int
+    unique_speakers: int
+    processing_time: FiniteFloat
+    language_requested: str
+    language_detected: str
+    processing_mode: ProcessingMode
+    processed_at: datetime
+
+
+class BackendTranscribeResponse(BaseModel):
+    """The answer of `/transcribe`; with `success` false the first three data fields are null."""
+
+    success: bool
+    metadata: TranscribeMetadata | None = None
+    speakers: dict[str, WireSpeakerStatistics] | None = None
+    segments: list[WireSegment] | None = None
+    processing_time: FiniteFloat = 0.0
+    error: str | None = None
+    error_code: ErrorCode | None = None
+
+
+CallbackStatus = Literal["processing", "completed", "failed"]
+
+
+class CallbackPayload(BaseModel):
+    """`POST {fastapi_base_url}/api/upload-video/result`: the seven fields, absent ones left out."""
+
+    job_id: str
+    status: CallbackStatus
+    progress: int | None = None
+    message: str | None = None
+    result: WireResult | None = None
+    error_message: str | None = None
+    error_code: ErrorCode | None = None
+
+
+class CallbackView(BaseModel):
+    """How the delivery of a job's callbacks stands."""
+
+    state: Literal["disabled", "pending", "retrying", "delivered", "rejected", "undelivered"]
+    delivered_progress: int = 0
+    """Highest percentage that the backend has acknowledged."""
+    tries: int = 0
+    """Tries of the callback that is being sent."""
+    next_try: datetime | None = None
+    last_error: str | None = None
+
+
+class JobError(BaseModel):
+    code: ErrorCode
+    message: str
+
+
+class JobStatusResponse(BaseModel):
+    """`GET /jobs/{job_id}`: the specification's three keys first."""
+
+    status: Literal["processing", "completed", "failed", "cancelled"]
+    processing_time: FiniteFloat | None = None
+    """Seconds of the analysis; of the time so far while it runs."""
+    completed_at: datetime | None = None
+    job_id: str
+    progress: FiniteFloat = 0.0
+    stage: Literal["queued"] | Stage = "queued"
+    message: str = ""
+    notes: list[str] = Field(default_factory=list)
+    attempt: int = 0
+    error: JobError | None = None
+    callback: CallbackView
+
+
+class HealthResponse(BaseModel):
+    status: Literal["healthy"] = "healthy"
+    timestamp: datetime
+
+
+def status_url(job_id: str) -> str:
+    """The path of a job's status, percent-encoded."""
+    return f"/jobs/{quote(job_id, safe='')}"

@@ -1,0 +1,110 @@
+"""From an analysis in the field's terms to the wire's words for it."""
+
+import math
+from collections.abc import Iterable
+
+from ecg_contract.result import AnalysisResult, Emotion, Segment, Word
+from ecg_contract.wire.models import (
+    ProcessingMode,
+    WireEmotion,
+    WireFeatures,
+    WireMetadata,
+    WireResult,
+    WireSegment,
+    WireSpeaker,
+    WireSpeakerStatistics,
+    WireWord,
+    WireWordSegment,
+)
+
+_DECIMALS = 3
+
+
+def to_wire(result: AnalysisResult) -> WireResult:
+    """The specification's `result`; every number is finite and every time lies inside the media."""
+    end = _finite(result.duration)
+    return WireResult(
+        segments=[_segment(segment, end) for segment in result.segments],
+        word_segments=[_word_segment(w, end) for segment in result.segments for w in segment.words],
+        speakers=_speakers(result.segments, end),
+        text=result.text or " ".join(s.text.strip() for s in result.segments),
+        language=result.language_detected,
+        duration=end,
+        metadata=WireMetadata(
+            model_version=result.model_version,
+            processing_time=_finite(result.processing_time),
+            unique_speakers=len(result.speakers),
+            total_segments=len(result.segments),
+            language_requested=result.language_requested,
+            language_detected=result.language_detected,
+            processing_mode=processing_mode(result.language_requested),
+            device=result.device,
+        ),
+    )
+
+
+def wire_json(result: AnalysisResult) -> bytes:
+    """The final wire JSON, UTF-8; whoever sends it passes these bytes on unparsed."""
+    return to_wire(result).model_dump_json(exclude_none=True).encode()
+
+
+def processing_mode(language_requested: str) -> ProcessingMode:
+    return "auto-detect" if language_requested == "auto" else "targeted"
+
+
+def _segment(segment: Segment, duration: float) -> WireSegment:
+    start, end = _span(segment.start, segment.end, duration)
+    return WireSegment(
+        start_time=start,
+        end_time=end,
+        text=segment.text,
+        speaker=WireSpeaker(speaker_id=segment.speaker),
+        words=[_word(word, duration) for word in segment.words],
+        emotion=_emotion(segment.emotion),
+    )
+
+
+def _word(word: Word, duration: float) -> WireWord:
+    start, end = _span(word.start, word.end, duration)
+    features = WireFeatures(
+        volume_db=_finite(word.features.volume_db),
+        pitch_hz=_finite(word.features.pitch_hz),
+        spectral_centroid=_finite(word.features.spectral_centroid),
+    )
+    return WireWord(word=word.text, start=start, end=end, acoustic_features=features)
+
+
+def _word_segment(word: Word, duration: float) -> WireWordSegment:
+    start, end = _span(word.start, word.end, duration)
+    return WireWordSegment(
+        word=word.text, start_time=start, end_time=end, speaker_id=word.speaker, confidence=_finite(word.score)
+    )
+
+
+def _emotion(emotion: Emotion | None) -> WireEmotion | None:
+    if emotion is None:
+        return None
+    return WireEmotion(label=emotion.label, confidence=_finite(emotion.confidence))
+
+
+def _speakers(segments: Iterable[Segment], duration: float) -> dict[str, WireSpeakerStatistics]:
+    totals: dict[str, tuple[float, int]] = {}
+    for segment in segments:
+        start, end = _span(segment.start, segment.end, duration)
+        seconds, count = totals.get(segment.speaker, (0.0, 0))
+        totals[segment.speaker] = (seconds + end - start, count + 1)
+    return {
+        speaker: WireSpeakerStatistics(total_duration=_finite(seconds), segment_count=count)
+        for speaker, (seconds, count) in totals.items()
+    }
+
+
+def _span(start: float, end: float, duration: float) -> tuple[float, float]:
+    """Start and end in order and inside the media."""
+    first = min(max(_finite(start), 0.0), duration)
+    return first, min(max(_finite(end), first), duration)
+
+
+def _finite(value: float) -> float:
+    number = float(value)  # numpy's floats come through here
+    return round(number, _DECIMALS) if math.isfinite(number) else 0.0

@@ -1,0 +1,22 @@
+"""The demo models as the pipeline's image gets them."""
+
+import os
+import shutil
+from pathlib import Path
+
+from ecg_dev.images.recipes import ROOT
+from write_config import CONFIG
+
+_STAGED = Path(".cache/images/models")
+_SEGMENTATION = "/opt/venv/lib/python3.11/site-packages/whisperx/assets/pytorch_model.bin"
+
+
+def stage_demo_models() -> str:
+    """A copy of the demo models that names whisperX's files by their place in the image. Returns the folder."""
+    folder = ROOT / _STAGED
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "demo/models", folder, ignore=shutil.ignore_patterns("README.md", "nltk_data"))
+    diarization = folder / "diarization/config.yaml"
+    diarization.write_text(CONFIG.format(segmentation=_SEGMENTATION))
+    os.utime(diarization, (0, 0))  # a copy whose time differs would be another layer
+    return str(_STAGED)

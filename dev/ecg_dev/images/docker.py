@@ -1,0 +1,42 @@
+"""Images with a Docker engine, loaded into kind where a cluster of kind-config.yaml runs."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+
+from ecg_dev.images.recipes import ROOT, TAG, Recipe
+
+_KIND_CLUSTER = "ecg"
+
+
+def is_there() -> bool:
+    """Whether an engine answers: the client alone builds nothing."""
+    return shutil.which("docker") is not None and _succeeds("docker", "info")
+
+
+def build(recipe: Recipe) -> None:
+    """Raises RuntimeError; Docker's own words were shown."""
+    arguments = [f"--build-arg={name}={value}" for name, value in recipe.arguments.items()]
+    _run("docker", "build", *arguments, f"--file={recipe.dockerfile}", f"--tag={recipe.name}:{TAG}", ".")
+
+
+def size(recipe: Recipe) -> int:
+    """Bytes, unpacked."""
+    command = ["docker", "image", "inspect", "--format={{.Size}}", f"{recipe.name}:{TAG}"]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def load_into_kind(recipes: list[Recipe], say: Callable[[str], None]) -> None:
+    if shutil.which("kind") is None or not _succeeds("kind", "get", "kubeconfig", f"--name={_KIND_CLUSTER}"):
+        say(f"no kind cluster {_KIND_CLUSTER} runs: the images are Docker's alone (docs/kind.md)")
+        return
+    _run("kind", "load", "docker-image", f"--name={_KIND_CLUSTER}", *(f"{r.name}:{TAG}" for r in recipes))
+
+
+def _run(*command: str) -> None:
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        raise RuntimeError(f"{' '.join(command)} failed")
+
+
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

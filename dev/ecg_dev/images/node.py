@@ -1,0 +1,26 @@
+"""The images' way into the cluster of this machine."""
+
+import contextlib
+import subprocess
+
+from ecg_dev.images.archive import convert
+from ecg_dev.images.buildah import Buildah
+from ecg_dev.node.cluster import NodeCluster
+
+
+def load_into_node(engine: Buildah, tag: str, cluster: NodeCluster) -> None:
+    """Nothing is sent where the node has this very image, and no layer that it has. Raises RuntimeError with the
+    failing command's words."""
+    known = set(cluster.ctr("content", "list", "--quiet").split())
+    if f"sha256:{engine.identity(tag)}" in known and tag in cluster.ctr("images", "list", "--quiet").split():
+        return
+    importing = cluster.machine.entering("ctr", "--namespace=k8s.io", "images", "import", "-")
+    reader = subprocess.Popen(importing, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    # The reason of a broken pipe is in the reader's words.
+    with engine.saved(tag) as saved, contextlib.suppress(BrokenPipeError), reader.stdin as archive:
+        convert(saved, archive, tag, known)
+    words = reader.stdout.read().decode(errors="replace")
+    if reader.wait():
+        raise RuntimeError(f"{' '.join(importing)}: {words[-2000:]}")

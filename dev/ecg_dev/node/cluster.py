@@ -1,0 +1,156 @@
+"""A single-node Kubernetes cluster on this machine: a real kubelet with containerd, beside a whole control plane."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from ecg_dev.control_plane.api_access import ApiAccess
+from ecg_dev.control_plane.arguments import (
+    api_server_arguments,
+    controller_manager_arguments,
+    etcd_arguments,
+    scheduler_arguments,
+)
+from ecg_dev.control_plane.binaries import cache, program
+from ecg_dev.control_plane.certificates import write_credentials
+from ecg_dev.control_plane.starting import wait_for_start
+from ecg_dev.node.cgroups import make_group, remove_group
+from ecg_dev.node.config import write_containerd, write_dns, write_kubelet
+from ecg_dev.node.machine import Machine
+from ecg_dev.node.network import HOST_ADDRESS, NODE_ADDRESS, POD_NETWORK, is_plugged_in, plug_in
+from ecg_dev.node.pause import load_pause_image
+from ecg_dev.waiting import wait_until
+
+NODE = "ecg-node"
+GPUS = 2
+"""As a number in the node's status. There is no device behind it."""
+_ETCD_PORT, _ETCD_PEER_PORT, _PORT = 2379, 2380, 6443
+_CNI_STATE = Path("/var/lib/cni")
+
+
+class NodeCluster(ApiAccess):
+    """The one cluster of this machine's user. Its data lie in the cache folder; images outlive it there."""
+
+    def __init__(self) -> None:
+        home = cache() / "cluster"
+        super().__init__(home / "state", f"https://{NODE_ADDRESS}:{_PORT}")
+        self.images = home / "containerd"
+        self.logs = home / "logs"
+        self.machine = Machine(self.folder, self.logs)
+
+    def is_up(self) -> bool:
+        return self.machine.first is not None and self.is_ready()
+
+    def up(self, say: Callable[[str], None] = lambda _: None) -> None:
+        """Start what is not running. Raises RuntimeError that names the program that failed, and its last words."""
+        if self.machine.first is not None:
+            self._revive(say)
+            return
+        self.down()
+        for folder in (self.folder, self.logs):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        self.images.mkdir(parents=True, exist_ok=True)
+        say("a machine of its own: namespaces, a cable, a control group")
+        self.machine.create()
+        plug_in(self.machine)
+        make_group()
+        self._mount()
+        self._start_control_plane(say)
+        self._start_node(say)
+
+    def down(self) -> None:
+        """End everything: processes, and with them mounts, interfaces and iptables rules. The images stay."""
+        self.machine.destroy()
+        remove_group()
+        wait_until(lambda: not is_plugged_in(), 30, lambda: "the cable is still there")
+        with contextlib.suppress(OSError):
+            _CNI_STATE.rmdir()
+
+    def start_api_server(self) -> None:
+        """`up` has started it; after `machine.kill("kube-apiserver")` this brings it back."""
+        self.machine.restart("kube-apiserver")
+        self._wait("kube-apiserver", self.is_ready)
+
+    def ctr(self, *arguments: str) -> str:
+        return self.machine.run("ctr", "--namespace=k8s.io", *arguments)
+
+    def _revive(self, say: Callable[[str], None]) -> None:
+        for name in self.machine.dead():
+            say(f"{name} had ended: starting it again")
+            self.machine.restart(name)
+        self._wait("kube-apiserver", self.is_ready)
+        self._ready(say)
+
+    def _mount(self) -> None:
+        """Folders that would be shared with this machine otherwise."""
+        _CNI_STATE.mkdir(parents=True, exist_ok=True)
+        for folder in ("/run", "/var/log", str(_CNI_STATE)):
+            self.machine.run("mount", "-t", "tmpfs", "tmpfs", folder)
+
+    def _start_control_plane(self, say: Callable[[str], None]) -> None:
+        say("etcd, kube-apiserver, kube-controller-manager, kube-scheduler")
+        write_credentials(self.folder, NODE_ADDRESS)
+        self._start("etcd", etcd_arguments(self.folder, _ETCD_PORT, _ETCD_PEER_PORT))
+        own = [
+            f"--kubelet-client-certificate={self.folder / 'server.crt'}",
+            f"--kubelet-client-key={self.folder / 'server.key'}",
+            "--kubelet-preferred-address-types=InternalIP",
+        ]
+        self._start("kube-apiserver", [*api_server_arguments(self.folder, _ETCD_PORT, NODE_ADDRESS, _PORT), *own])
+        self._wait("kube-apiserver", self.is_ready)
+        self._start("kube-controller-manager", controller_manager_arguments(self))
+        self._start("kube-scheduler", scheduler_arguments(self))
+
+    def _start_node(self, say: Callable[[str], None]) -> None:
+        say("containerd, kubelet, kube-proxy, coredns")
+        configuration = write_containerd(self.folder, self.images)
+        self.machine.start("containerd", ["containerd", "--config", str(configuration)])
+        self._wait("containerd", self._containerd_answers)
+        load_pause_image(self.ctr)
+        kubelet = {
+            "config": write_kubelet(self.folder, self.logs),
+            "kubeconfig": self.kubeconfig,
+            "root-dir": self.folder / "kubelet",
+            "hostname-override": NODE,
+            "node-ip": NODE_ADDRESS,
+        }
+        self._start("kubelet", [f"--{name}={value}" for name, value in kubelet.items()])
+        proxy = {"kubeconfig": self.kubeconfig, "hostname-override": NODE, "cluster-cidr": POD_NETWORK}
+        self._start("kube-proxy", [*(f"--{n}={v}" for n, v in proxy.items()), "--conntrack-max-per-core=0"])
+        self._start("coredns", ["-conf", str(write_dns(self.folder, self.kubeconfig))])
+        self._ready(say)
+
+    def _ready(self, say: Callable[[str], None]) -> None:
+        self._wait("the node", self._node_is_ready)
+        self._wait("the service account of the namespace default", self.has_default_account)
+        self._give_gpus()
+        say(f"the node is ready; this machine is {HOST_ADDRESS} to its pods")
+
+    def _give_gpus(self) -> None:
+        counts = [
+            {"op": "add", "path": f"/status/{kind}/nvidia.com~1gpu", "value": str(GPUS)}
+            for kind in ("capacity", "allocatable")
+        ]
+        self.kubectl("patch", "node", NODE, "--subresource=status", "--type=json", "-p", json.dumps(counts))
+
+    def _start(self, name: str, arguments: list[str]) -> None:
+        self.machine.start(name, [str(program(name)), *arguments])
+
+    def _containerd_answers(self) -> bool:
+        try:
+            return bool(self.ctr("version"))
+        except RuntimeError:
+            return False
+
+    def _node_is_ready(self) -> bool:
+        ready = '{.status.conditions[?(@.type=="Ready")].status}'
+        return self.kubectl("get", "node", NODE, "-o", f"jsonpath={ready}", check=False).strip() == "True"
+
+    def _wait(self, what: str, condition: Callable[[], bool]) -> None:
+        wait_for_start(what, condition, self._ended, self.logs)
+
+    def _ended(self) -> str | None:
+        return next((f"{name} ended:\n{self.machine.last_words(name)}" for name in self.machine.dead()), None)

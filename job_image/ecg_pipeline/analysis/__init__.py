@@ -1,0 +1,1 @@
+"""The analysis: stages, models, and how their results become one."""

@@ -1,0 +1,111 @@
+"""What is tried when memory runs out or a model does not load; each step is logged and noted in the status.
+
+GPU out of memory is a plain `RuntimeError` in CTranslate2 and a class of its own in torch, so it is told by its text.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ecg_common.redact import redact_text
+from ecg_contract.errors import ErrorCode, FatalError, TransientError
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+Plan = TypeVar("Plan")
+Note = Callable[[str], None]
+
+_EXHAUSTED = ("out of memory", "alloc_failed", "cuda_error_out_of_memory")
+_GPU = ("cuda", "cublas", "cudnn", "gpu", "hip")
+_SIZES = ("large-v3", "medium", "small", "base", "tiny")
+_LARGE = ("large", "large-v1", "large-v2", "large-v3", "large-v3-turbo", "turbo", "distil-large-v2", "distil-large-v3")
+
+
+@dataclass(frozen=True, slots=True)
+class AsrPlan:
+    """How to run the transcription."""
+
+    batch_size: int
+    compute_type: str
+
+    def __str__(self) -> str:
+        return f"batches of {self.batch_size} in {self.compute_type}"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchShare:
+    """A part of the configured batch sizes."""
+
+    share: float
+
+    def __str__(self) -> str:
+        return f"{self.share:.0%} of the batch size"
+
+
+SHARES = (BatchShare(1.0), BatchShare(0.5), BatchShare(0.25))
+
+
+def is_gpu_memory_error(error: BaseException) -> bool:
+    text = f"{type(error).__module__}.{type(error).__name__}: {error}".lower()
+    return any(e in text for e in (*_EXHAUSTED, "outofmemoryerror")) and any(gpu in text for gpu in _GPU)
+
+
+def asr_plans(batch_size: int, compute_type: str) -> tuple[AsrPlan, ...]:
+    """As configured, then half the batch, then that in int8."""
+    half = max(1, batch_size // 2)
+    plans = (AsrPlan(batch_size, compute_type), AsrPlan(half, compute_type), AsrPlan(half, "int8"))
+    return tuple(dict.fromkeys(plans))
+
+
+def with_less_memory(what: str, plans: Sequence[Plan], work: Callable[[Plan], T], note: Note) -> T:
+    """`work` with the first of `plans` that fits into the GPU. Raises TransientError (GPU_MEMORY_ERROR)."""
+    for plan, following in zip(plans, [*plans[1:], None], strict=True):
+        try:
+            return work(plan)
+        except Exception as error:
+            if not is_gpu_memory_error(error):
+                raise
+            _log.warning("gpu_memory_exhausted", extra={"work": what, "plan": str(plan), "next": str(following)})
+        if following is not None:  # out of the handler: the traceback holds the tensors
+            note(f"{what}: GPU memory did not suffice, trying {following}")
+    raise gpu_memory_error(what)
+
+
+def gpu_memory_error(what: str) -> TransientError:
+    return TransientError(ErrorCode.GPU_MEMORY_ERROR, f"GPU 메모리가 부족합니다: {what}")
+
+
+def smaller_models(name: str) -> tuple[str, ...]:
+    """`name`, then the sizes below it; a folder or a name that is no size has none below."""
+    stem, suffix = (name[:-3], ".en") if name.endswith(".en") else (name, "")
+    size = "large-v3" if stem in _LARGE else stem
+    if size not in _SIZES or Path(name).exists():
+        return (name,)
+    below = _SIZES[_SIZES.index(size) + 1 :]
+    return (name, *(s + suffix for s in below))
+
+
+def first_that_loads(name: str, load: Callable[[str], T]) -> tuple[str, T]:
+    """The model `name` or the next smaller that loads. Raises FatalError (MODEL_LOADING_ERROR)."""
+    names = smaller_models(name)
+    for candidate, following in zip(names, [*names[1:], None], strict=True):
+        try:
+            return candidate, load(candidate)
+        except Exception as error:
+            if is_gpu_memory_error(error):
+                raise
+            reason = redact_text(f"{type(error).__name__}: {error}")
+            _log.error("model_not_loaded", extra={"model": candidate, "reason": reason, "next": following})
+    advice = "check ASR_MODEL, the disk and the connection to the model hub"
+    raise model_error(f"Whisper {', '.join(names)}", reason, advice)
+
+
+def model_error(what: str, reason: str, advice: str) -> FatalError:
+    message = f"모델을 불러올 수 없습니다: {what}: {_first_line(reason)}; {advice}"
+    return FatalError(ErrorCode.MODEL_LOADING_ERROR, message)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0][:300] if text.strip() else "no reason given"

@@ -1,0 +1,52 @@
+"""The job's media as samples: fetched unless it is a local file, then decoded once for all stages."""
+
+from pathlib import Path
+
+from ecg_contract.errors import ErrorCode, FatalError, download_failed
+from ecg_contract.host_protocol import Source
+from ecg_contract.stages import Stage
+from ecg_pipeline.analysis.progress import StatusBoard
+from ecg_pipeline.ports import Samples
+from ecg_pipeline.settings import PipelineSettings
+
+_FETCH_PART = 0.7
+"""Part of the download's progress that is the transfer; the rest is decoding."""
+
+
+def obtain(source: Source, settings: PipelineSettings, board: StatusBoard, work: Path) -> Samples:
+    """16 kHz mono samples. Raises UsageError or TransientError."""
+    from ecg_pipeline.media.decode import decode  # noqa: PLC0415 - beside the models' imports, not before them
+
+    decoding_from = 0.0 if source.path else _FETCH_PART
+
+    def decoded(done: float, declared: float | None) -> None:
+        if declared:
+            board.advance(Stage.DOWNLOAD, decoding_from + (1 - decoding_from) * done / declared)
+
+    path = source.path or _fetched(_url(source), settings, board, work)
+    audio = decode(path, settings.media_limits, decoded)
+    if not source.path:
+        path.unlink(missing_ok=True)
+    for note in audio.notes:
+        board.note(note)
+    return audio.samples
+
+
+def _url(source: Source) -> str:
+    if source.url_file is None:
+        return str(source.url)
+    try:
+        return source.url_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        reason = f"the file with the video's URL cannot be read ({type(error).__name__}): see the job's Secret"
+        raise FatalError(ErrorCode.DOWNLOAD_ERROR, download_failed(reason)) from None
+
+
+def _fetched(url: str, settings: PipelineSettings, board: StatusBoard, work: Path) -> Path:
+    from ecg_pipeline.fetch import fetch  # noqa: PLC0415 - as above
+
+    def fetched(done: int, total: int | None) -> None:
+        if total:
+            board.advance(Stage.DOWNLOAD, _FETCH_PART * done / total)
+
+    return fetch(url, work / "media", settings, fetched).path

@@ -1,0 +1,182 @@
+"""The models of one process: loaded in the background, kept between jobs.
+
+One thread loads, in the order in which a job needs them: imports hold the interpreter's lock anyway, and the libraries
+are not made to be imported by several threads at once.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from ecg_common.redact import redact_text
+from ecg_contract.errors import AnalysisError
+from ecg_contract.host_protocol import PipelineJob
+from ecg_pipeline.analysis.fallbacks import (
+    AsrPlan,
+    Note,
+    asr_plans,
+    first_that_loads,
+    gpu_memory_error,
+    is_gpu_memory_error,
+    model_error,
+)
+from ecg_pipeline.ports import Aligner, Diarizer, EmotionClassifier, Engines, Transcriber, VoiceActivity
+from ecg_pipeline.settings import PipelineSettings
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+_KEPT = {"aligner": 2, "emotion": 2}
+"""How many models of a kind stay loaded; one, where not said."""
+
+
+class ModelCache:
+    """Loads each model once and keeps the newest few of each kind."""
+
+    def __init__(self) -> None:
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
+        self._models: dict[tuple[str, Hashable], Future[Any]] = {}
+
+    def submit(self, kind: str, key: Hashable, load: Callable[[], Any]) -> Future[Any]:
+        """The model, loaded now or before; the oldest of its kind goes first when there are too many."""
+        entry = (kind, key)
+        future = self._models.pop(entry, None)
+        self._drop_old(kind)
+        self._models[entry] = future or self._loader.submit(_timed, kind, key, load)
+        return self._models[entry]
+
+    def forget_failures(self) -> None:
+        """What did not load is tried again when it is next asked for."""
+        failed = [entry for entry, future in self._models.items() if future.done() and future.exception()]
+        for entry in failed:
+            del self._models[entry]
+
+    def _drop_old(self, kind: str) -> None:
+        """Make room for one."""
+        same = [entry for entry in self._models if entry[0] == kind]
+        for entry in same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
+            del self._models[entry]
+
+
+def _timed(kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
+    began = time.monotonic()
+    model = load()
+    name = " ".join(map(str, key)) if isinstance(key, tuple) else str(key or "all")
+    _log.info("model_loaded", extra={"kind": kind, "model": name, "seconds": round(time.monotonic() - began, 2)})
+    return model
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A transcriber and the name of the model that did load."""
+
+    model: str
+    transcriber: Transcriber
+
+
+class JobModels:
+    """The models as one job wants them. Methods wait until the model is there."""
+
+    def __init__(
+        self, engines: Engines, settings: PipelineSettings, cache: ModelCache, job: PipelineJob, note: Note
+    ) -> None:
+        self._engines, self._settings, self._cache, self._note = engines, settings, cache, note
+        self._language = job.language.value
+        self.device = engines.device(job.device.value)
+        self._threads = min(job.max_workers, available_cores())
+        self._compute_type: str = settings.asr_compute_type
+        if self._compute_type == "auto":
+            self._compute_type = engines.compute_type(self.device)
+        chosen = {"device": self.device, "compute_type": self._compute_type, "threads": self._threads}
+        _log.info("models_chosen", extra={"asr_model": settings.asr_model, **chosen})
+
+    def prefetch(self) -> None:
+        """Begin to load what the job will need, in that order."""
+        self._cache.forget_failures()
+        self._voice_activity()
+        self._diarizer()
+        self._transcriber(self._compute_type)
+        self._cache.submit("libraries", None, self._engines.warm_up)
+        if (aligner := self._settings.align_models.get(self._language)) is not None:
+            self._aligner(self._language, aligner)
+        if (emotion := self._settings.emotion_models.get(self._language)) is not None:
+            self._emotion_classifier(emotion)
+
+    @property
+    def asr_plans(self) -> tuple[AsrPlan, ...]:
+        return asr_plans(self._settings.asr_batch_size, self._compute_type)
+
+    def voice_activity(self) -> VoiceActivity:
+        """Raises AnalysisError."""
+        return _loaded("VAD", self._voice_activity(), "reinstall whisperx, whose package holds the model")
+
+    def diarizer(self) -> Diarizer:
+        """Raises AnalysisError."""
+        name = self._settings.diarization_model
+        advice = (
+            f"set HF_TOKEN and accept the conditions on https://huggingface.co/{name} as the token's owner,"
+            " or set DIARIZATION_MODEL to a local folder"
+        )
+        return _loaded(f"diarization {name}", self._diarizer(), advice)
+
+    def transcriber(self, compute_type: str) -> Loaded:
+        """Raises AnalysisError. Another number format than the loaded model's replaces it."""
+        loaded = _loaded("Whisper", self._transcriber(compute_type), "check ASR_MODEL")
+        if loaded.model != self._settings.asr_model:
+            self._note(f"Whisper {self._settings.asr_model} did not load, {loaded.model} is used")
+        return loaded
+
+    def aligner(self, language: str) -> Aligner | None:
+        """None where none is configured for the language; raises what the library raises."""
+        name = self._settings.align_models.get(language)
+        return None if name is None else self._aligner(language, name).result()
+
+    def emotion_classifier(self, language: str) -> EmotionClassifier | None:
+        """None where none is configured for the language; raises what the library raises."""
+        name = self._settings.emotion_models.get(language)
+        return None if name is None else self._emotion_classifier(name).result()
+
+    def _voice_activity(self) -> "Future[VoiceActivity]":
+        return self._cache.submit("vad", self.device, lambda: self._engines.voice_activity(self.device))
+
+    def _diarizer(self) -> "Future[Diarizer]":
+        return self._cache.submit("diarizer", self.device, lambda: self._engines.diarizer(self.device))
+
+    def _transcriber(self, compute_type: str) -> "Future[Loaded]":
+        name, device, threads = self._settings.asr_model, self.device, self._threads
+
+        def load() -> Loaded:
+            sized = partial(self._engines.transcriber, device=device, compute_type=compute_type, threads=threads)
+            return Loaded(*first_that_loads(name, sized))
+
+        return self._cache.submit("transcriber", (name, device, compute_type, threads), load)
+
+    def _aligner(self, language: str, name: str) -> "Future[Aligner]":
+        key = (language, name, self.device)
+        return self._cache.submit("aligner", key, lambda: self._engines.aligner(language, name, self.device))
+
+    def _emotion_classifier(self, name: str) -> "Future[EmotionClassifier]":
+        load = lambda: self._engines.emotion_classifier(name, self.device)  # noqa: E731 - as its neighbours
+        return self._cache.submit("emotion", (name, self.device), load)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _loaded(what: str, model: Future[T], advice: str) -> T:
+    try:
+        return model.result()
+    except AnalysisError:
+        raise
+    except Exception as error:
+        if is_gpu_memory_error(error):
+            raise gpu_memory_error(what) from error
+        reason = redact_text(f"{type(error).__name__}: {error}")
+        _log.error("model_not_loaded", extra={"model": what, "reason": reason})
+        raise model_error(what, reason, advice) from error

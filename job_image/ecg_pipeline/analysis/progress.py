@@ -1,0 +1,116 @@
+"""One attempt's status: where it stands, told whenever a stage changes and at least each heartbeat."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from ecg_common.clock import utc_now
+from ecg_contract.host_protocol import PipelineError, PipelineJob, PipelineStatus, ResultReference, StageTimes
+from ecg_contract.stages import Stage
+from ecg_pipeline.ports import Reporter
+
+_STAGES = tuple(Stage)
+_DOWNLOADING = "비디오 다운로드 중..."
+_TICK_S = 0.5
+
+
+class StatusBoard:
+    """Holds the status and reports it; may be written and read by several threads. Stages only go forward."""
+
+    def __init__(self, job: PipelineJob, reporter: Reporter, clock: Callable[[], datetime] = utc_now) -> None:
+        self._job_id, self._reporter, self._clock = job.job_id, reporter, clock
+        self._lock = threading.RLock()
+        self._status = PipelineStatus(attempt=job.attempt, message=_DOWNLOADING)
+        self._reported_at = float("-inf")
+        self._unreported = False
+
+    @property
+    def status(self) -> PipelineStatus:
+        with self._lock:
+            return self._status
+
+    def enter(self, stage: Stage) -> None:
+        """Begin `stage`; the one before it ends now if it has not."""
+        with self._lock:
+            now, stages = self._clock(), dict(self._status.stages)
+            for earlier in _STAGES[: _STAGES.index(stage)]:
+                times = stages.get(earlier) or StageTimes(start_time=now)
+                stages[earlier] = times.model_copy(update={"completion_time": times.completion_time or now})
+            stages[stage] = StageTimes(start_time=now)
+            floor = 0.0 if stage is Stage.DOWNLOAD else float(stage.progress)
+            message = _DOWNLOADING if stage is Stage.DOWNLOAD else stage.message
+            self._update(stages=stages, stage=stage, progress=max(self._status.progress, floor), message=message)
+            self._emit()
+
+    def complete_download(self) -> None:
+        with self._lock:
+            now, times = self._clock(), self._status.stages.get(Stage.DOWNLOAD)
+            begun = (times and times.start_time) or now
+            stages = {**self._status.stages, Stage.DOWNLOAD: StageTimes(start_time=begun, completion_time=now)}
+            self._update(stages=stages, progress=float(Stage.DOWNLOAD.progress), message=Stage.DOWNLOAD.message)
+            self._emit()
+
+    def advance(self, stage: Stage, fraction: float) -> None:
+        """`fraction` of `stage` is done; ignored when another stage is the current one."""
+        with self._lock:
+            if stage is not self._status.stage:
+                return
+            first, last = _span(stage)
+            progress = first + (last - first) * min(max(fraction, 0.0), 1.0)
+            if progress > self._status.progress:
+                self._update(progress=round(progress, 1))
+
+    def note(self, text: str) -> None:
+        with self._lock:
+            self._update(notes=(*self._status.notes, text))
+            self._emit()
+
+    def complete(self, result: ResultReference) -> PipelineStatus:
+        with self._lock:
+            self._update(result=result)
+            self.enter(Stage.COMPLETED)
+            return self._status
+
+    def fail(self, error: PipelineError) -> PipelineStatus:
+        with self._lock:
+            self._update(error=error)
+            return self._status
+
+    @contextmanager
+    def beating(self, heartbeat_s: float, progress_s: float) -> Iterator[None]:
+        """Report from a thread of its own: changes each `progress_s`, anything each `heartbeat_s`."""
+        stop = threading.Event()
+        arguments = (stop, heartbeat_s, progress_s)
+        thread = threading.Thread(target=self._beat, args=arguments, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _beat(self, stop: threading.Event, heartbeat_s: float, progress_s: float) -> None:
+        while not stop.wait(min(_TICK_S, progress_s, heartbeat_s / 2)):
+            with self._lock:
+                silent = time.monotonic() - self._reported_at
+                if silent >= heartbeat_s - _TICK_S or (self._unreported and silent >= progress_s):
+                    self._emit()
+
+    def _update(self, **changes: object) -> None:
+        self._status = self._status.model_copy(update=changes)
+        self._unreported = True
+
+    def _emit(self) -> None:
+        self._update(heartbeat_time=self._clock())
+        self._reported_at, self._unreported = time.monotonic(), False
+        self._reporter.report(self._job_id, self._status)
+
+
+def _span(stage: Stage) -> tuple[float, float]:
+    """A stage's part of the progress bar, in percent; the download's percentage is that of its end."""
+    if stage is Stage.DOWNLOAD:
+        return 0.0, float(stage.progress)
+    following = _STAGES[min(_STAGES.index(stage) + 1, len(_STAGES) - 1)]
+    return float(stage.progress), float(following.progress)

@@ -1,0 +1,71 @@
+"""Whether each configured model loads, asked of the engines that jobs use."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from ecg_common.checks import Finding
+from ecg_common.redact import redact_text
+from ecg_pipeline.ports import Engines
+from ecg_pipeline.settings import PipelineSettings
+
+_THREADS = 2
+_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One model: what it is for, its name, the setting that chooses it, and whether jobs go on without it."""
+
+    purpose: str
+    model: str
+    setting: str
+    load: Callable[[], object]
+    is_needed: bool = True
+
+
+def check_models(engines: Engines, settings: PipelineSettings) -> Iterator[Finding]:
+    """A finding per model, as each has been loaded; the device first."""
+    try:
+        device = engines.device("auto")
+    except Exception as error:
+        yield Finding.fail("device", _reason(error), "reinstall the pipeline's packages")
+        return
+    yield Finding.ok("device", f"models run on {device}")
+    for check in model_checks(engines, settings, device):
+        yield load_check(check)
+
+
+def model_checks(engines: Engines, settings: PipelineSettings, device: str) -> Iterator[Check]:
+    """All models that jobs may need."""
+    asr, diarization = settings.asr_model, settings.diarization_model
+    compute_type = engines.compute_type(device)
+    load_asr = partial(engines.transcriber, asr, device, compute_type, _THREADS)
+    yield Check("speech detection", "pyannote's, of the whisperX package", "", partial(engines.voice_activity, device))
+    yield Check("transcription", asr, "ASR_MODEL", load_asr)
+    yield Check("diarization", diarization, "DIARIZATION_MODEL", partial(engines.diarizer, device))
+    for language, name in settings.align_models.items():
+        load = partial(engines.aligner, language, name, device)
+        yield Check(f"alignment {language}", name, "ALIGN_MODELS", load, is_needed=False)
+    for language, name in settings.emotion_models.items():
+        load_emotion = partial(engines.emotion_classifier, name, device)
+        yield Check(f"emotion {language}", name, "EMOTION_MODELS", load_emotion, is_needed=False)
+
+
+def load_check(check: Check) -> Finding:
+    """Load the model."""
+    began = time.monotonic()
+    try:
+        check.load()
+    except Exception as error:
+        found = f"{check.model} does not load: {_reason(error)}"
+        if check.is_needed:
+            return Finding.fail(check.purpose, found, f"check {check.setting}, the network and HF_TOKEN")
+        return Finding.warn(check.purpose, found, f"check {check.setting}; jobs go on without it")
+    return Finding.ok(check.purpose, f"{check.model} loads in {time.monotonic() - began:.1f} s")
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(redact_text(str(error)).split())[:_LENGTH]
+    return f"{type(error).__name__}: {text}"

@@ -1,0 +1,1 @@
+"""Where the pipeline reports to and stores its result, in each host."""

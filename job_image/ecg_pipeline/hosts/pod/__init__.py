@@ -1,0 +1,1 @@
+"""In a pod: the API server, ConfigMaps or a presigned upload."""

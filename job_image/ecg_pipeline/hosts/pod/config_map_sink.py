@@ -1,0 +1,58 @@
+"""The result in ConfigMaps that belong to the VideoJob: created once, never changed, gone with it."""
+
+import base64
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ecg_cluster.pod_client import Answer, ApiServer
+from ecg_cluster.result_chunks import CHUNK_KEY, ConfigMapLocation, compressed
+from ecg_contract.errors import ErrorCode, TransientError
+from ecg_contract.host_protocol import PipelineJob
+from ecg_contract.videojob.manifests import owned_metadata
+from ecg_contract.videojob.names import result_chunk_prefix
+from ecg_pipeline.hosts.pod.retry import Verdict, persistently
+from ecg_pipeline.hosts.pod.settings import PodSettings
+
+_log = logging.getLogger(__name__)
+
+
+class ConfigMapSink:
+    """`stop` is called, and does not return, when this attempt is not the current one any more."""
+
+    def __init__(self, server: ApiServer, pod: PodSettings, stop: Callable[[], None]) -> None:
+        self._server, self._pod, self._stop = server, pod, stop
+
+    def store(self, job: PipelineJob, data: bytes) -> str:
+        """Raises TransientError when the API server does not take it in time."""
+        pieces = compressed(data)
+        location = ConfigMapLocation(result_chunk_prefix(self._pod.pod_name), len(pieces))
+        for name, piece in zip(location.names, pieces, strict=True):
+            self._create(self._manifest(job, name, piece))
+        _log.info("result_stored", extra={"config_maps": len(pieces), "result_bytes": len(data)})
+        return str(location)
+
+    def _create(self, manifest: dict[str, Any]) -> None:
+        def ask() -> Answer:
+            answer = self._server.create_config_map(manifest)
+            # The name is this pod's alone: what has it came from a try whose answer was lost.
+            return Answer(200) if answer.status == 409 and "AlreadyExists" in answer.text else answer
+
+        found, answer = persistently(ask, self._pod.report_patience_s)
+        if found is Verdict.STOP:
+            self._stop()
+        if found is not Verdict.ACCEPTED:
+            raise TransientError(
+                ErrorCode.PROCESSING_ERROR,
+                f"the result could not be stored in a ConfigMap (HTTP {answer.status}): {answer.text[:200]}",
+            )
+
+    def _manifest(self, job: PipelineJob, name: str, piece: bytes) -> dict[str, Any]:
+        pod = self._pod
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": owned_metadata(name, pod.videojob_name, pod.videojob_uid, job.attempt),
+            "immutable": True,
+            "binaryData": {CHUNK_KEY: base64.b64encode(piece).decode()},
+        }

@@ -1,0 +1,1 @@
+"""Beside a standalone host: lines on stdout, a file."""

@@ -1,0 +1,1 @@
+"""From a media file to 16 kHz mono samples."""

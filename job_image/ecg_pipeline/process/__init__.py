@@ -1,0 +1,1 @@
+"""The process around the analysis: jobs in, reports out, signals, logs."""

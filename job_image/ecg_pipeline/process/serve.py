@@ -1,0 +1,56 @@
+"""Jobs from stdin, one at a time, until its end."""
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from ecg_contract.errors import ExitCode
+from ecg_contract.host_protocol import PipelineJob
+from ecg_pipeline.process.job_runner import JobRunner
+from ecg_pipeline.process.signals import EXIT_TERMINATED
+
+_log = logging.getLogger(__name__)
+
+
+def serve(runner: JobRunner, stdin: BinaryIO, ready: Callable[[], None]) -> int:
+    """The process's exit code. A process that ran out of GPU memory must not go on: what it holds is fragmented."""
+    busy = threading.Event()
+    jobs = _read_ahead(stdin, busy)
+    runner.warm_up()
+    ready()
+    while (line := jobs.get()) is not None:
+        busy.set()
+        if (job := _parsed(line)) is not None and runner.run(job) == ExitCode.GPU_MEMORY:
+            return int(ExitCode.GPU_MEMORY)
+        busy.clear()
+    return int(ExitCode.OK)
+
+
+def _read_ahead(stdin: BinaryIO, busy: threading.Event) -> "queue.Queue[bytes | None]":
+    """Lines as they come, None at the end; an end while a job runs means that the host is gone."""
+    jobs: queue.Queue[bytes | None] = queue.Queue()
+
+    def read() -> None:
+        for line in stdin:
+            if line.strip():
+                jobs.put(line)
+        if busy.is_set() or not jobs.empty():
+            _log.error("host_gone")
+            os._exit(EXIT_TERMINATED)
+        jobs.put(None)
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    return jobs
+
+
+def _parsed(line: bytes) -> PipelineJob | None:
+    try:
+        return PipelineJob.model_validate_json(line)
+    except ValidationError as error:
+        _log.error("job_line_refused", extra={"errors": error.error_count()})
+        return None

@@ -1,0 +1,1 @@
+"""Carrying decisions out: status writes, Jobs, Secrets, Events, the record of callbacks."""

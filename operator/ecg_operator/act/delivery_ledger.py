@@ -1,0 +1,79 @@
+"""`DeliveryLedger` on VideoJobs: what was delivered is recorded in `status.callbacks`."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from ecg_callbacks.ports import Change, Delivery, Pending, pending_of
+from ecg_callbacks.videojob_facts import facts_of, record_of
+from ecg_cluster.errors import ConflictError, NotFoundError
+from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
+from ecg_operator.act.status_writer import StatusWriter
+from ecg_operator.decide.conditions import derived
+from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.snapshot import Observed
+
+Refresh = Callable[[Observed], VideoJobStatus]
+"""The status with all brought up to date that may be written in passing."""
+
+
+class VideoJobLedger:
+    """Keys are `<name>/<uid>`: a VideoJob that was deleted and created anew is another."""
+
+    def __init__(self, cache: Cache, writer: StatusWriter, refresh: Refresh, clock: Callable[[], datetime]) -> None:
+        self._cache, self._writer, self._refresh, self._clock = cache, writer, refresh, clock
+        self._pending: dict[str, Pending] = {}
+
+    def saw(self, videojob: VideoJob) -> bool:
+        """Keep the list of what is to be sent; True where there is something for this one."""
+        key = f"{videojob.metadata.name}/{videojob.metadata.uid}"
+        waiting = None
+        if videojob.metadata.deletion_timestamp is None:
+            waiting = pending_of(key, record_of(videojob.status), facts_of(videojob), self._clock())
+        if waiting is None:
+            self._pending.pop(key, None)
+            return False
+        self._pending[key] = waiting
+        return True
+
+    def forget(self, name: str, uid: str) -> None:
+        self._pending.pop(f"{name}/{uid}", None)
+
+    def __len__(self) -> int:
+        """Jobs with a callback to send, now or later."""
+        return len(self._pending)
+
+    async def pending(self) -> Sequence[Pending]:
+        return list(self._pending.values())
+
+    async def load(self, key: str) -> Delivery | None:
+        videojob = self._find(key)
+        return Delivery(facts_of(videojob), record_of(videojob.status)) if videojob else None
+
+    async def record(self, key: str, change: Change) -> None:
+        name = key.partition("/")[0]
+        async with self._writer.only(name):
+            while (videojob := self._find(key)) is not None:
+                try:
+                    written = await self._writer.write(videojob, self._changed(name, videojob, change))
+                except ConflictError:
+                    await self._writer.read(name)
+                except NotFoundError:
+                    break
+                else:
+                    self.saw(written)
+                    return
+        self._pending.pop(key, None)
+
+    def _changed(self, name: str, videojob: VideoJob, change: Change) -> VideoJobStatus:
+        observed = self._cache.observe(name)
+        status = self._refresh(observed) if observed else videojob.status
+        status = status.model_copy(update={"callbacks": change(record_of(videojob.status))})
+        return derived(videojob, status, self._clock())
+
+    def _find(self, key: str) -> VideoJob | None:
+        name, _, uid = key.partition("/")
+        videojob = self._cache.videojob(name)
+        if videojob is None or videojob.metadata.uid != uid or videojob.metadata.deletion_timestamp is not None:
+            self._pending.pop(key, None)
+            return None
+        return videojob

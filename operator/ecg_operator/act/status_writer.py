@@ -1,0 +1,56 @@
+"""The operator's one way to write a status: whole, and only over the version that was decided on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ecg_cluster import paths
+from ecg_cluster.client import Cluster
+from ecg_cluster.errors import NotFoundError
+from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
+from ecg_operator.observe.cache import Cache
+
+
+class StatusWriter:
+    """Writes pass through the cache, so that who looks next sees them before the watch brings them."""
+
+    def __init__(self, cluster: Cluster, namespace: str, cache: Cache) -> None:
+        self._cluster, self._namespace, self._cache = cluster, namespace, cache
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def only(self, name: str) -> AsyncIterator[None]:
+        """One reader-and-writer of a VideoJob at a time, within this process."""
+        lock, waiting = self._locks.get(name, (asyncio.Lock(), 0))
+        self._locks[name] = (lock, waiting + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._locks[name]
+            self._locks[name] = (lock, waiting - 1)
+            if waiting == 1:
+                del self._locks[name]
+
+    async def write(self, videojob: VideoJob, status: VideoJobStatus) -> VideoJob:
+        """`videojob` with `status`. Raises ConflictError when it has changed since it was read, and NotFoundError."""
+        manifest = videojob.model_copy(update={"status": status}).to_manifest()
+        metadata = videojob.metadata
+        manifest["metadata"] = {
+            "name": metadata.name,
+            "namespace": self._namespace,
+            "uid": metadata.uid,
+            "resourceVersion": metadata.resource_version,
+        }
+        written = await self._cluster.replace(paths.videojobs(self._namespace, metadata.name, "status"), manifest)
+        self._cache.put_videojob(written)
+        return VideoJob.from_manifest(written)
+
+    async def read(self, name: str) -> VideoJob | None:
+        """As the API server has it now; the cache is brought up to date."""
+        try:
+            manifest = await self._cluster.get(paths.videojobs(self._namespace, name))
+        except NotFoundError:
+            return None
+        self._cache.put_videojob(manifest)
+        return VideoJob.from_manifest(manifest)

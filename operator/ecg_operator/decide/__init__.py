@@ -1,0 +1,1 @@
+"""What is to be done about a VideoJob: pure functions of what was observed."""

@@ -1,0 +1,90 @@
+"""Whether the current attempt has ended, and how: pure. What that means for the job is decided by `lifecycle`."""
+
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from ecg_contract.attempt_outcome import AttemptEnd, Cause
+from ecg_contract.errors import ExitCode, exit_code_of
+from ecg_contract.host_protocol import PipelineError
+from ecg_contract.videojob.resource import Attempt, VideoJob
+from ecg_operator.observe.snapshot import Ended, Observed, ObservedPod
+from ecg_operator.settings import OperatorSettings, seconds
+
+
+def attempt_end(observed: Observed, settings: OperatorSettings, now: datetime) -> AttemptEnd | None:
+    """None while it goes on. The pod's own word, which the API server took from it alone, comes first."""
+    attempt = observed.videojob.status.attempt
+    if attempt is None:
+        return None
+    return _reported(observed.videojob) or _seen(observed, attempt) or _overdue(observed, attempt, settings, now)
+
+
+def active_time(videojob: VideoJob, now: datetime) -> timedelta:
+    """Time of work over all attempts of the run, without queueing."""
+    status = videojob.status
+    started = status.attempt.start_time if status.attempt else None
+    current = now - started if started else timedelta(0)
+    return seconds(status.active_seconds) + max(current, timedelta(0))
+
+
+def active_seconds(videojob: VideoJob, now: datetime) -> float:
+    """The same as the status has it."""
+    return round(active_time(videojob, now).total_seconds(), 3)
+
+
+def deadline(videojob: VideoJob, settings: OperatorSettings) -> timedelta:
+    return seconds(videojob.spec.active_deadline_seconds or settings.job_deadline_s)
+
+
+def _reported(videojob: VideoJob) -> AttemptEnd | None:
+    report = videojob.status.report
+    if report is not None and report.result is not None:
+        return AttemptEnd(Cause.EXITED, 0, result=report.result)
+    if report is not None and report.error is not None:
+        return AttemptEnd(Cause.EXITED, int(exit_code_of(report.error.code)), error=report.error)
+    return None
+
+
+def _seen(observed: Observed, attempt: Attempt) -> AttemptEnd | None:
+    job, pod = observed.job(), observed.pod()
+    if job is None or job.deleted:
+        return AttemptEnd(Cause.INTERRUPTED) if attempt.job_uid else None
+    if job.suspended:
+        return None
+    if pod is None:
+        return _of(job.failed) if job.failed else None
+    if pod.ended is not None:
+        return _of(pod.ended, _said(pod))
+    if job.failed is not None and job.failed.deadline:
+        return _of(job.failed)
+    return AttemptEnd(Cause.INTERRUPTED) if pod.deleted else None
+
+
+def _of(ended: Ended, error: PipelineError | None = None) -> AttemptEnd:
+    if ended.deadline:
+        return AttemptEnd(Cause.DEADLINE)
+    if ended.out_of_memory:
+        return AttemptEnd(Cause.OUT_OF_MEMORY, ended.exit_code)
+    if ended.out_of_disk:
+        return AttemptEnd(Cause.OUT_OF_DISK, ended.exit_code)
+    if ended.interrupted or ended.exit_code == ExitCode.FENCED:  # the current attempt's pod was wrong to stop
+        return AttemptEnd(Cause.INTERRUPTED, ended.exit_code)
+    return AttemptEnd(Cause.EXITED, ended.exit_code, error=error)
+
+
+def _said(pod: ObservedPod) -> PipelineError | None:
+    """The termination message, for a pod whose last report did not arrive."""
+    try:
+        return PipelineError.model_validate_json(pod.ended.message) if pod.ended and pod.ended.message else None
+    except ValidationError:
+        return None
+
+
+def _overdue(observed: Observed, attempt: Attempt, settings: OperatorSettings, now: datetime) -> AttemptEnd | None:
+    if attempt.start_time is None:
+        return None
+    if active_time(observed.videojob, now) >= deadline(observed.videojob, settings):
+        return AttemptEnd(Cause.DEADLINE)
+    heard = max(filter(None, (observed.heard_at, attempt.start_time)))
+    return AttemptEnd(Cause.LOST) if now - heard >= seconds(settings.heartbeat_lost_s) else None

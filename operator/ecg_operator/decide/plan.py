@@ -1,0 +1,38 @@
+"""What is to be done about a VideoJob: the outcome of `reconcile`, carried out by `apply`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from ecg_contract.videojob.resource import VideoJobStatus
+from ecg_operator.observe.snapshot import ObservedJob
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of the job's story: a Kubernetes Event on the VideoJob."""
+
+    reason: str
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """First the status is written, then the rest is done, in this order of fields."""
+
+    status: VideoJobStatus
+    """As it should be; nothing is written where it is so already."""
+    delete_jobs: tuple[ObservedJob, ...] = ()
+    create_job: bool = False
+    """The Job of `status.attempt`."""
+    clean_up: bool = False
+    """Remove what a finished job does not need any more."""
+    delete_videojob: bool = False
+    notes: tuple[Note, ...] = ()
+    again_at: datetime | None = None
+    """When to look again, if nothing happens before."""
+
+    @property
+    def acts(self) -> bool:
+        return bool(self.delete_jobs) or self.create_job or self.delete_videojob

@@ -1,0 +1,1 @@
+"""What the operator knows of the cluster: watches, their cache, and the objects in it as small records."""

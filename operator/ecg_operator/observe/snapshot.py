@@ -1,0 +1,205 @@
+"""Jobs and pods as the operator needs them: small, read once from what the API server said.
+
+Pure. A reader of `reconcile` need not know where Kubernetes hides an exit code.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ecg_contract.videojob.names import ATTEMPT_LABEL, VIDEOJOB_LABEL
+from ecg_contract.videojob.resource import VideoJob
+
+CONTAINER = "pipeline"
+Manifest = dict[str, Any]
+
+_EXIT_CODE = re.compile(r"failed with exit code (\d+) matching FailJob rule")
+_OWN_DISK_LIMIT = re.compile(r"exceed(s|ed) .*limit")
+"""What a kubelet says of a pod that it evicts for the pod's own limit, and not because the node is full."""
+_INTERRUPTED = (
+    "Evicted",
+    "Preempting",
+    "NodeLost",
+    "NodeShutdown",
+    "Terminated",
+    "Shutdown",
+    "UnexpectedAdmissionError",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a container or a Job ended."""
+
+    exit_code: int | None = None
+    out_of_memory: bool = False
+    out_of_disk: bool = False
+    interrupted: bool = False
+    deadline: bool = False
+    message: str = ""
+    """The container's termination message."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPod:
+    name: str
+    uid: str
+    videojob: str
+    job_uid: str | None
+    created: datetime
+    node: str | None
+    deleted: bool
+    """Somebody asked for its deletion."""
+    started: datetime | None
+    """When its container began to run."""
+    waiting: tuple[str, str] | None
+    """Reason and message of what its container, or the scheduler, waits for."""
+    ended: Ended | None
+
+    @property
+    def is_live(self) -> bool:
+        return self.ended is None and not self.deleted
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedJob:
+    name: str
+    uid: str
+    videojob: str
+    owner_uid: str | None
+    """uid of the VideoJob that owns it."""
+    attempt: int
+    deleted: bool
+    suspended: bool
+    """By a queue such as Kueue, whose business that is."""
+    succeeded: bool
+    failed: Ended | None
+
+
+@dataclass(frozen=True, slots=True)
+class Warning_:  # noqa: N801 - Warning is Python's
+    """The newest Warning event about a Job or a pod."""
+
+    about_uid: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All that is known about one VideoJob at one moment."""
+
+    videojob: VideoJob
+    jobs: tuple[ObservedJob, ...] = ()
+    pods: tuple[ObservedPod, ...] = ()
+    warnings: tuple[Warning_, ...] = ()
+    heard_at: datetime | None = None
+    """When the pod's last report was seen here, by this clock; or since when the operator is in sync, if later."""
+
+    def job(self) -> ObservedJob | None:
+        """The current attempt's Job."""
+        attempt = self.videojob.status.attempt
+        wanted = attempt.job_name if attempt else None
+        uid = self.videojob.metadata.uid
+        return next((job for job in self.jobs if job.name == wanted and job.owner_uid == uid), None)
+
+    def pod(self) -> ObservedPod | None:
+        """The current Job's pod: the newest that lives, else the newest."""
+        job = self.job()
+        pods = [pod for pod in self.pods if job is not None and pod.job_uid == job.uid]
+        return max(pods, key=lambda pod: (pod.is_live, pod.created), default=None)
+
+
+def observed_job(manifest: Manifest) -> ObservedJob:
+    metadata, status = manifest["metadata"], manifest.get("status") or {}
+    labels = metadata.get("labels") or {}
+    conditions = {c["type"]: c for c in status.get("conditions") or [] if c.get("status") == "True"}
+    failed = conditions.get("Failed") or conditions.get("FailureTarget")
+    return ObservedJob(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        videojob=labels.get(VIDEOJOB_LABEL, ""),
+        owner_uid=_owner_uid(metadata, "VideoJob"),
+        attempt=int(labels.get(ATTEMPT_LABEL, 0)),
+        deleted=bool(metadata.get("deletionTimestamp")),
+        suspended=bool(manifest["spec"].get("suspend")),
+        succeeded="Complete" in conditions or "SuccessCriteriaMet" in conditions,
+        failed=_job_end(failed) if failed else None,
+    )
+
+
+def observed_pod(manifest: Manifest) -> ObservedPod:
+    metadata, status = manifest["metadata"], manifest.get("status") or {}
+    container = _container(status)
+    state = container.get("state") or {}
+    return ObservedPod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        videojob=(metadata.get("labels") or {}).get(VIDEOJOB_LABEL, ""),
+        job_uid=_owner_uid(metadata, "Job"),
+        created=_time(metadata["creationTimestamp"]),
+        node=manifest["spec"].get("nodeName"),
+        deleted=bool(metadata.get("deletionTimestamp")),
+        started=_started(state),
+        waiting=_waiting(status, state),
+        ended=_pod_end(status, state),
+    )
+
+
+def _owner_uid(metadata: Manifest, kind: str) -> str | None:
+    owners = metadata.get("ownerReferences") or []
+    return next((str(owner["uid"]) for owner in owners if owner.get("kind") == kind), None)
+
+
+def _container(status: Manifest) -> Manifest:
+    found = (c for c in status.get("containerStatuses") or [] if c.get("name") == CONTAINER)
+    return next(found, {})
+
+
+def _started(state: Manifest) -> datetime | None:
+    begun = (state.get("running") or state.get("terminated") or {}).get("startedAt")
+    return _time(begun) if begun else None
+
+
+def _waiting(status: Manifest, state: Manifest) -> tuple[str, str] | None:
+    if waiting := state.get("waiting"):
+        return str(waiting.get("reason") or "Waiting"), str(waiting.get("message") or "")
+    conditions = status.get("conditions") or []
+    unscheduled = next((c for c in conditions if c["type"] == "PodScheduled" and c["status"] == "False"), None)
+    if unscheduled is None:
+        return None
+    return str(unscheduled.get("reason") or "Unschedulable"), str(unscheduled.get("message") or "")
+
+
+def _pod_end(status: Manifest, state: Manifest) -> Ended | None:
+    interrupted = _is_disrupted(status) or status.get("reason") in _INTERRUPTED
+    over_limit = status.get("reason") == "Evicted" and bool(_OWN_DISK_LIMIT.search(str(status.get("message"))))
+    if ended := state.get("terminated"):
+        return Ended(
+            exit_code=int(ended["exitCode"]),
+            out_of_memory=ended.get("reason") == "OOMKilled",
+            out_of_disk=over_limit,
+            interrupted=interrupted,
+            message=str(ended.get("message") or ""),
+        )
+    if status.get("phase") == "Failed":
+        return Ended(
+            out_of_disk=over_limit, interrupted=interrupted, deadline=status.get("reason") == "DeadlineExceeded"
+        )
+    return None
+
+
+def _is_disrupted(status: Manifest) -> bool:
+    conditions = status.get("conditions") or []
+    return any(c["type"] == "DisruptionTarget" and c["status"] == "True" for c in conditions)
+
+
+def _job_end(condition: Manifest) -> Ended:
+    found = _EXIT_CODE.search(str(condition.get("message", "")))
+    deadline = condition.get("reason") == "DeadlineExceeded"
+    return Ended(exit_code=int(found[1]) if found else None, deadline=deadline, interrupted=not found and not deadline)
+
+
+def _time(value: str) -> datetime:
+    return datetime.fromisoformat(value)

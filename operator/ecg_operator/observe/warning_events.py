@@ -1,0 +1,41 @@
+"""Warning events of Jobs and pods: a quota's refusal or a missing Secret is told nowhere else."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from ecg_cluster import paths
+from ecg_cluster.client import Cluster, Manifest
+from ecg_cluster.errors import ClusterError, GoneError
+from ecg_operator.observe.snapshot import Warning_
+
+REASONS = ("FailedCreate", "FailedMount", "FailedAttachVolume", "FailedScheduling")
+_PAUSE_S = 2.0
+_FIELDS = "type=Warning"
+_log = logging.getLogger(__name__)
+
+
+async def watch_warnings(cluster: Cluster, namespace: str, tell: Callable[[Warning_], None]) -> None:
+    """Until cancelled. Losing it costs words in a status, no job: what goes wrong is logged and tried again."""
+    path = paths.core(namespace, "events")
+    while True:
+        try:
+            listed, version = await cluster.list(path, fields=_FIELDS)
+            for event in listed:
+                _told(event, tell)
+            while True:
+                async for event in cluster.watch(path, version, field=_FIELDS):
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] in ("ADDED", "MODIFIED"):
+                        _told(event["object"], tell)
+        except GoneError:
+            continue
+        except ClusterError as error:
+            _log.info("event_watch_interrupted", extra={"error": str(error)})
+            await asyncio.sleep(_PAUSE_S)
+
+
+def _told(event: Manifest, tell: Callable[[Warning_], None]) -> None:
+    about = event.get("involvedObject") or {}
+    if event.get("reason") in REASONS and about.get("kind") in ("Job", "Pod"):
+        tell(Warning_(str(about.get("uid", "")), str(event["reason"]), str(event.get("message") or "")))

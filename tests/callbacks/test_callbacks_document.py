@@ -1,0 +1,32 @@
+"""What `docs/callbacks.md` tells a backend to do works on what is sent."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecg_callbacks.signature import Signer, signing_key
+
+PAGE = Path(__file__).parents[2] / "docs" / "callbacks.md"
+
+
+def documented() -> Any:
+    """The page's `is_genuine`."""
+    code = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert code is not None
+    names: dict[str, Any] = {}
+    exec(code[1], names)
+    return names["is_genuine"]
+
+
+@pytest.mark.parametrize("secret", ["whsec_" + "c2VjcmV0" * 4, "plain words"])
+def test_the_documented_check_tells_genuine_callbacks_from_others(secret: str) -> None:
+    signer = Signer(signing_key(secret), "msg_1", datetime.now(UTC))
+    signer.update(b'{"job')
+    signer.update(b'_id": "j"}')
+    is_genuine = documented()
+    assert is_genuine(signer.headers, b'{"job_id": "j"}', secret)
+    assert not is_genuine(signer.headers, b'{"job_id": "k"}', secret)
+    assert not is_genuine(signer.headers, b'{"job_id": "j"}', "another secret")

@@ -1,0 +1,230 @@
+"""The deliverer against real HTTP backends that answer, refuse, hang and come back."""
+
+import asyncio
+import itertools
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ecg_callbacks.body import FileResults
+from ecg_callbacks.decision import redeliver
+from ecg_callbacks.deliverer import Deliverer
+from ecg_callbacks.sender import CallbackSender
+from ecg_callbacks.target import CallbackPolicy
+from ecg_callbacks.types import JobFacts
+from ecg_common.clock import utc_now
+from support.deliverer_host import SIX_THEN_FAILED, STAGES, START, DelivererHost, ids
+from support.fake_ledger import FakeLedger
+from support.receiver import ALL_SEVEN, DROP, OK, Answer, Receiver, marks
+
+
+async def test_all_callbacks_arrive_once_and_in_order_however_fast_the_stages_follow(
+    host: DelivererHost, backend: Receiver
+) -> None:
+    host.job(backend, stages=6, terminal=True)
+    record = await host.until_settled()
+    assert marks(backend.requests) == SIX_THEN_FAILED
+    assert record.terminal is not None
+    assert record.terminal.outcome == "delivered"
+
+
+async def test_stages_are_reported_as_they_come(host: DelivererHost, backend: Receiver) -> None:
+    for stages, (_, progress) in enumerate(ALL_SEVEN[:-1], start=1):
+        host.job(backend, stages=stages)
+        await host.until_acknowledged(progress)
+    host.job(backend, stages=6, terminal=True)
+    await host.until_settled()
+    assert marks(backend.requests) == SIX_THEN_FAILED
+
+
+async def test_a_restart_sends_nothing_again_that_was_recorded(host: DelivererHost, backend: Receiver) -> None:
+    host.job(backend, stages=3)
+    await host.until(lambda: host.ledger.get("job").settled == 40)
+    await host.stop()
+    host.start()
+    host.job(backend, stages=6, terminal=True)
+    await host.until_settled()
+    assert marks(backend.requests) == SIX_THEN_FAILED
+
+
+async def test_a_crash_between_the_answer_and_its_record_sends_the_same_id_again(
+    host: DelivererHost, backend: Receiver
+) -> None:
+    host.ledger.failures = [OSError("disk full")] * 1000
+    host.job(backend, stages=1)
+    await host.until(lambda: len(host.ledger.failures) < 1000)
+    host.task.cancel()
+    for task in list(host.deliverer._tasks.values()):  # as kill -9 does: no grace
+        task.cancel()
+    await asyncio.gather(host.task, return_exceptions=True)
+    host.ledger.failures = []
+    host.start()
+    await host.until(lambda: host.ledger.get("job").acknowledged == 10)
+    first, second = ids(backend.requests)
+    assert first == second
+
+
+async def test_an_answer_is_recorded_however_long_the_ledger_refuses(host: DelivererHost, backend: Receiver) -> None:
+    host.ledger.failures = [OSError("disk full")]
+    host.job(backend, stages=6, terminal=True)
+    await host.until_settled()
+    assert marks(backend.requests) == SIX_THEN_FAILED
+
+
+async def test_a_lost_answer_sends_the_same_id_again(host: DelivererHost, backend: Receiver) -> None:
+    backend.script(*[OK] * 6, DROP)
+    host.job(backend, stages=6, terminal=True)
+    await host.until_failed(1)
+    host.move(5)
+    await host.until_settled()
+    assert marks(backend.requests) == [*SIX_THEN_FAILED, ("failed", None)]
+    assert len(set(ids(backend.requests)[-2:])) == 1
+
+
+async def test_a_terminal_callback_survives_ten_minutes_without_a_backend(
+    host: DelivererHost, backend: Receiver
+) -> None:
+    backend.refuse()
+    host.job(backend, stages=1, terminal=True)
+    for tries, pause in enumerate([5, 30, 120, 300], start=1):
+        await host.until_failed(tries)
+        host.move(pause)
+    await host.until_failed(5)
+    backend.listen()
+    host.move(900)
+    await host.until_settled()
+    assert marks(backend.requests) == [("failed", None)]
+
+
+@pytest.mark.parametrize("answer", [Answer(404), Answer(500), Answer(302, {"Location": "/x"}), Answer(429), DROP])
+async def test_what_is_not_acknowledged_is_tried_again(answer: Answer, host: DelivererHost, backend: Receiver) -> None:
+    backend.script(OK, answer)
+    host.job(backend, stages=1, terminal=True)
+    await host.until_failed(1)
+    host.move(5)
+    record = await host.until_settled()
+    assert record.terminal is not None
+    assert (record.terminal.outcome, record.terminal.tries) == ("delivered", 2)
+
+
+@pytest.mark.parametrize("status", [410, 413])
+async def test_gone_and_too_large_end_it(status: int, host: DelivererHost, backend: Receiver) -> None:
+    backend.script(OK, Answer(status))
+    host.job(backend, stages=1, terminal=True)
+    record = await host.until_settled()
+    assert record.terminal is not None
+    assert record.terminal.outcome == "rejected"
+
+
+async def test_retry_after_is_waited_for(host: DelivererHost, backend: Receiver) -> None:
+    backend.script(OK, Answer(503, {"Retry-After": "60"}))
+    host.job(backend, stages=1, terminal=True)
+    await host.until_failed(1)
+    in_hand = host.ledger.get("job").in_hand
+    assert in_hand is not None
+    assert in_hand.next_try == START + timedelta(seconds=60)
+
+
+async def test_a_new_attempt_repeats_nothing(host: DelivererHost, backend: Receiver) -> None:
+    host.job(backend, stages=4)
+    await host.until(lambda: host.ledger.get("job").settled == 60)
+    for stages in (0, 1, 2, 6):
+        host.job(backend, stages=stages)
+        await host.settle_down()
+    assert marks(backend.requests) == ALL_SEVEN[:-1]
+
+
+async def test_a_new_run_starts_over(host: DelivererHost, backend: Receiver) -> None:
+    host.job(backend, stages=1, terminal=True)
+    await host.until_settled()
+    host.ledger.change("job", run=2, terminal=None)
+    host.deliverer.wake()
+    await host.until(lambda: (host.ledger.get("job").run, host.ledger.get("job").acknowledged) == (2, 10))
+    assert marks(backend.requests) == [("processing", 10), ("failed", None), ("processing", 10)]
+    assert len(set(ids(backend.requests))) == 3
+
+
+async def test_a_cancelled_or_deleted_job_sends_nothing_more(host: DelivererHost, backend: Receiver) -> None:
+    backend.script(Answer(500))
+    host.job(backend, stages=1)
+    await host.until_failed(1)
+    host.ledger.change("job", cancelled=True)
+    host.move(1)
+    await host.settle_down()
+    host.ledger.delete("job")
+    host.move(1)
+    await host.settle_down()
+    assert len(backend.requests) == 1
+
+
+async def test_a_redelivery_sends_the_terminal_callback_once_more(host: DelivererHost, backend: Receiver) -> None:
+    host.job(backend, stages=6, terminal=True)
+    await host.until_settled()
+    await host.ledger.record("job", lambda record: redeliver(record, host.clock()))
+    host.deliverer.wake()
+    await host.until(lambda: len(backend.requests) == 8)
+    await host.until_settled()
+    assert backend.requests[-1].mark == ("failed", None)
+
+
+async def test_one_job_never_has_two_callbacks_in_flight(host: DelivererHost, backend: Receiver) -> None:
+    backend.answer(Answer(delay_s=0.05))
+    host.job(backend, stages=6, terminal=True)
+    for _ in range(50):
+        host.deliverer.wake()
+        await asyncio.sleep(0.002)
+    await host.until_settled()
+    times = [r.time for r in backend.requests]
+    assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise(times))
+
+
+async def test_a_graceful_stop_records_what_is_in_flight(host: DelivererHost, backend: Receiver) -> None:
+    backend.answer(Answer(delay_s=0.3))
+    host.job(backend, stages=2)
+    await host.until(lambda: backend.requests)
+    await host.stop()
+    assert host.ledger.get("job").acknowledged == 10
+    assert len(backend.requests) == 1
+
+
+async def test_a_damaged_result_is_reported_as_a_failed_try(
+    host: DelivererHost, backend: Receiver, tmp_path: Path
+) -> None:
+    host.ledger.put(JobFacts("job", "job", backend.url, reached=STAGES, terminal="completed"))
+    host.deliverer.wake()
+    await host.until_failed(1)
+    in_hand = host.ledger.get("job").in_hand
+    assert in_hand is not None
+    assert "stored result" in in_hand.last_error
+
+
+async def test_the_log_tells_the_story_without_a_credential(
+    host: DelivererHost, backend: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ecg_callbacks")
+    backend.script(OK, Answer(500), Answer(410))
+    host.job(backend, stages=1, terminal=True)
+    await host.until_failed(1)
+    host.move(5)
+    await host.until_settled()
+    lines = [(r.message, r.__dict__["job_id"], r.__dict__["http_status"]) for r in caplog.records]
+    assert lines == [
+        ("callback_delivered", "job", 200),
+        ("callback_failed", "job", 500),
+        ("callback_rejected", "job", 410),
+    ]
+
+
+async def test_a_retry_needs_nobody_to_wake_the_deliverer(backend: Receiver) -> None:
+    backend.script(Answer(500))
+    ledger = FakeLedger(utc_now)
+    sender = CallbackSender(FileResults(), CallbackPolicy(allow=("127.0.0.1",)))
+    ledger.put(JobFacts("job", "job", backend.url, reached=STAGES[:1]))
+    task = asyncio.create_task(Deliverer(ledger, sender).run())
+    first, second = await asyncio.to_thread(backend.wait_for, lambda got: len(got) == 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await sender.aclose()
+    assert 1.0 <= second.time - first.time < 3.0

@@ -1,0 +1,61 @@
+"""The control plane for tests: one for the whole run, a namespace for each test."""
+
+import json
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from ecg_contract.videojob.crd import custom_resource_definition
+from ecg_dev.control_plane.server import ControlPlane
+from support.played_kubelet import add_node, client
+
+_CRD = "crd/videojobs.ecg-analyzer.io"
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """etcd, kube-apiserver, kube-controller-manager and kube-scheduler; nothing is installed in them."""
+    plane = ControlPlane(tmp_path_factory.mktemp("control-plane"))
+    try:
+        plane.start()
+        yield plane
+    finally:
+        plane.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster(control_plane: ControlPlane) -> ControlPlane:
+    """The control plane with the VideoJob definition and a played node with GPUs."""
+    control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(custom_resource_definition()))
+    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", _CRD)
+    add_node(control_plane)
+    return control_plane
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """A namespace of the test's own, with a service account `pipeline` for pods; deleted afterwards."""
+    name = f"test-{secrets.token_hex(4)}"
+    make_namespace(control_plane, name)
+    yield name
+    control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def make_namespace(plane: ControlPlane, name: str) -> None:
+    """With the service account `pipeline`, which may do what a pipeline's pod may."""
+    rules = [
+        {"apiGroups": ["ecg-analyzer.io"], "resources": ["videojobs/status"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+    ]
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "pipeline"}
+    subject = {"kind": "ServiceAccount", "name": "pipeline", "namespace": name}
+    rights = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{name}"
+    with client(plane) as admin:
+        for path, body in (
+            ("/api/v1/namespaces", {"metadata": {"name": name}}),
+            (f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "pipeline"}}),
+            (f"{rights}/roles", {"metadata": {"name": "pipeline"}, "rules": rules}),
+            (f"{rights}/rolebindings", {"metadata": {"name": "pipeline"}, "roleRef": role, "subjects": [subject]}),
+        ):
+            admin.post(path, json=body).raise_for_status()
