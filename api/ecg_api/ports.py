@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Protocol
 
-from ecg_contract.host_protocol import Language, PipelineStatus, Source
+from ecg_contract.host_protocol import PipelineStatus, Source
+from ecg_contract.options import JobOptions
 from ecg_contract.wire.models import CallbackView, JobError
 
 
@@ -39,10 +40,7 @@ class Submission:
     job_id: str
     kind: JobKind
     source: Source
-    language: Language
-    emotion_detection: bool
-    enable_gpu: bool
-    max_workers: int
+    options: JobOptions
     callback_base: str | None
     """Where callbacks go; None sends none."""
     body_key: str

@@ -15,20 +15,11 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from ecg_contract.base_model import CamelModel, ErrorMessage, Note, Sentence
 from ecg_contract.errors import ErrorCode
+from ecg_contract.options import JobOptions
 from ecg_contract.stages import Stage
 
 MAX_RESULT_BYTES = 256 * 1024 * 1024
 """Longest result that is stored or read; a video of four hours with 50,000 words has some 13 MiB."""
-
-
-class Language(StrEnum):
-    """The languages of the specification; any other that is detected is transcribed under its own ISO 639-1 code."""
-
-    AUTO = "auto"
-    KO = "ko"
-    EN = "en"
-    JA = "ja"
-    ZH = "zh"
 
 
 class Device(StrEnum):
@@ -55,18 +46,21 @@ class Source(CamelModel):
         return self
 
 
-class PipelineJob(CamelModel):
-    """One attempt at one job."""
+class PipelineJob(JobOptions, CamelModel):
+    """One attempt at one job, with the options of the job."""
 
     job_id: str
     attempt: int = 1
     source: Source
-    language: Language = Language.AUTO
-    emotion_detection: bool = True
     device: Device = Device.AUTO
+    """The device that the host wants for this attempt; the CPU in any case where `enable_gpu` is false."""
     max_workers: int = 4
     result_path: Path
     """Where the result goes: the final wire JSON, written to a neighbour first and renamed."""
+
+    @property
+    def wanted_device(self) -> Device:
+        return self.device if self.enable_gpu else Device.CPU
 
 
 class StageTimes(CamelModel):

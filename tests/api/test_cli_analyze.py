@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ecg_contract.errors import ErrorCode
-from ecg_contract.host_protocol import Device, Language, PipelineError, PipelineJob, PipelineStatus, Report
+from ecg_contract.host_protocol import Device, PipelineError, PipelineJob, PipelineStatus, Report
+from ecg_contract.options import Language
 from ecg_contract.stages import Stage
 from support.server_process import is_alive, wait_until
 from support.stand_in_pipeline import jobs_seen, write_pipeline

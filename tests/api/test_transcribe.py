@@ -11,7 +11,7 @@ from ecg_api.http.app import create_app
 from ecg_api.ports import JobKind, JobState
 from ecg_api.settings import Settings
 from ecg_contract.errors import ErrorCode
-from ecg_contract.host_protocol import Language
+from ecg_contract.options import Language
 from ecg_contract.wire.models import JobError
 from support.fake_store import FakeStore
 from support.wire_results import stored_result
@@ -76,7 +76,11 @@ async def test_an_upload_is_stored_and_analysed_with_its_fields(
     assert submission.source.path is not None
     assert submission.source.path.read_bytes() == MEDIA
     assert submission.kind is JobKind.TRANSCRIPTION
-    assert (submission.language, submission.emotion_detection, submission.enable_gpu) == (Language.KO, False, True)
+    assert (submission.options.language, submission.options.emotion_detection, submission.options.enable_gpu) == (
+        Language.KO,
+        False,
+        True,
+    )
 
 
 async def test_a_form_may_name_a_url_instead_of_a_file(

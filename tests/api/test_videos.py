@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from ecg_api.ports import JobKind, JobState
-from ecg_contract.host_protocol import Language
+from ecg_contract.options import Language
 from support.fake_store import FakeStore
 
 PATH = "/api/upload-video/process-video"
@@ -36,7 +36,7 @@ async def test_the_job_is_stored_as_it_was_asked_for(client: httpx.AsyncClient, 
     submission = store.jobs[BODY["job_id"]].submission  # type: ignore[index]
     assert submission.kind is JobKind.VIDEO
     assert submission.source.url == BODY["video_url"]
-    assert (submission.language, submission.callback_base) == (Language.KO, "https://ho-it.site")
+    assert (submission.options.language, submission.callback_base) == (Language.KO, "https://ho-it.site")
 
 
 async def test_the_status_url_leads_to_the_job(client: httpx.AsyncClient) -> None:

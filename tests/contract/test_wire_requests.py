@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ecg_contract.host_protocol import Language
+from ecg_contract.options import Language
 from ecg_contract.wire.models import ProcessVideoRequest, ProcessVideoResponse, TranscribeRequest, status_url
 
 MINIMAL = {"job_id": "550e8400-e29b-41d4-a716-446655440000", "video_url": "https://example.com/v.mp4"}

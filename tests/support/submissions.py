@@ -1,7 +1,8 @@
 """A submission as the front door makes them."""
 
 from ecg_api.ports import JobKind, Submission
-from ecg_contract.host_protocol import Language, Source
+from ecg_contract.host_protocol import Source
+from ecg_contract.options import JobOptions, Language
 
 
 def submission(job_id: str, *, body_key: str = "key", callback_base: str | None = "https://b.example") -> Submission:
@@ -9,10 +10,7 @@ def submission(job_id: str, *, body_key: str = "key", callback_base: str | None 
         job_id=job_id,
         kind=JobKind.VIDEO,
         source=Source(url="https://example.com/v.mp4"),
-        language=Language.KO,
-        emotion_detection=True,
-        enable_gpu=True,
-        max_workers=4,
+        options=JobOptions(language=Language.KO),
         callback_base=callback_base,
         body_key=body_key,
     )

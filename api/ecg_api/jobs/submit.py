@@ -36,7 +36,7 @@ def _story(submission: Submission) -> dict[str, str | None]:
     return {
         "kind": submission.kind,
         "source": redact_url(url) if url else "upload",
-        "language": submission.language,
+        "language": submission.options.language,
         "callback_base": submission.callback_base,
     }
 

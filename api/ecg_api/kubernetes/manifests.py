@@ -5,10 +5,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ecg_api.ports import JobKind, Submission
+from ecg_contract.options import options_of
 from ecg_contract.videojob.manifests import url_secret
 from ecg_contract.videojob.names import source_secret_name, videojob_name
 from ecg_contract.videojob.resource import (
     MAX_DEADLINE_S,
+    SPEC_CHANGING,
     Metadata,
     SecretReference,
     VideoJob,
@@ -34,13 +36,10 @@ def videojob_manifest(submission: Submission, url: str, source_name: str) -> Man
         job_id=submission.job_id,
         source=VideoJobSource(url=None if secret else url, secret_ref=secret, name=source_name),
         callback=VideoJobCallback(base_url=submission.callback_base) if submission.callback_base else None,
-        enable_gpu=submission.enable_gpu,
-        emotion_detection=submission.emotion_detection,
-        language=submission.language,
-        max_workers=submission.max_workers,
         interactive=submission.kind is JobKind.TRANSCRIPTION,
         request_digest=submission.body_key,
         active_deadline_seconds=_whole_seconds(submission.work_limit_s),
+        **options_of(submission.options),
     )
     manifest = VideoJob(metadata=Metadata(name=name), spec=spec).to_manifest()
     return {**manifest, "metadata": {"name": name}, "status": {}}
@@ -52,9 +51,8 @@ def _whole_seconds(limit_s: float | None) -> int | None:
 
 def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:
     """Whether `wanted` is this VideoJob but for what may change in place."""
-    changing = {"run", "cancelled_run", "redelivery", "suspend"}
     spec = VideoJobSpec.model_validate(wanted["spec"])
-    return videojob.spec.model_dump(exclude=changing) == spec.model_dump(exclude=changing)
+    return videojob.spec.model_dump(exclude=SPEC_CHANGING) == spec.model_dump(exclude=SPEC_CHANGING)
 
 
 def source_secret_manifest(videojob: VideoJob, url: str) -> Manifest:

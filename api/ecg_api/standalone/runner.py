@@ -17,6 +17,7 @@ from ecg_common.logs import JobLogger, job_logger
 from ecg_contract.attempt_outcome import AttemptEnd, Cause, Complete, Decision, Fail, Retry, RetryPolicy, decide
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import Device, PipelineJob, PipelineStatus
+from ecg_contract.options import options_of
 
 _PAUSE_S = 1.0
 _GOES_ON_AFTER = (
@@ -173,11 +174,9 @@ class Runner:
             job_id=job.job_id,
             attempt=job.attempt,
             source=job.source,
-            language=job.language,
-            emotion_detection=job.emotion_detection,
-            device=job.device if job.enable_gpu else Device.CPU,
-            max_workers=job.max_workers,
+            device=job.device,
             result_path=self._files.result_of(job),
+            **options_of(job),
         )
 
     def _on_change(self, job_id: str) -> None:

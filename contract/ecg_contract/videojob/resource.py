@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ecg_contract.attempt_outcome import AttemptCounts
-from ecg_contract.base_model import CamelModel, Sentence, cut_to
+from ecg_contract.base_model import CamelModel, Sentence, cut_to, kubernetes_case
 from ecg_contract.delivery_record import DeliveryRecord
-from ecg_contract.host_protocol import Language, PipelineError, PipelineStatus
+from ecg_contract.host_protocol import PipelineError, PipelineStatus
+from ecg_contract.options import JobOptions
 from ecg_contract.wire.models import URL_LENGTH
 
 GROUP = "ecg-analyzer.io"
@@ -76,34 +77,31 @@ class VideoJobCallback(CamelModel):
     """Base URL of the backend; callbacks go to `<baseUrl>/api/upload-video/result`."""
 
 
-class VideoJobSpec(CamelModel):
-    """What is to be analysed, and how. It cannot be changed, but for the counters, which only grow, and `suspend`."""
+SPEC_COUNTERS = ("run", "cancelled_run", "redelivery")
+"""Fields of the spec that only grow."""
+SPEC_CHANGING = {*SPEC_COUNTERS, "suspend"}
+"""Fields of the spec that may be changed; every other one is fixed."""
 
-    model_config = ConfigDict(
-        json_schema_extra=_rules(
-            *map(
-                _fixed,
-                ("jobId", "source", "callback", "enableGpu", "emotionDetection", "language", "maxWorkers"),
-            ),
-            *map(_fixed, ("interactive", "requestDigest", "activeDeadlineSeconds", "ttlSecondsAfterFinished")),
-            *map(_grows, ("run", "cancelledRun", "redelivery")),
-        )
-    )
 
+def _spec_rules(schema: dict[str, Any], spec: type[BaseModel]) -> None:
+    fixed = (_fixed(kubernetes_case(name)) for name in spec.model_fields if name not in SPEC_CHANGING)
+    schema |= _rules(*fixed, *(_grows(kubernetes_case(name)) for name in SPEC_COUNTERS))
+
+
+class _VideoJobRequest(CamelModel):
     job_id: Annotated[str, Field(min_length=1, max_length=256)]
     """The backend's identifier of the job, as it was posted."""
     source: VideoJobSource
     """The video or audio to analyse."""
     callback: VideoJobCallback | None = None
     """The backend that is told; without it nothing is sent."""
-    enable_gpu: bool = True
-    """Use a GPU where the cluster offers one."""
-    emotion_detection: bool = True
-    """Classify the emotion of each segment where a model is configured for its language."""
-    language: Language = Language.AUTO
-    """Language that is spoken; `auto` detects it."""
-    max_workers: Annotated[int, Field(ge=1, le=64)] = 4
-    """Threads of the CPU work, cut to the cores there are."""
+
+
+class VideoJobSpec(JobOptions, _VideoJobRequest):
+    """What is to be analysed, and how. It cannot be changed, but for the counters, which only grow, and `suspend`."""
+
+    model_config = ConfigDict(json_schema_extra=_spec_rules)
+
     interactive: bool = False
     """Somebody waits for the answer: goes before others, and no callbacks are sent."""
     request_digest: Annotated[str, Field(max_length=64)] | None = None

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from ecg_contract.errors import ErrorCode
-from ecg_contract.host_protocol import Language
+from ecg_contract.options import AnalysisOptions, AnyCaseLanguage, JobOptions, Language
 from ecg_contract.stages import Stage
 
 ACCEPTED_MESSAGE = "비디오 처리가 시작되었습니다"
@@ -28,35 +28,33 @@ def _checked_job_id(value: str) -> str:
     return value
 
 
-def _lowered(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
 JobId = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_checked_job_id)]
-AnyCaseLanguage = Annotated[Language, BeforeValidator(_lowered)]
 Url = Annotated[str, Field(max_length=URL_LENGTH)]
+
+
+def _without_descriptions(schema: dict[str, Any]) -> None:
+    """The specification describes the fields; the OpenAPI document repeats none of it."""
+    for field in schema["properties"].values():
+        field.pop("description", None)
 
 
 class Request(BaseModel):
     """A request body; unknown fields are ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, json_schema_extra=_without_descriptions)
 
 
-class ProcessVideoRequest(Request):
-    """`POST /api/upload-video/process-video`."""
-
+class _VideoRequest(Request):
     job_id: JobId
     """A UUID is recommended."""
     video_url: Annotated[Url, Field(min_length=1)]
     """http, https or s3."""
     fastapi_base_url: Url | None = None
     """Where callbacks go; the server's BACKEND_URL where absent."""
-    enable_gpu: bool = True
-    emotion_detection: bool = True
-    language: AnyCaseLanguage = Language.AUTO
-    max_workers: Annotated[int, Field(ge=1, le=64)] = 4
-    """Threads of the CPU work, cut to the cores there are."""
+
+
+class ProcessVideoRequest(JobOptions, _VideoRequest):
+    """`POST /api/upload-video/process-video`."""
 
 
 class ProcessVideoResponse(BaseModel):
@@ -69,15 +67,20 @@ class ProcessVideoResponse(BaseModel):
     estimated_time: int | None = ESTIMATED_SECONDS
 
 
-class TranscribeRequest(Request):
-    """`POST /transcribe`; the source is `audio_path`, else `video_url`, else the deprecated `video_path`."""
+class TranscriptionOptions(AnalysisOptions):
+    """The options of `POST /transcribe`, in JSON or beside an uploaded file."""
 
+    language: AnyCaseLanguage = Language.EN
+
+
+class _TranscriptionSource(Request):
     video_path: Url | None = None
     audio_path: Url | None = None
     video_url: Url | None = None
-    enable_gpu: bool = True
-    emotion_detection: bool = True
-    language: AnyCaseLanguage = Language.EN
+
+
+class TranscribeRequest(TranscriptionOptions, _TranscriptionSource):
+    """`POST /transcribe`; the source is `audio_path`, else `video_url`, else the deprecated `video_path`."""
 
     @property
     def source_url(self) -> str:

@@ -86,7 +86,7 @@ class JobModels:
     ) -> None:
         self._engines, self._settings, self._cache, self._note = engines, settings, cache, note
         self._language = job.language.value
-        self.device = engines.device(job.device.value)
+        self.device = engines.device(job.wanted_device.value)
         self._threads = min(job.max_workers, available_cores())
         self._compute_type: str = settings.asr_compute_type
         if self._compute_type == "auto":

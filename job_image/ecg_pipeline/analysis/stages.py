@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from ecg_common.redact import redact_text
-from ecg_contract.host_protocol import Language, PipelineJob
+from ecg_contract.host_protocol import PipelineJob
+from ecg_contract.options import Language
 from ecg_contract.result import Emotion, SpeakerTurn
 from ecg_contract.stages import Stage
 from ecg_pipeline.analysis.fallbacks import SHARES, AsrPlan, BatchShare, is_gpu_memory_error, with_less_memory

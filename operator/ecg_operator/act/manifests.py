@@ -5,6 +5,7 @@ from typing import Any
 
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import Device, PipelineJob, Source
+from ecg_contract.options import options_of
 from ecg_contract.videojob.manifests import labels, owned_metadata, url_secret
 from ecg_contract.videojob.names import JOB_ANNOTATION, SOURCE_KEY, result_secret_name
 from ecg_contract.videojob.resource import Profile, VideoJob
@@ -77,11 +78,9 @@ def pipeline_job(videojob: VideoJob) -> PipelineJob:
         job_id=spec.job_id,
         attempt=attempt.number,
         source=source,
-        language=spec.language,
-        emotion_detection=spec.emotion_detection,
         device=Device.AUTO if attempt.profile is Profile.GPU else Device.CPU,
-        max_workers=spec.max_workers,
         result_path=f"{WORK_FOLDER}/result.json",
+        **options_of(spec),
     )
 
 

@@ -17,20 +17,16 @@ from ecg_api.jobs.sources import checked_source, source_name
 from ecg_api.jobs.submit import RETRY_UNAVAILABLE_S, submit
 from ecg_api.jobs.transcription import envelope, final_job
 from ecg_api.ports import JobKind, Submission, UploadSlot
-from ecg_contract.host_protocol import Language, Source
-from ecg_contract.wire.models import AnyCaseLanguage, BackendTranscribeResponse, TranscribeRequest
+from ecg_contract.host_protocol import Source
+from ecg_contract.options import JobOptions, options_of
+from ecg_contract.wire.models import BackendTranscribeResponse, TranscribeRequest, TranscriptionOptions
 from ecg_contract.wire.models import Request as WireRequest
 
 router = APIRouter(tags=["transcription"])
-_WORKERS = 4
 
 
-class UploadOptions(WireRequest):
+class UploadOptions(TranscriptionOptions, WireRequest):
     """The fields beside an uploaded file; the defaults are those of `TranscribeRequest`."""
-
-    enable_gpu: bool = True
-    emotion_detection: bool = True
-    language: AnyCaseLanguage = Language.EN
 
 
 @router.post(
@@ -73,16 +69,13 @@ def _of_url(asked: TranscribeRequest) -> tuple[Submission, str]:
     return _submission(checked_source(field, asked.source_url), asked), source_name(asked.source_url)
 
 
-def _submission(source: Source, options: TranscribeRequest | UploadOptions) -> Submission:
+def _submission(source: Source, options: TranscriptionOptions) -> Submission:
     job_id = f"transcribe-{uuid.uuid4()}"
     return Submission(
         job_id=job_id,
         kind=JobKind.TRANSCRIPTION,
         source=source,
-        language=options.language,
-        emotion_detection=options.emotion_detection,
-        enable_gpu=options.enable_gpu,
-        max_workers=_WORKERS,
+        options=JobOptions(**options_of(options)),
         callback_base=None,
         body_key=job_id,  # every request is a job of its own
     )

@@ -8,6 +8,7 @@ from ecg_api.http.openapi import ACCEPTED_EXAMPLE, VIDEO_EXAMPLE, answer_example
 from ecg_api.jobs.sources import body_key, checked_source
 from ecg_api.jobs.submit import callback_base, submit
 from ecg_api.ports import JobKind, Submission
+from ecg_contract.options import JobOptions, options_of
 from ecg_contract.wire.models import ProcessVideoRequest, ProcessVideoResponse, status_url
 
 router = APIRouter(tags=["videos"])
@@ -32,10 +33,7 @@ def _submission(video: ProcessVideoRequest, context: Context) -> Submission:
         job_id=video.job_id,
         kind=JobKind.VIDEO,
         source=checked_source("video_url", video.video_url),
-        language=video.language,
-        emotion_detection=video.emotion_detection,
-        enable_gpu=video.enable_gpu,
-        max_workers=video.max_workers,
+        options=JobOptions(**options_of(video)),
         callback_base=callback_base(video.fastapi_base_url, context.settings),
         body_key=body_key(**video.model_dump(exclude={"job_id"}, mode="json")),
     )

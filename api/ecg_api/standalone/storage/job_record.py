@@ -14,7 +14,8 @@ from ecg_common.redact import redact_url
 from ecg_contract.attempt_outcome import AttemptCounts
 from ecg_contract.base_model import CamelModel
 from ecg_contract.delivery_record import DeliveryRecord
-from ecg_contract.host_protocol import Device, Language, PipelineError, PipelineStatus, ResultReference, Source
+from ecg_contract.host_protocol import Device, PipelineError, PipelineStatus, ResultReference, Source
+from ecg_contract.options import JobOptions, options_of
 from ecg_contract.stages import reached_stages
 from ecg_contract.wire.models import JobError
 
@@ -25,7 +26,7 @@ def new_uid() -> str:
     return uuid.uuid4().hex
 
 
-class JobRecord(CamelModel):
+class JobRecord(JobOptions, CamelModel):
     """All that is known about a job, of a few kilobytes; results are files beside the database."""
 
     job_id: str
@@ -36,10 +37,6 @@ class JobRecord(CamelModel):
     source: Source
     """May hold a presigned URL until the job is completed."""
     source_name: str
-    language: Language
-    emotion_detection: bool
-    enable_gpu: bool
-    max_workers: int
     callback_base: str | None = None
     body_key: str
     run: int = 1
@@ -76,10 +73,7 @@ def submitted(submission: Submission, now: datetime, uid: str) -> JobRecord:
         kind=submission.kind,
         source=submission.source,
         source_name=_name_of(submission.source),
-        language=submission.language,
-        emotion_detection=submission.emotion_detection,
-        enable_gpu=submission.enable_gpu,
-        max_workers=submission.max_workers,
+        **options_of(submission.options),
         callback_base=submission.callback_base,
         body_key=submission.body_key,
         submitted_at=now,

@@ -1,0 +1,49 @@
+"""The options of an analysis. A new one is a field here: requests, VideoJob, job record and pipeline job inherit it."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Language(StrEnum):
+    """The languages of the specification; any other that is detected is transcribed under its own ISO 639-1 code."""
+
+    AUTO = "auto"
+    KO = "ko"
+    EN = "en"
+    JA = "ja"
+    ZH = "zh"
+
+
+def _lowered(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+AnyCaseLanguage = Annotated[Language, BeforeValidator(_lowered)]
+
+
+class AnalysisOptions(BaseModel):
+    """What both requests offer."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    enable_gpu: bool = True
+    """Use a GPU where the cluster offers one."""
+    emotion_detection: bool = True
+    """Classify the emotion of each segment where a model is configured for its language."""
+    language: AnyCaseLanguage = Language.AUTO
+    """Language that is spoken; `auto` detects it."""
+
+
+class JobOptions(AnalysisOptions):
+    """What every job has, whichever request it came from."""
+
+    max_workers: Annotated[int, Field(ge=1, le=64)] = 4
+    """Threads of the CPU work, cut to the cores there are."""
+
+
+def options_of(model: AnalysisOptions) -> dict[str, Any]:
+    """The options that `model` has, by field name: arguments for another model that inherits them."""
+    fields = type(model).model_fields
+    return {name: getattr(model, name) for name in JobOptions.model_fields if name in fields}
