@@ -1,1 +1,1 @@
-"""What all sides of the ECG Audio Analyzer agree on: wire models, stages, errors, callbacks."""
+"""The contract between API, operator and pipeline: pure models, no I/O."""

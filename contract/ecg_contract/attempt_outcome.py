@@ -1,4 +1,4 @@
-"""What the end of an attempt means for its job: pure, the one place that decides, the same in both hosts.
+"""Decides what the end of an attempt means for its job. Pure; both hosts use it.
 
 | end of the attempt                         | the job                                               |
 |--------------------------------------------|-------------------------------------------------------|
@@ -26,15 +26,15 @@ _TERMINATED = 143
 
 
 class Cause(StrEnum):
-    """How an attempt ended."""
+    """Why an attempt ended."""
 
     EXITED = "exited"
     OUT_OF_MEMORY = "out-of-memory"
-    """Killed for the memory it took."""
+    """Killed by the kernel or the kubelet for its memory use."""
     OUT_OF_DISK = "out-of-disk"
-    """Stopped for the disk it took: it had a limit of its own, the host was not full."""
+    """Evicted for exceeding its own ephemeral-storage limit; the node's disk was not full."""
     INTERRUPTED = "interrupted"
-    """Terminated, evicted, drained, its host restarted: not its own fault."""
+    """Terminated, evicted or drained, or its host restarted."""
     LOST = "lost"
     """No heartbeat."""
     DEADLINE = "deadline"
@@ -42,7 +42,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """The end of an attempt, as its host saw it; `exit_code` as a shell gives it (128 + signal)."""
+    """How an attempt ended, as its host observed it; `exit_code` is 128 + N for signal N."""
 
     cause: Cause
     exit_code: int | None = None
@@ -67,11 +67,12 @@ class AttemptCounts(CamelModel):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What may be tried again."""
+    """Which attempts are retried."""
 
     cpu_fallback: bool = True
-    """Go on with the CPU when the GPU's memory is too small."""
+    """Retry on the CPU when the GPU has too little memory."""
     interruptions: int = 5
+    """Retries after interruptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A new attempt; `device` None keeps the one of the last."""
+    """A new attempt; `device` None keeps the last attempt's."""
 
     counts: AttemptCounts
     reason: str
@@ -95,14 +96,14 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """Nothing happens to the job."""
+    """The job stays as it is: the attempt was fenced, and another one is current."""
 
 
 Decision = Complete | Fail | Retry | Ignore
 
 
 def decide(end: AttemptEnd, counts: AttemptCounts, policy: RetryPolicy) -> Decision:
-    """What becomes of the job."""
+    """The job's next state after `end`, with `counts` retries so far."""
     match end.cause:
         case Cause.DEADLINE:
             return _failed(DEADLINE_MESSAGE)

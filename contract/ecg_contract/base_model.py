@@ -1,4 +1,4 @@
-"""The base of the models that are written as Kubernetes writes JSON, and the text types that they share."""
+"""The base class of models whose JSON follows the Kubernetes conventions, and their bounded text types."""
 
 import re
 from typing import Annotated
@@ -27,7 +27,7 @@ class CamelModel(BaseModel):
 
 
 def cut_to(length: int) -> BeforeValidator:
-    """For strings that people read: a longer one is cut rather than refused."""
+    """A validator that truncates a longer string instead of refusing it; for text that people read."""
 
     def cut(value: object) -> object:
         return value[: length - 1] + "…" if isinstance(value, str) and len(value) > length else value
@@ -36,7 +36,7 @@ def cut_to(length: int) -> BeforeValidator:
 
 
 Sentence = Annotated[str, cut_to(1024), Field(max_length=1024)]
-"""What people read about a job."""
+"""A status message."""
 
 
 Note = Annotated[str, cut_to(500), Field(max_length=500)]

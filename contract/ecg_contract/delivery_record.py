@@ -1,7 +1,6 @@
-"""What is remembered and what is known about a job's callbacks; `callbacks` decides by it.
+"""The durable record of a job's callbacks: part of the job record in SQLite, `status.callbacks` of a VideoJob.
 
-`DeliveryRecord` is durable: a column of the standalone host's job, `status.callbacks` of a VideoJob. `JobFacts` are
-read from the job each time. Neither holds a body or a credential.
+It holds no body and no credential.
 """
 
 from datetime import datetime

@@ -1,11 +1,9 @@
-"""The errors that cross a border: five codes on the wire, exit codes of the pipeline process.
+"""The error codes of the wire, the exit codes of the pipeline process, and the exceptions that carry them.
 
-    AnalysisError            carries an `ErrorCode`, an `ExitCode` and a message without credentials
-    ├── UsageError           the input is at fault: the same input fails again
-    ├── TransientError       the surroundings are at fault: another try may succeed
-    └── FatalError           this installation is at fault: an operator has to act
-
-One class per decision of the caller.
+AnalysisError            carries an `ErrorCode`, an `ExitCode` and a message without credentials
+├── UsageError           the input is wrong: the same input fails again
+├── TransientError       a network or a machine failed: the same input may succeed later
+└── FatalError           the installation is wrong: somebody who runs it has to act
 """
 
 from enum import IntEnum, StrEnum
@@ -22,7 +20,7 @@ class ErrorCode(StrEnum):
 
 
 class ExitCode(IntEnum):
-    """What the pipeline process's exit status says to its host."""
+    """Exit status of the pipeline process."""
 
     OK = 0
     DOWNLOAD = 10
@@ -31,7 +29,7 @@ class ExitCode(IntEnum):
     MODEL_LOADING = 13
     GPU_MEMORY = 14
     FENCED = 15
-    """Another attempt is the current one: stop, nothing failed."""
+    """The API server refused the pod because another attempt is current; the job has not failed."""
 
 
 _EXIT_CODES = {
@@ -63,15 +61,15 @@ class AnalysisError(Exception):
 
 
 class UsageError(AnalysisError):
-    """The input is at fault."""
+    """The input is wrong."""
 
 
 class TransientError(AnalysisError):
-    """The network, or a machine, is at fault for now."""
+    """The network or a machine failed."""
 
 
 class FatalError(AnalysisError):
-    """The installation is at fault: a model is missing, a right is missing."""
+    """The installation is wrong: a model or a permission is missing."""
 
 
 def exit_code_of(code: ErrorCode) -> ExitCode:
@@ -79,15 +77,15 @@ def exit_code_of(code: ErrorCode) -> ExitCode:
 
 
 def error_code_of(exit_code: int) -> ErrorCode | None:
-    """The wire's code for an exit status; None where the status names none."""
+    """The error code of an exit status; None where it has none."""
     return next((code for code, status in _EXIT_CODES.items() if status == exit_code), None)
 
 
 def download_failed(reason: str) -> str:
-    """The wire's message for a failed download, e.g. with `404 Not Found`."""
+    """The wire message of DOWNLOAD_ERROR; `reason` is for example `404 Not Found`."""
     return f"비디오 파일을 다운로드할 수 없습니다: {reason}"
 
 
 def audio_extraction_failed(reason: str) -> str:
-    """The wire's message for media without usable audio."""
+    """The wire message of AUDIO_EXTRACTION_ERROR."""
     return f"오디오 추출 실패: {reason}"

@@ -1,9 +1,8 @@
-"""What a host and the pipeline process say to each other.
+"""The protocol between a host and the pipeline process.
 
-The host hands over a `PipelineJob`; the process answers with `PipelineStatus`, whole every time, so that a reader who
-missed some reports loses nothing: `stages` is cumulative. On Kubernetes the status is `status.pipeline` of the job's
-VideoJob; behind the standalone host it travels in `Report` lines on the process's stdout.
-Field names are camelCase in JSON, as Kubernetes has them.
+The host sends a `PipelineJob`. The process answers with complete `PipelineStatus` objects, so that a reader who missed
+some of them loses nothing: `stages` is cumulative. In a pod the status is `status.pipeline` of the VideoJob; under the
+standalone host it is part of the `Report` lines on stdout. Field names are camelCase in JSON.
 """
 
 from datetime import datetime
@@ -19,25 +18,25 @@ from ecg_contract.options import JobOptions
 from ecg_contract.stages import Stage
 
 MAX_RESULT_BYTES = 256 * 1024 * 1024
-"""Longest result that is stored or read; a video of four hours with 50,000 words has some 13 MiB."""
+"""Longest result that is stored or read; four hours with 50,000 words take about 13 MiB."""
 
 
 class Device(StrEnum):
-    """`AUTO` is the GPU where there is one."""
+    """`AUTO` means the GPU where there is one, else the CPU."""
 
     AUTO = "auto"
     CPU = "cpu"
 
 
 class Source(CamelModel):
-    """Where the media is: one of the three."""
+    """Location of the media: exactly one of the three fields."""
 
     url: str | None = None
     """http, https or s3 URL."""
     url_file: Path | None = None
-    """File that holds the URL, one that carries a credential; it may appear after the job has begun."""
+    """File with a URL that contains a credential; it may appear after the job has started."""
     path: Path | None = None
-    """Local file that the host itself put there."""
+    """Local file that the host stored."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -53,13 +52,14 @@ class PipelineJob(JobOptions, CamelModel):
     attempt: int = 1
     source: Source
     device: Device = Device.AUTO
-    """The device that the host wants for this attempt; the CPU in any case where `enable_gpu` is false."""
+    """The device that the host chose for this attempt."""
     max_workers: int = 4
     result_path: Path
-    """Where the result goes: the final wire JSON, written to a neighbour first and renamed."""
+    """File for the result, the final wire JSON; written under a temporary name and renamed."""
 
     @property
     def wanted_device(self) -> Device:
+        """The CPU where `enable_gpu` is false, else `device`."""
         return self.device if self.enable_gpu else Device.CPU
 
 

@@ -1,4 +1,4 @@
-"""The result of an analysis in the field's terms; the wire's words for it live in `wire`.
+"""The result of an analysis in the terms of speech processing; `wire` has the specification's names.
 
 Times are seconds from the start of the media, as floats.
 """
@@ -67,7 +67,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisResult:
-    """All that one analysis found."""
+    """The complete result of one analysis."""
 
     segments: Sequence[Segment]
     duration: float

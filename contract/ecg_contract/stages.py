@@ -1,7 +1,7 @@
 """The seven stages of a job: the specification's percentages and messages.
 
-A stage's callback is due when the stage *begins*, but for the download, whose message says that it is complete,
-and for the last, which is the job's end.
+A stage's callback is due when the stage begins. Two stages differ: download is due when it is complete, and
+`completed` when the job ends.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ _PROGRESS_AND_MESSAGE = {
 
 
 class StageClock(Protocol):
-    """When a stage began and ended; None for not yet."""
+    """Start and end of a stage; None until then."""
 
     @property
     def start_time(self) -> datetime | None: ...
@@ -51,7 +51,7 @@ class StageClock(Protocol):
 
 
 def reached_stages(stages: Mapping[Stage, StageClock]) -> tuple[Stage, ...]:
-    """The progress stages whose callback is due, in order; never `COMPLETED`, the terminal state's own."""
+    """The stages whose progress callback is due, in order, without `COMPLETED`: its callback is the terminal one."""
     return tuple(s for s in Stage if s is not Stage.COMPLETED and _is_reached(s, stages.get(s)))
 
 

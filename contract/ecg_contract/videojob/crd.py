@@ -1,7 +1,7 @@
 """The CustomResourceDefinition of `VideoJob`, generated from its models.
 
-Pydantic's JSON schema becomes a structural one as Kubernetes wants it: references are written out, titles and nulls
-are dropped, a mapping with fixed keys becomes an object with these properties.
+Pydantic's JSON schema becomes a structural schema: references are inlined, titles and nulls dropped, and a mapping with
+an enum as its keys becomes an object with these properties.
 """
 
 from typing import Any
@@ -28,8 +28,8 @@ _KEPT = (
 )
 
 _MOMENT = "^[12][0-9]{3}-[^+]*([zZ]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
-"""Beside `format: date-time`, which takes the year 0 and an offset of 99 hours: pods write moments, too, and one that
-no reader could take would keep everybody from the whole VideoJob."""
+"""Stricter than `format: date-time`, which accepts year 0 and an offset of 99 hours: a pod could write a time that no
+client can parse, and make its whole VideoJob unreadable."""
 
 _COLUMNS = (
     ("Phase", "string", ".status.phase", 0, "The state in a word"),
@@ -80,7 +80,7 @@ def _schema() -> Schema:
     generated = VideoJob.model_json_schema(by_alias=True)
     schema = _structural(generated, generated.get("$defs", {}), defaults=True)
     properties = schema["properties"]
-    for name in ("apiVersion", "kind", "metadata"):  # the server knows these better
+    for name in ("apiVersion", "kind", "metadata"):  # the API server defines their schemas
         properties[name] = {"type": "object" if name == "metadata" else "string"}
     properties["status"] = _structural(generated["properties"]["status"], generated["$defs"], defaults=False)
     properties["status"]["properties"]["conditions"] |= {
@@ -91,7 +91,7 @@ def _schema() -> Schema:
 
 
 def _structural(schema: Schema, definitions: dict[str, Schema], *, defaults: bool) -> Schema:
-    """`schema` as a structural one; `defaults` are for what people write, not for what programs report."""
+    """`schema` as a structural schema; `defaults` are kept for the spec, not for the status."""
     schema = _resolved(schema, definitions)
     kept = {key: schema[key] for key in _KEPT if schema.get(key) is not None}
     if "const" in schema:

@@ -1,4 +1,4 @@
-"""What belongs to a VideoJob, as its makers have in common: labels to be found by, an owner to be gone with. Pure."""
+"""Manifests of the objects that a VideoJob owns: common labels, owner reference, URL Secrets. Pure."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ Manifest = dict[str, Any]
 
 
 def labels(videojob: str, uid: str, attempt: int | None = None) -> dict[str, str]:
-    """Of a VideoJob's object, or of one of its attempts'."""
+    """Labels of an object of a VideoJob, or of one attempt."""
     number = {ATTEMPT_LABEL: str(attempt)} if attempt is not None else {}
     return {VIDEOJOB_LABEL: videojob, VIDEOJOB_UID_LABEL: uid, **number}
 
 
 def owned_metadata(name: str, videojob: str, uid: str, attempt: int | None = None) -> Manifest:
-    """Metadata of an object called `name` that is gone when its VideoJob is."""
+    """Metadata of an object that the VideoJob owns, so that it is garbage-collected with it."""
     owner = {"apiVersion": API_VERSION, "kind": KIND, "name": videojob, "uid": uid}
     return {"name": name, "labels": labels(videojob, uid, attempt), "ownerReferences": [owner]}
 
 
 def url_secret(name: str, videojob: str, uid: str, url: str, attempt: int | None = None) -> Manifest:
-    """The Secret of a URL that is a credential."""
+    """A Secret with a URL that contains a credential."""
     metadata = owned_metadata(name, videojob, uid, attempt)
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {SOURCE_KEY: url}}

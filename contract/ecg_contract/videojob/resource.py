@@ -1,7 +1,7 @@
 """The `VideoJob` custom resource: the models that its CustomResourceDefinition is generated from (`crd.py`).
 
-Who writes what: the API the `spec`, the pipeline's pod `status.pipeline` alone, the operator the rest of the status.
-Strings have a longest length everywhere: the API server refuses validation rules whose cost it cannot bound.
+The API writes the `spec`, the pipeline's pod `status.pipeline`, the operator the rest of the status. Every string has a
+maximum length: the API server refuses CEL rules whose cost it cannot bound.
 """
 
 from datetime import datetime

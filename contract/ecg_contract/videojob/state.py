@@ -8,7 +8,7 @@ CANCELLED = "Cancelled"
 
 
 def terminal_state(videojob: VideoJob) -> Literal["completed", "failed"] | None:
-    """How the run that the status speaks of ended; None while it goes on, and for a cancelled one."""
+    """How the run in the status ended; None while it goes on, and for a cancelled run."""
     status = videojob.status
     succeeded = status.condition(ConditionType.SUCCEEDED)
     if status.completion_time is None or succeeded is None or succeeded.reason == CANCELLED:
@@ -17,7 +17,7 @@ def terminal_state(videojob: VideoJob) -> Literal["completed", "failed"] | None:
 
 
 def is_cancelled(videojob: VideoJob) -> bool:
-    """Nothing more is sent for the run that the status speaks of."""
+    """Whether the run in the status was cancelled: no further callback is sent for it."""
     spec, status = videojob.spec, videojob.status
     if terminal_state(videojob) is not None:
         return False

@@ -1,7 +1,6 @@
 """The models of the specification (`docs/specification.md`), field for field.
 
-Requests ignore unknown fields and refuse wrong values. Responses and callbacks have the specification's keys and,
-where it leaves room, additions that say so.
+Requests ignore unknown fields and refuse wrong values. Fields beyond the specification are marked as additions.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""From an analysis in the field's terms to the wire's words for it."""
+"""Converts an analysis result to the specification's `result`."""
 
 import math
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ def to_wire(result: AnalysisResult) -> WireResult:
 
 
 def wire_json(result: AnalysisResult) -> bytes:
-    """The final wire JSON, UTF-8; whoever sends it passes these bytes on unparsed."""
+    """The final wire JSON in UTF-8; hosts store and send these bytes unparsed."""
     return to_wire(result).model_dump_json(exclude_none=True).encode()
 
 
@@ -106,5 +106,5 @@ def _span(start: float, end: float, duration: float) -> tuple[float, float]:
 
 
 def _finite(value: float) -> float:
-    number = float(value)  # numpy's floats come through here
+    number = float(value)  # may be a numpy float
     return round(number, _DECIMALS) if math.isfinite(number) else 0.0
