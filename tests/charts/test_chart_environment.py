@@ -39,9 +39,9 @@ OF_THE_TEST = {"EXTRA"}
 
 def _settings(package: ModuleType) -> Iterator[type[BaseSettings]]:
     """Every settings class of a package's modules named settings*, but the standalone host's."""
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name.startswith("settings") and "standalone" not in module.name:
-            found = vars(importlib.import_module(f"{package.__name__}.{module.name}")).values()
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name.rpartition(".")[2].startswith("settings") and "standalone" not in module.name:
+            found = vars(importlib.import_module(module.name)).values()
             yield from (
                 c for c in found if isinstance(c, type) and issubclass(c, BaseSettings) and c is not BaseSettings
             )

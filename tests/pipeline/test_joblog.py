@@ -7,7 +7,7 @@ from typing import Any
 CODE = """
 import logging, sys, warnings
 from pathlib import Path
-from ecg_pipeline import joblog
+from ecg_pipeline.process import logs as joblog
 job_id = joblog.configure(Path(sys.argv[1]), "INFO")
 sys.stdout = joblog.LoggedOutput()
 with job_id.running("job-7"):
