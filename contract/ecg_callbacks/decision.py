@@ -110,11 +110,6 @@ def failed_try(
     return record.model_copy(update={"settled": max(record.settled, given_up), "in_hand": None})
 
 
-def new_run(record: DeliveryRecord) -> DeliveryRecord:
-    """A failed job that is posted again starts over."""
-    return DeliveryRecord(run=record.run + 1)
-
-
 def redeliver(record: DeliveryRecord, now: datetime) -> DeliveryRecord:
     """The terminal callback once more: a settled one under a new `webhook-id`, a waiting one at once."""
     if record.terminal is not None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import kopf
 
-from ecg_callbacks.deliverer import Deliverer, Sender
+from ecg_callbacks.deliverer import Deliverer
+from ecg_callbacks.delivery import Sender
 from ecg_cluster.client import Cluster
 from ecg_common.clock import utc_now
 from ecg_contract.videojob.resource import VideoJob

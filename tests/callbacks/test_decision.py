@@ -12,7 +12,6 @@ from ecg_callbacks.decision import (
     due_at,
     early_callback,
     failed_try,
-    new_run,
     next_callback,
     redeliver,
     started,
@@ -247,7 +246,7 @@ def test_a_new_run_starts_over_with_other_ids() -> None:
 
 def test_an_answer_from_an_earlier_run_is_forgotten() -> None:
     late = due(ALL_SENT, COMPLETED)
-    record = new_run(ALL_SENT)
+    record = DeliveryRecord(run=ALL_SENT.run + 1)
     assert acknowledged(record, late, NOW) == record
     assert failed_try(record, late, NOW, HTTP_500, lambda: 0.5) == record
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ecg_callbacks.deliverer import Sender
+from ecg_callbacks.delivery import Sender
 from ecg_callbacks.sender import Outcome
 from ecg_callbacks.types import Due, JobFacts
 from ecg_cluster.client import Cluster

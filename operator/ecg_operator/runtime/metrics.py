@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from ecg_callbacks.deliverer import Sender
+from ecg_callbacks.delivery import Sender
 from ecg_callbacks.sender import Delivered, Outcome
 from ecg_callbacks.types import Due, JobFacts
 from ecg_operator.decide.plan import Plan
