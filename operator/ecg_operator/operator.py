@@ -15,14 +15,17 @@ from ecg_cluster.client import Cluster
 from ecg_common.clock import utc_now
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.apply import Applier
+from ecg_operator.act.clean_up import CleanUp
 from ecg_operator.act.controller import Controller
 from ecg_operator.act.delivery_ledger import VideoJobLedger
-from ecg_operator.act.events import Story
+from ecg_operator.act.events import EventRecorder
 from ecg_operator.act.pod_config import PodConfig
 from ecg_operator.act.presign import Presigner
 from ecg_operator.act.status_writer import StatusWriter
+from ecg_operator.act.upload_signer import UploadSigner
 from ecg_operator.observe import watches
 from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.observer import Observer
 from ecg_operator.observe.snapshot import Warning_
 from ecg_operator.observe.warning_events import watch_warnings
 from ecg_operator.observe.watch_check import Resync
@@ -59,16 +62,30 @@ class Run:
         settings = self._settings = around.settings
         self._cache = Cache(around.clock)
         writer = StatusWriter(around.cluster, settings.namespace, self._cache)
-        story = Story(around.cluster, settings.namespace)
-        applier = Applier(around.cluster, settings, around.config, writer, story, around.presigner)
-        self._controller = Controller(
-            self._cache, around.cluster, applier, settings, around.clock, lambda: around.lease.is_held
+        uploads = None
+        if around.presigner is not None:
+            uploads = UploadSigner(around.cluster, settings.namespace, around.presigner, around.clock)
+        applier = Applier(
+            around.cluster,
+            settings,
+            around.config,
+            writer,
+            EventRecorder(around.cluster, settings.namespace),
+            CleanUp(around.cluster, settings),
+            uploads,
         )
-        self._controller.carried_out = around.metrics.carried_out
-        self._ledger = VideoJobLedger(self._cache, writer, self._controller.refresh, around.clock)
+        self._controller = Controller(
+            Observer(self._cache, around.cluster, settings.namespace),
+            applier,
+            settings,
+            clock=around.clock,
+            holds_lease=lambda: around.lease.is_held,
+            on_applied=around.metrics.carried_out,
+        )
+        self._ledger = VideoJobLedger(self._cache, writer, settings, around.clock)
         sender = MeasuredSender(around.sender, around.metrics)
         self._deliverer = Deliverer(self._ledger, sender, clock=around.clock)
-        self._queue = WorkQueue(self._controller.attend)
+        self._queue = WorkQueue(self._controller.handle)
         around.cluster.on_request = around.metrics.requested
         around.metrics.watch(self._cache.__len__, self._queue.__len__, self._ledger.__len__)
         self._resync = Resync(around.cluster, settings.namespace, self._cache, self._wake)
@@ -141,7 +158,7 @@ class Run:
         self._around.metrics.resyncs.inc()
         self._around.health.heard()
         if not self._in_sync.is_set():
-            self._controller.in_sync_since = self._around.clock()
+            self._cache.mark_in_sync()
             self._in_sync.set()
             _log.info("in_sync", extra={"videojobs": len(self._cache)})
             for name in self._cache.names():

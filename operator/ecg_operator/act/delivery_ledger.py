@@ -9,18 +9,18 @@ from ecg_cluster.errors import ConflictError, NotFoundError
 from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
 from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.decide.conditions import derived
+from ecg_operator.decide.reconcile import refreshed_status
 from ecg_operator.observe.cache import Cache
-from ecg_operator.observe.snapshot import Observed
-
-Refresh = Callable[[Observed], VideoJobStatus]
-"""The status with all brought up to date that may be written in passing."""
+from ecg_operator.settings import OperatorSettings
 
 
 class VideoJobLedger:
     """Keys are `<name>/<uid>`: a VideoJob that was deleted and created anew is another."""
 
-    def __init__(self, cache: Cache, writer: StatusWriter, refresh: Refresh, clock: Callable[[], datetime]) -> None:
-        self._cache, self._writer, self._refresh, self._clock = cache, writer, refresh, clock
+    def __init__(
+        self, cache: Cache, writer: StatusWriter, settings: OperatorSettings, clock: Callable[[], datetime]
+    ) -> None:
+        self._cache, self._writer, self._settings, self._clock = cache, writer, settings, clock
         self._pending: dict[str, Pending] = {}
 
     def saw(self, videojob: VideoJob) -> bool:
@@ -66,9 +66,10 @@ class VideoJobLedger:
 
     def _changed(self, name: str, videojob: VideoJob, change: Change) -> VideoJobStatus:
         observed = self._cache.observe(name)
-        status = self._refresh(observed) if observed else videojob.status
+        now = self._clock()
+        status = refreshed_status(observed, self._settings, now) if observed else videojob.status
         status = status.model_copy(update={"callbacks": change(record_of(videojob.status))})
-        return derived(videojob, status, self._clock())
+        return derived(videojob, status, now)
 
     def _find(self, key: str) -> VideoJob | None:
         name, _, uid = key.partition("/")

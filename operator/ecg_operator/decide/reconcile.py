@@ -45,6 +45,12 @@ def reconcile(observed: Observed, settings: OperatorSettings, now: datetime) -> 
     return replace(plan, status=derived(videojob, status, now))
 
 
+def refreshed_status(observed: Observed, settings: OperatorSettings, now: datetime) -> VideoJobStatus:
+    """The status that another write may take along: a plan that announces an action is left to the work queue."""
+    plan = reconcile(observed, settings, now)
+    return observed.videojob.status if plan.acts or plan.clean_up or plan.notes else plan.status
+
+
 def _decide(  # noqa: PLR0911 - a state of a job each
     observed: Observed, settings: OperatorSettings, now: datetime
 ) -> Plan:

@@ -82,6 +82,7 @@ class Cache:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
+        self._in_sync_since = clock()
         self._videojobs: dict[str, _Stored] = {}
         self._jobs: _Children[ObservedJob] = _Children(observed_job)
         self._pods: _Children[ObservedPod] = _Children(observed_pod)
@@ -90,6 +91,10 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self._videojobs)
+
+    def mark_in_sync(self) -> None:
+        """Heartbeats that are missing from before are the operator's own gap, and held against no pod."""
+        self._in_sync_since = self._clock()
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._videojobs)
@@ -149,7 +154,9 @@ class Cache:
         jobs, pods = self._jobs.of(name), self._pods.of(name)
         uids = [job.uid for job in jobs] + [pod.uid for pod in pods]
         warnings = tuple(self._warnings[uid] for uid in uids if uid in self._warnings)
-        return Observed(VideoJob.model_validate_json(stored.json), jobs, pods, warnings, stored.heard_at)
+        return Observed(
+            VideoJob.model_validate_json(stored.json), jobs, pods, warnings, max(stored.heard_at, self._in_sync_since)
+        )
 
     def version(self, kind: str, uid: str, name: str) -> int:
         """The newest version seen of an object; 0 for none."""

@@ -1,0 +1,57 @@
+"""Signed upload URLs for results, each in a Secret of its attempt; signed again while the attempt is at work.
+
+A URL expires with the temporary credentials that signed it. When a URL was signed is kept in memory only: an operator
+that starts signs once more.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ecg_cluster import paths
+from ecg_cluster.client import Cluster
+from ecg_cluster.errors import AlreadyExistsError
+from ecg_contract.videojob.resource import VideoJob
+from ecg_operator.act.manifests import result_secret_manifest
+from ecg_operator.act.presign import Presigner
+
+RENEWAL_INTERVAL = timedelta(minutes=10)
+
+
+class UploadSigner:
+    """Owns when the URL of each VideoJob's current attempt was signed."""
+
+    def __init__(self, cluster: Cluster, namespace: str, presigner: Presigner, clock: Callable[[], datetime]) -> None:
+        self._cluster, self._secrets = cluster, paths.core(namespace, "secrets")
+        self._presigner, self._clock = presigner, clock
+        self._signed: dict[str, tuple[int, datetime]] = {}
+        """By the VideoJob's name: the attempt's number, and when its URL was signed."""
+
+    def location(self, videojob: VideoJob) -> str:
+        """S3 URL of the current attempt's result."""
+        return self._presigner.location(videojob)
+
+    async def sign(self, videojob: VideoJob) -> None:
+        """Write a new URL to the current attempt's Secret. Raises ClusterError."""
+        attempt, now = videojob.status.attempt, self._clock()
+        assert attempt is not None
+        manifest = result_secret_manifest(videojob, await self._presigner.put_url(videojob))
+        try:
+            await self._cluster.create(self._secrets, manifest)
+        except AlreadyExistsError:
+            path = f"{self._secrets}/{manifest['metadata']['name']}"
+            await self._cluster.patch(path, {"stringData": manifest["stringData"]})
+        self._signed[videojob.metadata.name] = (attempt.number, now)
+
+    async def renew(self, videojob: VideoJob) -> float | None:
+        """Sign again when it is time; seconds until the next time, None when no attempt is at work."""
+        status, now = videojob.status, self._clock()
+        if status.attempt is None or status.completion_time is not None:
+            return None
+        number, signed_at = self._signed.get(videojob.metadata.name, (0, now))
+        if number != status.attempt.number or now >= signed_at + RENEWAL_INTERVAL:
+            await self.sign(videojob)
+            signed_at = now
+        return (signed_at + RENEWAL_INTERVAL - now).total_seconds()
+
+    def forget(self, name: str) -> None:
+        self._signed.pop(name, None)
