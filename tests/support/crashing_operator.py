@@ -22,8 +22,8 @@ from ecg_callbacks.types import Due, JobFacts
 from ecg_cluster.client import Cluster
 from ecg_common.logs import configure_logging
 from ecg_operator import main
+from ecg_operator.composition import Dependencies, connected
 from ecg_operator.observe import watches
-from ecg_operator.operator import Surroundings
 from ecg_operator.settings import OperatorSettings
 
 T = TypeVar("T")
@@ -74,10 +74,10 @@ class CountingSender:
         return await self._writes.write(what, lambda: self._sender.send(due, facts))
 
 
-async def _build(settings: OperatorSettings) -> Surroundings:
-    around, writes = await main.build(settings), Writes()
-    cluster = CountingCluster(around.cluster, writes)
-    return replace(around, cluster=cluster, sender=CountingSender(around.sender, writes))
+async def _connected(settings: OperatorSettings) -> Dependencies:
+    given, writes = await connected(settings), Writes()
+    cluster = CountingCluster(given.cluster, writes)
+    return replace(given, cluster=cluster, sender=CountingSender(given.sender, writes))
 
 
 def _child(environment: dict[str, str]) -> None:
@@ -87,7 +87,7 @@ def _child(environment: dict[str, str]) -> None:
     configure_logging(level="INFO")
     watches.quieten()
     settings = OperatorSettings()
-    asyncio.run(main.operate(settings, _build))
+    asyncio.run(main.operate(settings, _connected))
 
 
 def _serve() -> None:

@@ -43,7 +43,7 @@ class StatusWriter:
             "resourceVersion": metadata.resource_version,
         }
         written = await self._cluster.replace(paths.videojobs(self._namespace, metadata.name, "status"), manifest)
-        self._cache.put_videojob(written)
+        self._cache.videojobs.put(written)
         return VideoJob.from_manifest(written)
 
     async def read(self, name: str) -> VideoJob | None:
@@ -52,5 +52,5 @@ class StatusWriter:
             manifest = await self._cluster.get(paths.videojobs(self._namespace, name))
         except NotFoundError:
             return None
-        self._cache.put_videojob(manifest)
+        self._cache.videojobs.put(manifest)
         return VideoJob.from_manifest(manifest)

@@ -31,13 +31,13 @@ class Observer:
         attempt = observed.videojob.status.attempt
         assert attempt is not None
         with contextlib.suppress(NotFoundError):
-            self._cache.put("jobs", await self._cluster.get(paths.jobs(self._namespace, attempt.job_name)))
+            self._cache.jobs.put(await self._cluster.get(paths.jobs(self._namespace, attempt.job_name)))
 
     async def _look_for_pods(self, name: str) -> None:
         selector = f"{VIDEOJOB_LABEL}={name}"
         pods, _ = await self._cluster.list(paths.core(self._namespace, "pods"), selector=selector)
         for pod in pods:
-            self._cache.put("pods", pod)
+            self._cache.pods.put(pod)
 
 
 def _lacks_job(observed: Observed) -> bool:
