@@ -18,9 +18,8 @@ from ecg_operator.act.controller import Controller
 from ecg_operator.act.delivery_ledger import VideoJobLedger
 from ecg_operator.act.events import EventRecorder
 from ecg_operator.act.pod_config import PodConfig, load_pod_config
-from ecg_operator.act.presign import Presigner, S3Presigner
 from ecg_operator.act.status_writer import StatusWriter
-from ecg_operator.act.upload_signer import UploadSigner
+from ecg_operator.act.upload_signer import Presigner, UploadSigner
 from ecg_operator.observe import watches
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.observer import Observer
@@ -73,11 +72,9 @@ async def connected(settings: OperatorSettings) -> Dependencies:
         settings=settings,
         config=load_pod_config(settings.pod_config_file),
         cluster=cluster,
-        lease=_lease(cluster, settings),
+        lease=Lease(cluster, settings),
         sender=MeasuredSender(CallbackSender(results, settings.callback_policy, secret), metrics),
-        presigner=S3Presigner(s3, settings.results_bucket, settings.results_prefix)
-        if settings.results_bucket
-        else None,
+        presigner=Presigner(s3, settings.results_bucket, settings.results_prefix) if settings.results_bucket else None,
         metrics=metrics,
         health=Health(),
     )
@@ -105,16 +102,6 @@ def build(given: Dependencies) -> Parts:
     return Parts(cache, queue, deliverer, watch_check, watches.registry(cache, videojob_changed, wake), wake)
 
 
-def _lease(cluster: Cluster, settings: OperatorSettings) -> Lease:
-    return Lease(
-        cluster,
-        settings.namespace,
-        settings.lease_name,
-        duration_s=settings.lease_duration_s,
-        renew_s=settings.lease_renew_s,
-    )
-
-
 def _controller(given: Dependencies, cache: Cache, writer: StatusWriter) -> Controller:
     return Controller(
         Observer(cache, given.cluster, given.settings.namespace),
@@ -129,12 +116,5 @@ def _controller(given: Dependencies, cache: Cache, writer: StatusWriter) -> Cont
 def _applier(given: Dependencies, writer: StatusWriter) -> Applier:
     cluster, settings = given.cluster, given.settings
     uploads = UploadSigner(cluster, settings.namespace, given.presigner, given.clock) if given.presigner else None
-    return Applier(
-        cluster,
-        settings,
-        given.config,
-        writer,
-        EventRecorder(cluster, settings.namespace),
-        CleanUp(cluster, settings),
-        uploads,
-    )
+    events, clean_up = EventRecorder(cluster, settings.namespace), CleanUp(cluster, settings)
+    return Applier(cluster, settings, given.config, writer, events, clean_up, uploads)

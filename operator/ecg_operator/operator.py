@@ -25,7 +25,7 @@ class Operator:
         self._in_sync = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Returns once `stop` is set; raises LeaseLostError, WatchStalledError, and whatever ended kopf."""
+        """Returns once `stop` is set; raises WatchStalledError, and whatever else ended a part."""
         stop_kopf = asyncio.Event()
         watching = asyncio.create_task(self._watch(stop_kopf))
         endless = [

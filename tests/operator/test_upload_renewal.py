@@ -39,7 +39,7 @@ def world() -> World:
     return world
 
 
-def _signer(presigner: _Presigner, now: list[Any]) -> UploadSigner:
+def _signer(presigner: Any, now: list[Any]) -> UploadSigner:
     cluster: Any = _Cluster()
     return UploadSigner(cluster, "ns", presigner, lambda: now[0])
 

@@ -38,7 +38,7 @@ class Controller:
         """One pass; in how many seconds the next is due. Raises ClusterError for what should be tried again."""
         if not self._holds_lease():
             return _WITHOUT_LEASE_S
-        async with self._applier.writer.only(name):
+        async with self._applier.writer.locked(name):
             observed = await self._observer.observe(name)
             if observed is None:
                 self._forget(name)

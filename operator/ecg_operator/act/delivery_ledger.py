@@ -1,4 +1,4 @@
-"""`DeliveryLedger` on VideoJobs: what was delivered is recorded in `status.callbacks`."""
+"""`DeliveryLedger` on VideoJobs: deliveries are recorded in `status.callbacks`."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ class VideoJobLedger:
         """By the VideoJob's name."""
 
     def update(self, name: str) -> bool:
-        """Look at the cached VideoJob again; True where it has a callback to send."""
+        """Read the cached VideoJob again; True where it has a callback to send."""
         videojob, pending = self._cache.videojobs.get(name), None
         if videojob is not None and videojob.metadata.deletion_timestamp is None:
             key = f"{name}/{videojob.metadata.uid}"
@@ -49,7 +49,7 @@ class VideoJobLedger:
 
     async def record(self, key: str, change: Change) -> None:
         name = key.partition("/")[0]
-        async with self._writer.only(name):
+        async with self._writer.locked(name):
             while (videojob := self._find(key)) is not None:
                 try:
                     await self._writer.write(videojob, self._changed(name, videojob, change))

@@ -1,4 +1,4 @@
-"""The operator's one way to write a status: whole, and only over the version that was decided on."""
+"""Writes a VideoJob's status: whole, and only over the version that was decided on."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,15 +12,15 @@ from ecg_operator.observe.cache import Cache
 
 
 class StatusWriter:
-    """Writes pass through the cache, so that who looks next sees them before the watch brings them."""
+    """Puts what it writes and reads into the cache, so that the next pass sees it before the watch brings it."""
 
     def __init__(self, cluster: Cluster, namespace: str, cache: Cache) -> None:
         self._cluster, self._namespace, self._cache = cluster, namespace, cache
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def only(self, name: str) -> AsyncIterator[None]:
-        """One reader-and-writer of a VideoJob at a time, within this process."""
+    async def locked(self, name: str) -> AsyncIterator[None]:
+        """Lock a VideoJob for reading and writing, within this process."""
         lock, waiting = self._locks.get(name, (asyncio.Lock(), 0))
         self._locks[name] = (lock, waiting + 1)
         try:
@@ -47,7 +47,7 @@ class StatusWriter:
         return VideoJob.from_manifest(written)
 
     async def read(self, name: str) -> VideoJob | None:
-        """As the API server has it now; the cache is brought up to date."""
+        """The VideoJob as the API server has it now, None where it has none. Raises ClusterError."""
         try:
             manifest = await self._cluster.get(paths.videojobs(self._namespace, name))
         except NotFoundError:

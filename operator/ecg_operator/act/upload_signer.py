@@ -1,20 +1,41 @@
-"""Signed upload URLs for results, each in a Secret of its attempt; signed again while the attempt is at work.
+"""Signed upload URLs for results: a pod may write the one S3 key of its attempt, and needs no AWS role for it.
 
-A URL expires with the temporary credentials that signed it. When a URL was signed is kept in memory only: an operator
-that starts signs once more.
+A URL expires with the temporary credentials that signed it, so it is signed again while its attempt is at work. When
+that was is kept in memory only: an operator that starts signs once more.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError
+from ecg_cluster.s3 import signed_url
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.manifests import result_secret_manifest
-from ecg_operator.act.presign import Presigner
 
 RENEWAL_INTERVAL = timedelta(minutes=10)
+
+
+class Presigner:
+    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+        """`client` is boto3's S3 client."""
+        self._client, self._bucket, self._prefix = client, bucket, prefix
+
+    def location(self, videojob: VideoJob) -> str:
+        """`s3://bucket/key` of the current attempt's result."""
+        return f"s3://{self._bucket}/{self._key(videojob)}"
+
+    async def put_url(self, videojob: VideoJob) -> str:
+        """A URL that stores the current attempt's result by PUT; a credential."""
+        target = {"Bucket": self._bucket, "Key": self._key(videojob)}
+        return await signed_url(self._client, "put_object", **target, ContentType="application/json")
+
+    def _key(self, videojob: VideoJob) -> str:
+        metadata, attempt = videojob.metadata, videojob.status.attempt
+        number = attempt.number if attempt else 0
+        return f"{self._prefix}results/{metadata.namespace}/{metadata.uid}/a{number}.json"
 
 
 class UploadSigner:

@@ -1,4 +1,4 @@
-"""Attempts as they begin and end, in the status: pure."""
+"""Statuses in which an attempt begins or a run ends: pure."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from ecg_operator.settings import OperatorSettings
 
 
 def first_attempt(videojob: VideoJob, settings: OperatorSettings, now: datetime) -> VideoJobStatus:
-    """The status of a run that begins."""
+    """The status of a new run."""
     profile = Profile.GPU if videojob.spec.enable_gpu and settings.gpu_enabled else Profile.CPU
     fresh = {
         "run": videojob.spec.run,
@@ -25,7 +25,7 @@ def first_attempt(videojob: VideoJob, settings: OperatorSettings, now: datetime)
     return _with_attempt(videojob, videojob.status.model_copy(update=fresh), profile, now)
 
 
-def next_attempt(  # noqa: PLR0913, PLR0917 - what it depends on
+def next_attempt(  # noqa: PLR0913, PLR0917 - a pure function of all of them
     videojob: VideoJob,
     status: VideoJobStatus,
     counts: AttemptCounts | None,
@@ -33,7 +33,7 @@ def next_attempt(  # noqa: PLR0913, PLR0917 - what it depends on
     settings: OperatorSettings,
     now: datetime,
 ) -> VideoJobStatus:
-    """The same run once more; `device` None keeps the profile of the last attempt."""
+    """The same run with another attempt; `device` None keeps the profile of the last one."""
     last = videojob.status.attempt
     assert last is not None
     profile = Profile.CPU if device is Device.CPU or not settings.gpu_enabled else last.profile
@@ -42,14 +42,14 @@ def next_attempt(  # noqa: PLR0913, PLR0917 - what it depends on
 
 
 def unassigned(attempt: Attempt) -> Attempt:
-    """Without its pod: what that still reports is refused."""
+    """Without its pod, whose reports are refused from now on."""
     return attempt.model_copy(update={"pod_uid": None, "pod_name": None, "node_name": None, "start_time": None})
 
 
 def finished(
     videojob: VideoJob, status: VideoJobStatus, error: PipelineError | None, reason: str, now: datetime
 ) -> VideoJobStatus:
-    """The run's end; from now on the API server takes no report of a pod."""
+    """The run has ended: from now on the API server takes no report of a pod."""
     holds: Holds = "False" if error or reason != "Succeeded" else "True"
     ended = {
         "run": videojob.spec.run,

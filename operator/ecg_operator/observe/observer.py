@@ -1,4 +1,4 @@
-"""What is known about one VideoJob, with a second look at what the cache lacks."""
+"""Observes one VideoJob: the cache, and the API server for what the cache lacks."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ from ecg_operator.observe.snapshot import Observed
 
 
 class Observer:
-    """Asks the API server where a watch may lag, so that no Job is missed or created twice."""
+    """Asks the API server where a watch may lag, so that no Job is missed, or created twice."""
 
     def __init__(self, cache: Cache, cluster: Cluster, namespace: str) -> None:
         self._cache, self._cluster, self._namespace = cache, cluster, namespace

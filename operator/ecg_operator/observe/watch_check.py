@@ -41,10 +41,6 @@ class _Listed:
     uid: str
     version: int
 
-    @property
-    def is_seen(self) -> bool:
-        return self.kind.store.version(self.uid) >= self.version
-
 
 class WatchCheck:
     """`once` returns when the cache has all that is listed; `run` repeats it."""
@@ -98,4 +94,4 @@ class WatchCheck:
 
 
 def _missing(listed: list[_Listed]) -> list[_Listed]:
-    return [item for item in listed if not item.is_seen]
+    return [item for item in listed if item.kind.store.version(item.uid) < item.version]

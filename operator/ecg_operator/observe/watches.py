@@ -43,7 +43,7 @@ def _handler(store: Store, changed: Changed) -> Callable[..., Awaitable[None]]:
 
 
 class _NoComparison(kopf.DiffBaseStorage):
-    """Without change handlers nobody compares an object with its last version: keep no copy of it."""
+    """Keeps no copies: without change handlers no object is compared with its last version."""
 
     def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:
         return kopf.BodyEssence({})
