@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import kopf
 
@@ -19,7 +20,7 @@ from ecg_operator.act.delivery_ledger import VideoJobLedger
 from ecg_operator.act.events import EventRecorder
 from ecg_operator.act.pod_config import PodConfig, load_pod_config
 from ecg_operator.act.status_writer import StatusWriter
-from ecg_operator.act.upload_signer import Presigner, UploadSigner
+from ecg_operator.act.upload_signer import UploadSigner
 from ecg_operator.observe import watches
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.observer import Observer
@@ -29,8 +30,6 @@ from ecg_operator.runtime.lease import Lease
 from ecg_operator.runtime.metrics import MeasuredSender, Metrics
 from ecg_operator.runtime.work_queue import WorkQueue
 from ecg_operator.settings import OperatorSettings
-
-Wake = Callable[[str | None], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,8 @@ class Dependencies:
     cluster: Cluster
     lease: Lease
     sender: Sender
-    presigner: Presigner | None
+    s3: Any
+    """boto3's client; None without a bucket."""
     metrics: Metrics
     health: Health
     clock: Callable[[], datetime] = utc_now
@@ -57,7 +57,7 @@ class Parts:
     deliverer: Deliverer
     watch_check: WatchCheck
     watches: kopf.OperatorRegistry
-    wake: Wake
+    wake: Callable[[str | None], None]
     """Adds a VideoJob to the queue; nothing for None."""
 
 
@@ -74,7 +74,7 @@ async def connected(settings: OperatorSettings) -> Dependencies:
         cluster=cluster,
         lease=Lease(cluster, settings),
         sender=MeasuredSender(CallbackSender(results, settings.callback_policy, secret), metrics),
-        presigner=Presigner(s3, settings.results_bucket, settings.results_prefix) if settings.results_bucket else None,
+        s3=s3,
         metrics=metrics,
         health=Health(),
     )
@@ -115,6 +115,6 @@ def _controller(given: Dependencies, cache: Cache, writer: StatusWriter) -> Cont
 
 def _applier(given: Dependencies, writer: StatusWriter) -> Applier:
     cluster, settings = given.cluster, given.settings
-    uploads = UploadSigner(cluster, settings.namespace, given.presigner, given.clock) if given.presigner else None
+    uploads = UploadSigner(cluster, settings, given.s3, given.clock) if settings.results_bucket else None
     events, clean_up = EventRecorder(cluster, settings.namespace), CleanUp(cluster, settings)
     return Applier(cluster, settings, given.config, writer, events, clean_up, uploads)

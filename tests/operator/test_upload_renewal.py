@@ -1,6 +1,6 @@
 """The upload URL of an attempt at work is signed again from time to time, and no other is."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,20 +8,17 @@ import pytest
 from ecg_operator.act.controller import sooner
 from ecg_operator.act.upload_signer import RENEWAL_INTERVAL, UploadSigner
 from ecg_operator.decide.reconcile import reconcile
-from support.observations import NOW, World
+from support.observations import NOW, World, settings
 
 
-class _Presigner:
-    """Counts what was signed."""
+class _S3:
+    """Records what was signed: the end of each key."""
 
     def __init__(self) -> None:
-        self.signed: list[int] = []
+        self.signed: list[str] = []
 
-    def location(self, videojob: Any) -> str:
-        return "s3://bucket/key"
-
-    async def put_url(self, videojob: Any) -> str:
-        self.signed.append(videojob.status.attempt.number)
+    def generate_presigned_url(self, method: str, *, Params: dict[str, str], ExpiresIn: int) -> str:  # noqa: N803
+        self.signed.append(Params["Key"].rpartition("/")[2])
         return "https://bucket.example/key"
 
 
@@ -39,31 +36,31 @@ def world() -> World:
     return world
 
 
-def _signer(presigner: Any, now: list[Any]) -> UploadSigner:
+def _signer(s3: _S3, now: list[datetime]) -> UploadSigner:
     cluster: Any = _Cluster()
-    return UploadSigner(cluster, "ns", presigner, lambda: now[0])
+    return UploadSigner(cluster, settings(results_bucket="results"), s3, lambda: now[0])
 
 
 async def test_it_is_signed_again_every_ten_minutes(world: World) -> None:
-    presigner, now = _Presigner(), [NOW]
-    signer = _signer(presigner, now)
+    s3, now = _S3(), [NOW]
+    signer = _signer(s3, now)
     assert await signer.renew(world.videojob) == RENEWAL_INTERVAL.total_seconds()
-    assert presigner.signed == [1], "an operator that has just started does not know how old it is"
+    assert s3.signed == ["a1.json"], "an operator that has just started does not know how old it is"
     now[0] += RENEWAL_INTERVAL - timedelta(seconds=1)
     assert sooner(60, await signer.renew(world.videojob)) == 1
     now[0] += timedelta(seconds=1)
     await signer.renew(world.videojob)
-    assert presigner.signed == [1, 1]
+    assert s3.signed == ["a1.json", "a1.json"]
     world.complete()
     now[0] += RENEWAL_INTERVAL
     assert sooner(5, await signer.renew(world.videojob)) == 5
-    assert presigner.signed == [1, 1]
+    assert s3.signed == ["a1.json", "a1.json"]
 
 
 async def test_it_is_not_signed_twice_when_its_job_is_created() -> None:
-    world, presigner = World(), _Presigner()
+    world, s3 = World(), _S3()
     world.carry_out(reconcile(world.observed(), world.settings, world.now))
-    signer = _signer(presigner, [NOW])
+    signer = _signer(s3, [NOW])
     await signer.sign(world.videojob)
     await signer.renew(world.videojob)
-    assert presigner.signed == [1]
+    assert s3.signed == ["a1.json"]

@@ -6,7 +6,7 @@ from datetime import datetime
 from ecg_common.logs import job_logger
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.apply import Applier, OutdatedError
-from ecg_operator.act.write_delay import WriteDelay
+from ecg_operator.act.status_writer import WriteDelay
 from ecg_operator.decide.plan import Plan
 from ecg_operator.decide.reconcile import reconcile
 from ecg_operator.observe.observer import Observer
@@ -73,5 +73,5 @@ class Controller:
 
 
 def sooner(one: float | None, other: float | None) -> float | None:
-    """The shorter of two delays; None is no delay at all but "not before something happens"."""
+    """The shorter of two delays, where None means without limit."""
     return min((delay for delay in (one, other) if delay is not None), default=None)

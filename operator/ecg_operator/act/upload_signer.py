@@ -14,48 +14,32 @@ from ecg_cluster.errors import AlreadyExistsError
 from ecg_cluster.s3 import signed_url
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.manifests import result_secret_manifest
+from ecg_operator.settings import OperatorSettings
 
 RENEWAL_INTERVAL = timedelta(minutes=10)
 
 
-class Presigner:
-    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
-        """`client` is boto3's S3 client."""
-        self._client, self._bucket, self._prefix = client, bucket, prefix
+class UploadSigner:
+    """Owns when the URL of each VideoJob's current attempt was signed. `s3` is boto3's client."""
+
+    def __init__(self, cluster: Cluster, settings: OperatorSettings, s3: Any, clock: Callable[[], datetime]) -> None:
+        self._cluster, self._s3, self._clock = cluster, s3, clock
+        self._secrets = paths.core(settings.namespace, "secrets")
+        self._bucket, self._prefix = settings.results_bucket or "", settings.results_prefix
+        self._signed: dict[str, tuple[int, datetime]] = {}
+        """By the VideoJob's name: the attempt's number, and when its URL was signed."""
 
     def location(self, videojob: VideoJob) -> str:
         """`s3://bucket/key` of the current attempt's result."""
         return f"s3://{self._bucket}/{self._key(videojob)}"
 
-    async def put_url(self, videojob: VideoJob) -> str:
-        """A URL that stores the current attempt's result by PUT; a credential."""
-        target = {"Bucket": self._bucket, "Key": self._key(videojob)}
-        return await signed_url(self._client, "put_object", **target, ContentType="application/json")
-
-    def _key(self, videojob: VideoJob) -> str:
-        metadata, attempt = videojob.metadata, videojob.status.attempt
-        number = attempt.number if attempt else 0
-        return f"{self._prefix}results/{metadata.namespace}/{metadata.uid}/a{number}.json"
-
-
-class UploadSigner:
-    """Owns when the URL of each VideoJob's current attempt was signed."""
-
-    def __init__(self, cluster: Cluster, namespace: str, presigner: Presigner, clock: Callable[[], datetime]) -> None:
-        self._cluster, self._secrets = cluster, paths.core(namespace, "secrets")
-        self._presigner, self._clock = presigner, clock
-        self._signed: dict[str, tuple[int, datetime]] = {}
-        """By the VideoJob's name: the attempt's number, and when its URL was signed."""
-
-    def location(self, videojob: VideoJob) -> str:
-        """S3 URL of the current attempt's result."""
-        return self._presigner.location(videojob)
-
     async def sign(self, videojob: VideoJob) -> None:
         """Write a new URL to the current attempt's Secret. Raises ClusterError."""
         attempt, now = videojob.status.attempt, self._clock()
         assert attempt is not None
-        manifest = result_secret_manifest(videojob, await self._presigner.put_url(videojob))
+        target = {"Bucket": self._bucket, "Key": self._key(videojob)}
+        url = await signed_url(self._s3, "put_object", **target, ContentType="application/json")
+        manifest = result_secret_manifest(videojob, url)
         try:
             await self._cluster.create(self._secrets, manifest)
         except AlreadyExistsError:
@@ -76,3 +60,8 @@ class UploadSigner:
 
     def forget(self, name: str) -> None:
         self._signed.pop(name, None)
+
+    def _key(self, videojob: VideoJob) -> str:
+        metadata, attempt = videojob.metadata, videojob.status.attempt
+        number = attempt.number if attempt else 0
+        return f"{self._prefix}results/{metadata.namespace}/{metadata.uid}/a{number}.json"

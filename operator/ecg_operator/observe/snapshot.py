@@ -164,8 +164,8 @@ def _container(status: Manifest) -> Manifest:
 
 
 def _started(state: Manifest) -> datetime | None:
-    begun = (state.get("running") or state.get("terminated") or {}).get("startedAt")
-    return _time(begun) if begun else None
+    started = (state.get("running") or state.get("terminated") or {}).get("startedAt")
+    return _time(started) if started else None
 
 
 def _waiting(status: Manifest, state: Manifest) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ daemons and timers would need finalizers, and then a VideoJob could not be delet
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import kopf
@@ -21,14 +22,11 @@ Changed = Callable[[str | None], None]
 def registry(cache: Cache, videojob_changed: Changed, owned_changed: Changed) -> kopf.OperatorRegistry:
     """Handlers that bring the cache up to date, then call `videojob_changed`, or `owned_changed` for a Job or pod."""
     handlers = kopf.OperatorRegistry()
-    kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers, id="videojobs")(
-        _handler(cache.videojobs, videojob_changed)
-    )
-    for group, plural, store in (("batch", "jobs", cache.jobs), ("", "pods", cache.pods)):
-        on_event = kopf.on.event(
-            group, "v1", plural, registry=handlers, id=plural, labels={VIDEOJOB_LABEL: kopf.PRESENT}
-        )
-        on_event(_handler(store, owned_changed))
+    on_event = partial(kopf.on.event, registry=handlers)
+    labels = {VIDEOJOB_LABEL: kopf.PRESENT}
+    on_event(GROUP, VERSION, PLURAL, id="videojobs")(_handler(cache.videojobs, videojob_changed))
+    on_event("batch", "v1", "jobs", id="jobs", labels=labels)(_handler(cache.jobs, owned_changed))
+    on_event("", "v1", "pods", id="pods", labels=labels)(_handler(cache.pods, owned_changed))
     kopf.on.login(registry=handlers)(_login)
     return handlers
 

@@ -75,8 +75,8 @@ class WorkQueue:
         except Exception as error:  # one key's failure does not stop the others
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             delay = min(_FIRST_BACKOFF_S * 2 ** (failures - 1), _LONGEST_BACKOFF_S)
-            _log.warning("videojob_failed", extra={"videojob": key, "error": f"{type(error).__name__}: {error}"})
-            _log.debug("videojob_failed", exc_info=error)
+            _log.warning("reconcile_failed", extra={"videojob": key, "error": f"{type(error).__name__}: {error}"})
+            _log.debug("reconcile_failed", exc_info=error)
         else:
             self._failures.pop(key, None)
         if delay is not None and key not in self._again:
