@@ -1,4 +1,4 @@
-"""What befalls the operator itself: a second one, a kill, an API server that is away, watches that stall."""
+"""Faults of the operator itself: a second one, a kill, an unavailable API server, watches that stall."""
 
 import threading
 import time
@@ -204,13 +204,13 @@ async def test_a_listed_change_that_the_watch_did_not_bring_is_a_stall(
     cache, woken = Cache(lambda: datetime.now(UTC)), set[str | None]()
     check = WatchCheck(connection, namespace, cache, woken.add)
     await check.once(timedelta(seconds=0.2))
-    manifest = videojobs.create("heard")
-    with pytest.raises(WatchStalledError, match="videojobs heard"):
+    manifest = videojobs.create("listed")
+    with pytest.raises(WatchStalledError, match="videojobs listed"):
         await check.once(timedelta(seconds=0.2))
     cache.videojobs.put(manifest)
     await check.once(timedelta(seconds=0.2))
-    assert woken == {"heard"}
-    videojobs.patch("heard", suspend=True)
+    assert woken == {"listed"}
+    videojobs.patch("listed", suspend=True)
     with pytest.raises(WatchStalledError):
         await check.once(timedelta(seconds=0.2))
 

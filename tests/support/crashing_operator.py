@@ -1,9 +1,9 @@
-"""The operator, dying at a given write of its own: `python -m support.crashing_operator` forks one per line of stdin.
+"""An operator that is killed at one of its writes: `python -m support.crashing_operator` forks one per line of stdin.
 
-Writes are what changes the world outside: to the API server (but for the Lease, which is renewed by the clock), and
+Writes are requests that change something at the API server (except the Lease, which is renewed by the clock), and
 callbacks. They are numbered as they begin. A line is a JSON object of environment variables; `CRASH_AT` and
-`CRASH_WHEN` (before, after) say where the process ends as by kill -9, `WRITES` names a file for the number of writes.
-Forking spares each run the imports; the parent has no thread and no event loop.
+`CRASH_WHEN` (before, after) say where the process ends as by kill -9, `WRITES` names a file for the list of writes.
+Forking saves each run the imports; the parent has no thread and no event loop.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Writes:
-    """Counts, and ends the process at the chosen one."""
+    """Counts the writes, and kills the process at the chosen one."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -91,7 +91,7 @@ def _child(environment: dict[str, str]) -> None:
 
 
 def _serve() -> None:
-    """A pid a line, for each line that comes; children are nobody's zombies."""
+    """Print a pid for each line read; the kernel reaps the children."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         environment = json.loads(line)

@@ -1,4 +1,4 @@
-"""VideoJobs, Jobs and pods as the operator may observe them, for tests of what it decides."""
+"""VideoJobs, Jobs and pods as the operator observes them, for tests of its decisions."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def videojob(**spec: Any) -> VideoJob:
 
 
 class World:
-    """A VideoJob whose plans are carried out at once, and whose Job and pod do what a test says."""
+    """A VideoJob whose plans are carried out at once; a test sets the states of its Job and pod."""
 
     def __init__(self, settings_: OperatorSettings | None = None, **spec: Any) -> None:
         self.settings = settings_ or settings()

@@ -60,7 +60,7 @@ def _decide(  # noqa: PLR0911 - one return for each state of a job
     if not is_current or status.attempt is None:
         return _begin(observed, first_attempt(videojob, settings, now))
     if _is_suspended(status):
-        return _begin(observed, next_attempt(videojob, status, status.retries, None, settings, now))
+        return _begin(observed, next_attempt(videojob, status.retries, None, settings, now))
     if end := attempt_end(observed, settings, now):
         return _after_attempt(observed, end, settings, now)
     return continue_attempt(observed, status.attempt, settings, now)
@@ -83,7 +83,7 @@ def _after_attempt(observed: Observed, end: AttemptEnd, settings: OperatorSettin
         case Fail(error):
             return end_run(observed, error, error.code.value, now)
         case Retry(counts, reason, device):
-            status = next_attempt(videojob, videojob.status, counts, device, settings, now)
+            status = next_attempt(videojob, counts, device, settings, now)
             return _begin(observed, status, f"the last one ended: {reason}")
         case Ignore():
             return Plan(videojob.status)

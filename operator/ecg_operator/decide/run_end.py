@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
-from ecg_operator.decide.attempts import finished
-from ecg_operator.decide.conditions import with_condition
+from ecg_operator.decide.attempt_end import active_seconds
+from ecg_operator.decide.conditions import Holds, with_condition
 from ecg_operator.decide.plan import Note, Plan
 from ecg_operator.observe.snapshot import Observed
 from ecg_operator.settings import OperatorSettings, seconds
@@ -25,6 +25,21 @@ def end_run(observed: Observed, error: PipelineError | None, reason: str, now: d
     note = Note("Completed" if succeeded else reason, text, "Normal" if error is None else "Warning")
     jobs = () if succeeded else observed.active_jobs()
     return Plan(status, delete_jobs=jobs, clean_up=True, notes=(note,), again_at=now + _POD_EXIT_LIMIT)
+
+
+def finished(
+    videojob: VideoJob, status: VideoJobStatus, error: PipelineError | None, reason: str, now: datetime
+) -> VideoJobStatus:
+    """The run has ended: from now on the API server takes no report of a pod."""
+    holds: Holds = "True" if reason == "Succeeded" else "False"
+    ended = {
+        "run": videojob.spec.run,
+        "completion_time": now,
+        "error": error,
+        "active_seconds": active_seconds(videojob, now),
+    }
+    message = error.message if error else ""
+    return with_condition(status.model_copy(update=ended), ConditionType.SUCCEEDED, holds, reason, message, now)
 
 
 def after_the_end(observed: Observed, settings: OperatorSettings, now: datetime, ended: datetime) -> Plan:
