@@ -20,8 +20,9 @@ from ecg_api.standalone.storage.callback_ledger import CallbackLedger
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.job_files import JobFiles
-from ecg_api.standalone.storage.run_queue import RunLedger
-from ecg_api.standalone.storage.store import Shelf, SqliteStore
+from ecg_api.standalone.storage.run_queue import RunQueue
+from ecg_api.standalone.storage.storage import Storage
+from ecg_api.standalone.storage.store import SqliteStore
 from ecg_api.standalone.warm_child import WarmChild
 from ecg_callbacks.body import FileResults
 from ecg_callbacks.deliverer import Deliverer
@@ -45,10 +46,10 @@ def build_app(settings: Settings, standalone: StandaloneSettings, start_child: S
         files = JobFiles(standalone.data_dir)
         database = Database(files.database)
         opened.callback(database.close)
-        shelf = Shelf(database, files, Changes(), timedelta(seconds=standalone.job_ttl_s))
+        storage = Storage(database, files, Changes(), timedelta(seconds=standalone.job_ttl_s))
         child = WarmChild(start_child or _starter(files), standalone.heartbeat_lost_s, tidy=files.clear_work)
-        store = SqliteStore(shelf, standalone.queue_limit, child.trouble)
-        host = _Host(settings, standalone, shelf, child, opened.pop_all())
+        store = SqliteStore(storage, standalone.queue_limit, child.trouble)
+        host = _Host(settings, standalone, storage, child, opened.pop_all())
         return create_app(settings, store, host.lifespan, uploads=store, redelivery=store)
 
 
@@ -61,9 +62,9 @@ class _Host:
     """What lives as long as the app."""
 
     def __init__(
-        self, settings: Settings, standalone: StandaloneSettings, shelf: Shelf, child: WarmChild, opened: ExitStack
+        self, settings: Settings, standalone: StandaloneSettings, storage: Storage, child: WarmChild, opened: ExitStack
     ) -> None:
-        self._settings, self._standalone, self._shelf, self._child = settings, standalone, shelf, child
+        self._settings, self._standalone, self._storage, self._child = settings, standalone, storage, child
         self._opened = opened
 
     @asynccontextmanager
@@ -71,8 +72,8 @@ class _Host:
         """Ends in this order: no new work, the job at hand put back, callbacks in flight finished, files closed."""
         with self._opened:
             sender = CallbackSender(FileResults(), self._settings.callback_policy, self._secret)
-            deliverer = Deliverer(CallbackLedger(self._shelf), sender)
-            self._shelf.changes.listen(lambda _job_id: deliverer.wake())
+            deliverer = Deliverer(CallbackLedger(self._storage), sender)
+            self._storage.changes.listen(lambda _job_id: deliverer.wake())
             runner = self._runner()
             await runner.recover()  # before a request can bring a file that no job owns yet
             tasks = [asyncio.create_task(work) for work in (runner.run(), self._expire_jobs(), deliverer.run())]
@@ -94,10 +95,10 @@ class _Host:
             self._standalone.heartbeat_lost_s,
             RetryPolicy(self._standalone.cpu_fallback),
         )
-        return Runner(RunLedger(self._shelf), self._shelf.files, self._shelf.changes, self._child, settings)
+        return Runner(RunQueue(self._storage), self._storage.files, self._storage.changes, self._child, settings)
 
     async def _expire_jobs(self) -> None:
-        ledger = RunLedger(self._shelf)
+        ledger = RunQueue(self._storage)
         while True:
             with suppress(StoreUnavailableError, OSError):  # asked again in a minute
                 for job_id in await ledger.expire():

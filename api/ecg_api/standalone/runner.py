@@ -11,7 +11,7 @@ from ecg_api.standalone.child import Child
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.job_files import JobFiles
 from ecg_api.standalone.storage.job_record import JobRecord
-from ecg_api.standalone.storage.run_queue import AttemptKey, RunLedger, key_of
+from ecg_api.standalone.storage.run_queue import AttemptKey, RunQueue, key_of
 from ecg_api.standalone.warm_child import WarmChild
 from ecg_common.logs import JobLogger, job_logger
 from ecg_contract.attempt_outcome import AttemptEnd, Cause, Complete, Decision, Fail, Retry, RetryPolicy, decide
@@ -43,7 +43,7 @@ class Runner:
     """`run` goes on until it is cancelled; then the job at hand is put back, uncounted."""
 
     def __init__(
-        self, ledger: RunLedger, files: JobFiles, changes: Changes, child: WarmChild, settings: RunnerSettings
+        self, ledger: RunQueue, files: JobFiles, changes: Changes, child: WarmChild, settings: RunnerSettings
     ) -> None:
         self._ledger, self._files, self._child, self._settings = ledger, files, child, settings
         self._woken = asyncio.Event()
@@ -194,7 +194,7 @@ class Runner:
 class _Reports:
     """Stores what changed; heartbeats alone are not worth a write to the disk."""
 
-    def __init__(self, ledger: RunLedger, key: AttemptKey) -> None:
+    def __init__(self, ledger: RunQueue, key: AttemptKey) -> None:
         self._ledger, self._key = ledger, key
         self._last: PipelineStatus | None = None
 

@@ -1,4 +1,4 @@
-"""A SQLite shelf on a clock that a test moves."""
+"""SQLite storage on a clock that a test moves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from pathlib import Path
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.job_files import JobFiles
-from ecg_api.standalone.storage.store import Shelf
+from ecg_api.standalone.storage.storage import Storage
 
 TTL = timedelta(hours=24)
 
@@ -24,10 +24,10 @@ class Clock:
 
 
 @contextmanager
-def open_shelf(folder: Path, clock: Clock) -> Iterator[Shelf]:
+def open_storage(folder: Path, clock: Clock) -> Iterator[Storage]:
     files = JobFiles(folder)
     database = Database(files.database)
     try:
-        yield Shelf(database, files, Changes(), TTL, clock)
+        yield Storage(database, files, Changes(), TTL, clock)
     finally:
         database.close()
