@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ecg_api.context import Context, ContextOf
 from ecg_api.errors import ProblemError, StoreUnavailableError, busy, wrong_fields
-from ecg_api.http.bodies import json_body, media_type
+from ecg_api.http.bodies import media_type, read_json
 from ecg_api.http.multipart import OpenSlot, receive_form
 from ecg_api.http.openapi import TRANSCRIBE_EXAMPLE, json_or_upload, problems
 from ecg_api.jobs.sources import checked_source, source_name
@@ -56,7 +56,7 @@ async def _received(request: Request, context: Context) -> tuple[Submission, str
     """The job that is asked for, and the name of its media for people."""
     settings = context.settings
     if media_type(request) != "multipart/form-data":
-        return _of_url(await json_body(request, TranscribeRequest, settings.max_body_bytes))
+        return _of_url(await read_json(request, TranscribeRequest, settings.max_body_bytes))
     form = await receive_form(request, _slots(context), settings.max_upload_bytes, settings.max_body_bytes)
     try:
         if form.upload is None:
