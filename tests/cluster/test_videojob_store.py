@@ -12,7 +12,7 @@ import pytest
 
 from ecg_api.kubernetes.host import build_app
 from ecg_api.kubernetes.settings import KubernetesSettings
-from ecg_api.kubernetes.store import VideoJobStore
+from ecg_api.kubernetes.videojob_client import VideoJobClient
 from ecg_api.settings import Settings
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
@@ -82,7 +82,7 @@ async def test_a_crash_before_the_secret_is_healed_by_the_next_post(
         raise asyncio.CancelledError
 
     with monkeypatch.context() as crash:
-        crash.setattr(VideoJobStore, "_store_source", dies)
+        crash.setattr(VideoJobClient, "store_source", dies)
         with pytest.raises(asyncio.CancelledError):
             await api.post(PATH, json=body("half", video_url=SIGNED))
     assert not videojobs.objects("secrets")

@@ -1,4 +1,4 @@
-"""A VideoJob as the front door shows it: pure."""
+"""What the API shows of a VideoJob. Pure."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from ecg_callbacks.decision import callback_view, redeliver
 from ecg_callbacks.videojob_facts import facts_of, record_of
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
-from ecg_contract.videojob.resource import VideoJob
+from ecg_contract.videojob.resource import ConditionType, VideoJob
 from ecg_contract.videojob.state import terminal_state
 from ecg_contract.wire.models import CallbackView, JobError
 
@@ -15,7 +15,7 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 
 
 def state_of(videojob: VideoJob) -> JobState:
-    """Of the run that was asked for last, also when nobody has begun with it."""
+    """The state of the run that was requested last, also before the operator has begun it."""
     spec, status = videojob.spec, videojob.status
     if spec.cancelled_run >= spec.run:
         return JobState.CANCELLED if not _is_over(videojob) else _final(videojob)
@@ -28,8 +28,16 @@ def state_of(videojob: VideoJob) -> JobState:
 
 
 def awaits_redelivery(videojob: VideoJob) -> bool:
-    """It was asked for, and the operator has not seen to it yet."""
+    """Whether a redelivery was requested that the operator has not begun yet."""
     return videojob.spec.redelivery > videojob.status.observed_redelivery
+
+
+def is_undelivered(videojob: VideoJob) -> bool:
+    """Whether the terminal callback of the current run was given up or rejected."""
+    delivered = videojob.status.condition(ConditionType.CALLBACK_DELIVERED)
+    if delivered is None or delivered.status != "False" or awaits_redelivery(videojob):
+        return False
+    return delivered.reason in ("Undelivered", "Rejected") and videojob.status.run == videojob.spec.run
 
 
 def view(videojob: VideoJob) -> JobView:
