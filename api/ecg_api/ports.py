@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Protocol
 
-from ecg_contract.host_protocol import Language, PipelineStatus, Source
-from ecg_contract.wire.models import CallbackView, JobError
+from ecg_contract.host_protocol import Language, PipelineError, PipelineStatus, Source
+from ecg_contract.wire.models import CallbackView
 
 
 class JobKind(StrEnum):
@@ -70,17 +70,13 @@ class JobView:
     """What a reader may know about a job."""
 
     job_id: str
-    kind: JobKind
     state: JobState
     attempt: int
-    submitted_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
     pipeline: PipelineStatus | None
-    error: JobError | None
+    error: PipelineError | None
     callback: CallbackView
-    source_name: str
-    """Last part of the source's path, for people."""
 
 
 class JobStore(Protocol):

@@ -12,7 +12,7 @@ from ecg_api.standalone.storage.storage import Storage
 from ecg_api.standalone.storage.store import SqliteStore
 from ecg_contract.attempt_outcome import Complete, Fail
 from ecg_contract.delivery_record import DeliveryRecord, Settled
-from ecg_contract.host_protocol import PipelineError, ResultReference
+from ecg_contract.host_protocol import ResultReference
 from support.sqlite_storage import Clock, open_storage
 from support.store_contract import BROKEN, RESULT, Hand, Outcome, StoreContract
 
@@ -31,7 +31,7 @@ class _Sqlite:
         await self._end(job_id, None)
 
     async def fail(self, job_id: str) -> None:
-        await self._end(job_id, Fail(PipelineError(code=BROKEN.code, message=BROKEN.message)))
+        await self._end(job_id, Fail(BROKEN))
 
     async def settle(self, job_id: str, outcome: Outcome) -> None:
         ledger = CallbackLedger(self.storage)

@@ -9,7 +9,8 @@ from typing import IO
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
 from ecg_api.ports import JobState, JobView, Submission, SubmitOutcome, UploadSlot
-from ecg_contract.wire.models import CallbackView, JobError
+from ecg_contract.host_protocol import PipelineError
+from ecg_contract.wire.models import CallbackView
 
 
 @dataclass
@@ -98,7 +99,7 @@ class FakeStore:
         job_id: str,
         state: JobState,
         *,
-        error: JobError | None = None,
+        error: PipelineError | None = None,
         result: Path | None = None,
         callback: CallbackView | None = None,
     ) -> None:
@@ -129,14 +130,11 @@ class FakeStore:
 def _queued(submission: Submission) -> JobView:
     return JobView(
         job_id=submission.job_id,
-        kind=submission.kind,
         state=JobState.QUEUED,
         attempt=0,
-        submitted_at=datetime.now(UTC),
         started_at=None,
         completed_at=None,
         pipeline=None,
         error=None,
         callback=CallbackView(state="pending" if submission.callback_base else "disabled"),
-        source_name=(submission.source.url or "").rpartition("/")[2] or "upload",
     )

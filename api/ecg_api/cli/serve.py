@@ -30,11 +30,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _standalone(settings: Settings) -> int:
-    from ecg_api.standalone.host import DataDirInUseError, build_app  # noqa: PLC0415 - the other host needs none of it
+    from ecg_api.standalone.host import build_app  # noqa: PLC0415 - the other host needs none of it
 
     try:
         app = build_app(settings, load(StandaloneSettings))
-    except (DataDirInUseError, StoreUnavailableError) as error:
+    except StoreUnavailableError as error:
         complain(f"ecg serve: {error}")
         return 1
     uvicorn.Server(_config(settings, app)).run()

@@ -6,7 +6,7 @@ from typing import Literal
 from ecg_api.context import to_second
 from ecg_api.ports import JobState, JobView
 from ecg_contract.stages import Stage
-from ecg_contract.wire.models import JobStatusResponse
+from ecg_contract.wire.models import JobError, JobStatusResponse
 
 WireState = Literal["processing", "completed", "failed", "cancelled"]
 
@@ -31,7 +31,7 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
         message=Stage.COMPLETED.message if job.state is JobState.COMPLETED else pipeline.message if pipeline else "",
         notes=list(pipeline.notes) if pipeline else [],
         attempt=job.attempt,
-        error=job.error,
+        error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
         callback=job.callback,
     )
 

@@ -9,11 +9,13 @@ from fastapi import Request
 from ecg_api.context import Context, to_second
 from ecg_api.jobs.status import processing_time_of
 from ecg_api.ports import JobState, JobView
+from ecg_contract.attempt_outcome import DEADLINE_MESSAGE
 from ecg_contract.errors import ErrorCode
-from ecg_contract.wire.models import BackendTranscribeResponse, JobError, TranscribeMetadata
+from ecg_contract.host_protocol import PipelineError
+from ecg_contract.wire.models import BackendTranscribeResponse, TranscribeMetadata
 
-TIMED_OUT = JobError(code=ErrorCode.PROCESSING_ERROR, message="처리 시간이 초과되었습니다")
-CANCELLED = JobError(code=ErrorCode.PROCESSING_ERROR, message="작업이 취소되었습니다")
+TIMED_OUT = PipelineError(code=ErrorCode.PROCESSING_ERROR, message=DEADLINE_MESSAGE)
+CANCELLED = PipelineError(code=ErrorCode.PROCESSING_ERROR, message="작업이 취소되었습니다")
 
 
 async def final_job(request: Request, context: Context, job_id: str) -> JobView | None:
@@ -51,13 +53,13 @@ async def envelope(context: Context, job: JobView | None, filename: str) -> dict
     return _success(result, _metadata(result, filename, job, context))
 
 
-def _error_of(job: JobView) -> JobError:
+def _error_of(job: JobView) -> PipelineError:
     if job.state in (JobState.CANCELLED, JobState.COMPLETED):  # completed, and removed before its result was read
         return CANCELLED
     return (job.error or CANCELLED) if job.state is JobState.FAILED else TIMED_OUT
 
 
-def _failure(error: JobError, seconds: float | None) -> dict[str, Any]:
+def _failure(error: PipelineError, seconds: float | None) -> dict[str, Any]:
     answer = BackendTranscribeResponse(
         success=False, processing_time=seconds or 0.0, error=error.message, error_code=error.code
     )

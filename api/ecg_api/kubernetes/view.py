@@ -2,16 +2,14 @@
 
 from datetime import datetime
 
-from ecg_api.ports import JobKind, JobState, JobView
+from ecg_api.ports import JobState, JobView
 from ecg_callbacks.decision import callback_view, redeliver
 from ecg_callbacks.videojob_facts import facts_of, record_of
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
 from ecg_contract.videojob.resource import ConditionType, VideoJob
 from ecg_contract.videojob.state import terminal_state
-from ecg_contract.wire.models import CallbackView, JobError
-
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
+from ecg_contract.wire.models import CallbackView
 
 
 def state_of(videojob: VideoJob) -> JobState:
@@ -44,19 +42,15 @@ def view(videojob: VideoJob) -> JobView:
     spec, status = videojob.spec, videojob.status
     state = state_of(videojob)
     waits_for_new_run = state is JobState.QUEUED and status.run != spec.run
-    error = status.error if state is JobState.FAILED else None
     return JobView(
         job_id=spec.job_id,
-        kind=JobKind.TRANSCRIPTION if spec.interactive else JobKind.VIDEO,
         state=state,
         attempt=status.attempt.number if status.attempt else 0,
-        submitted_at=videojob.metadata.creation_timestamp or _EPOCH,
         started_at=None if waits_for_new_run else _started_at(videojob),
         completed_at=status.completion_time if state.is_final else None,
         pipeline=None if waits_for_new_run else _pipeline(videojob),
-        error=JobError(code=error.code, message=error.message) if error else None,
+        error=status.error if state is JobState.FAILED else None,
         callback=_callback(videojob, waits_for_new_run=waits_for_new_run),
-        source_name=spec.source.name or "media",
     )
 
 

@@ -13,7 +13,7 @@ from ecg_api.errors import StoreUnavailableError
 from ecg_api.http.app import create_app
 from ecg_api.settings import Settings
 from ecg_api.standalone.child import ChildStarter, StartChild
-from ecg_api.standalone.data_dir_lock import DataDirInUseError, locked
+from ecg_api.standalone.data_dir_lock import locked
 from ecg_api.standalone.runner import Runner, RunnerSettings
 from ecg_api.standalone.settings import StandaloneSettings
 from ecg_api.standalone.storage.callback_ledger import CallbackLedger
@@ -30,8 +30,6 @@ from ecg_callbacks.sender import CallbackSender
 from ecg_common.logs import job_logger
 from ecg_contract.attempt_outcome import RetryPolicy
 
-__all__ = ["DataDirInUseError", "build_app"]
-
 _SWEEP_EVERY_S = 60.0
 _log = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ _log = logging.getLogger(__name__)
 def build_app(settings: Settings, standalone: StandaloneSettings, start_child: StartChild | None = None) -> FastAPI:
     """The app with all that works beside it; the data directory is this process's until the app is shut down.
 
-    Raises DataDirInUseError, and StoreUnavailableError for a database that cannot be opened.
+    Raises StoreUnavailableError while another server uses the directory, and where its database cannot be opened.
     """
     with ExitStack() as opened:
         opened.enter_context(locked(standalone.data_dir))

@@ -1,7 +1,6 @@
 """A standalone job as it is stored, and what may happen to it: pure functions from record to record."""
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -16,9 +15,6 @@ from ecg_contract.base_model import CamelModel
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.host_protocol import Device, Language, PipelineError, PipelineStatus, ResultReference, Source
 from ecg_contract.stages import reached_stages
-from ecg_contract.wire.models import JobError
-
-MakeUid = Callable[[], str]
 
 
 def new_uid() -> str:
@@ -174,16 +170,13 @@ def expires_at(job: JobRecord, ttl: timedelta) -> datetime | None:
 def view(job: JobRecord) -> JobView:
     return JobView(
         job_id=job.job_id,
-        kind=job.kind,
         state=job.state,
         attempt=job.attempt,
-        submitted_at=job.submitted_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
         pipeline=job.pipeline,
-        error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
+        error=job.error,
         callback=callback_view(job.delivery, facts(job)),
-        source_name=job.source_name,
     )
 
 
