@@ -1,4 +1,4 @@
-"""From a job's record to the words of the wire."""
+"""Converts a job to the response of the status endpoint."""
 
 from datetime import datetime
 from typing import Literal
@@ -45,7 +45,7 @@ def _stage(job: JobView) -> Literal["queued"] | Stage:
 
 
 def processing_time_of(job: JobView, now: datetime) -> float | None:
-    """Seconds of the analysis itself where it is known, else since the job was started."""
+    """Seconds of the analysis where known, else from the job's start to its end or `now`; None before the start."""
     if job.state is JobState.COMPLETED and job.pipeline and job.pipeline.result:
         return round(job.pipeline.result.processing_time, 3)
     if job.started_at is None:

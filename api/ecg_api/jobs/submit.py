@@ -1,4 +1,4 @@
-"""From a request to a stored job, or to the refusal that says what to do about it."""
+"""Stores a submitted job, or refuses it with the HTTP status for the reason."""
 
 from ecg_api.context import Context
 from ecg_api.errors import ProblemError, QueueFullError, StoreUnavailableError, busy, wrong_field
@@ -13,7 +13,7 @@ RETRY_UNAVAILABLE_S = 5
 
 
 async def submit(context: Context, submission: Submission) -> SubmitOutcome:
-    """Store the job durably. Raises ProblemError: 409 another body, 429 the queue is full, 503 it cannot be stored."""
+    """Store the job durably. Raises ProblemError: 409 another body, 429 full queue, 503 store unavailable."""
     log = job_logger(__name__, submission.job_id)
     try:
         outcome = await context.store.submit(submission)
@@ -26,12 +26,12 @@ async def submit(context: Context, submission: Submission) -> SubmitOutcome:
     if outcome is SubmitOutcome.CONFLICT:
         log.warning("job_refused", extra={"reason": "conflict"})
         raise ProblemError(409, "job_id: another request under this id is queued, running or completed")
-    log.info("job_submitted", extra={"outcome": outcome, **_story(submission)})
+    log.info("job_submitted", extra={"outcome": outcome, **_log_fields(submission)})
     return outcome
 
 
-def _story(submission: Submission) -> dict[str, str | None]:
-    """What a reader of the log wants to know of a job, without credentials."""
+def _log_fields(submission: Submission) -> dict[str, str | None]:
+    """The job's fields for the log, without credentials."""
     url = submission.source.url
     return {
         "kind": submission.kind,
@@ -42,7 +42,7 @@ def _story(submission: Submission) -> dict[str, str | None]:
 
 
 def callback_base(requested: str | None, settings: Settings) -> str | None:
-    """Where the callbacks of a request go; None sends none. Raises ProblemError 422 that names the setting."""
+    """The base URL of a request's callbacks; None sends none. Raises ProblemError 422 for a forbidden one."""
     base = requested or settings.backend_url
     if base is None:
         return None

@@ -1,4 +1,4 @@
-"""One server at a time on a data directory."""
+"""The lock that lets one server at a time use a data directory."""
 
 import fcntl
 import os

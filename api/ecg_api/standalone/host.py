@@ -1,4 +1,4 @@
-"""The standalone host, put together: the API, the job store, the runner with its pipeline process, the deliverer."""
+"""Builds the standalone host: API, job store, runner with its pipeline process, callback deliverer."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 def build_app(settings: Settings, standalone: StandaloneSettings, start_child: StartChild | None = None) -> FastAPI:
-    """The app with all that works beside it; the data directory is this process's until the app is shut down.
+    """The application with its background tasks; it locks the data directory until it is shut down.
 
     Raises StoreUnavailableError while another server uses the directory, and where its database cannot be opened.
     """
@@ -45,19 +45,21 @@ def build_app(settings: Settings, standalone: StandaloneSettings, start_child: S
         database = Database(files.database)
         opened.callback(database.close)
         storage = Storage(database, files, Changes(), timedelta(seconds=standalone.job_ttl_s))
-        child = WarmChild(start_child or _starter(files), standalone.heartbeat_lost_s, tidy=files.clear_work)
+        child = WarmChild(
+            start_child or _starter(files), standalone.heartbeat_lost_s, remove_temporary_files=files.clear_work
+        )
         store = SqliteStore(storage, standalone.queue_limit, child.trouble)
         host = _Host(settings, standalone, storage, child, opened.pop_all())
         return create_app(settings, store, host.lifespan, uploads=store, redelivery=store)
 
 
 def _starter(files: JobFiles) -> StartChild:
-    """The pipeline's own leftovers lie in the data directory, too, so that a killed process leaves nothing for ever."""
+    """Puts the pipeline's temporary files into the data directory, where those of a killed process are removed."""
     return ChildStarter(environment={"WORK_DIR": str(files.work), **os.environ})
 
 
 class _Host:
-    """What lives as long as the app."""
+    """The background tasks of the application."""
 
     def __init__(
         self, settings: Settings, standalone: StandaloneSettings, storage: Storage, child: WarmChild, opened: ExitStack
@@ -67,13 +69,13 @@ class _Host:
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
-        """Ends in this order: no new work, the job at hand put back, callbacks in flight finished, files closed."""
+        """On shutdown the running job is put back first, then callbacks in flight are finished, then files closed."""
         with self._opened:
             sender = CallbackSender(FileResults(), self._settings.callback_policy, self._secret)
             deliverer = Deliverer(CallbackLedger(self._storage), sender)
             self._storage.changes.listen(lambda _job_id: deliverer.wake())
             runner = self._runner()
-            await runner.recover()  # before a request can bring a file that no job owns yet
+            await runner.recover()  # before a request can upload a file that no job owns yet
             tasks = [asyncio.create_task(work) for work in (runner.run(), self._expire_jobs(), deliverer.run())]
             try:
                 yield
@@ -96,16 +98,16 @@ class _Host:
         return Runner(RunQueue(self._storage), self._storage.files, self._storage.changes, self._child, settings)
 
     async def _expire_jobs(self) -> None:
-        ledger = RunQueue(self._storage)
+        queue = RunQueue(self._storage)
         while True:
-            with suppress(StoreUnavailableError, OSError):  # asked again in a minute
-                for job_id in await ledger.expire():
+            with suppress(StoreUnavailableError, OSError):  # tried again after the pause
+                for job_id in await queue.expire():
                     job_logger(__name__, job_id).info("job_expired")
             await asyncio.sleep(_SWEEP_EVERY_S)
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    """One task's trouble does not keep the next from ending well."""
+    """Cancel the task and log its error, so that the next one is ended, too."""
     task.cancel()
     await asyncio.wait([task])
     if not task.cancelled() and (error := task.exception()) is not None:

@@ -1,4 +1,4 @@
-"""The main endpoint: a video by URL, answered at once, its result sent by callbacks."""
+"""The main endpoint: a video by URL is accepted at once, and its result sent by callbacks."""
 
 from typing import Annotated
 
