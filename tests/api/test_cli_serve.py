@@ -1,4 +1,4 @@
-"""`ecg serve` as an operator meets it: it starts, says what is wrong, and stops when told to."""
+"""`ecg serve` as a command: start, error messages, stop."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The contract of every host, kept by the app over the store in memory."""
+"""The contract of every host, for the application on the in-memory store."""
 
 from dataclasses import dataclass
 from pathlib import Path

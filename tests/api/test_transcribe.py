@@ -1,4 +1,4 @@
-"""POST /transcribe: JSON and uploads, the envelope, the wait limit, the client who leaves."""
+"""POST /transcribe: JSON and uploads, the response body, the wait limit, a client that disconnects."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the store in a cluster keeps beyond the contract of all hosts: credentials, crashes, an API server away."""
+"""What is special to the store on VideoJobs: credentials, crashes, an unavailable API server."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ async def api(
 
 
 def _end(cluster: ControlPlane, namespace: str, name: str, status: str, reason: str) -> None:
-    """As the operator ends a run."""
+    """End a run as the operator does."""
     now = "2026-01-01T00:00:00Z"
     condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "", "lastTransitionTime": now}
     with client(cluster) as admin:

@@ -1,4 +1,4 @@
-"""The host's own faults: a database that is away, a process that cannot be started, time spent switched off."""
+"""Faults of the host itself: a locked database, a process that cannot be started, downtime."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The server with the real pipeline and the demo models: warm models, kills in the middle of real work."""
+"""The server with the real pipeline and the demo models: loaded models are kept, processes are killed at work."""
 
 import time
 from collections.abc import Callable, Iterator

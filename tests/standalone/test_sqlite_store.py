@@ -1,4 +1,4 @@
-"""The job store on SQLite itself: the queue's limit and order, expiry, deliveries of a job that was replaced."""
+"""What is special to the SQLite store: queue limit and order, expiry, transactions, callbacks of a replaced job."""
 
 import asyncio
 from collections.abc import Iterator
@@ -227,7 +227,7 @@ async def test_no_question_reads_the_whole_table(storage: Storage, query: str) -
 
 
 async def settle(storage: Storage, clock: Clock) -> None:
-    """The deliverer has delivered all that was due."""
+    """Record every due callback as delivered."""
     ledger = CallbackLedger(storage)
     end = Settled(outcome="delivered", time=clock(), tries=1)
 

@@ -1,4 +1,4 @@
-"""The contract of every job store, kept by the one on SQLite."""
+"""The contract of every job store, for the one on SQLite."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

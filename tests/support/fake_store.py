@@ -1,4 +1,4 @@
-"""A job store in memory that keeps the rules of the real ones; jobs move when a test moves them."""
+"""A job store in memory with the rules of the real ones; tests set the states of jobs by `move`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class FakeStore:
     """`JobStore`, `Uploads` and `Redelivery` in memory."""
 
     folder: Path
-    """Where uploads land."""
+    """Folder of the uploads."""
     max_waiting: int = 100
     broken: bool = False
     """Every write fails."""
@@ -103,7 +103,7 @@ class FakeStore:
         result: Path | None = None,
         callback: CallbackView | None = None,
     ) -> None:
-        """What the work behind a real store would do to a job."""
+        """Set a job to `state`, as the work behind a real store would."""
         entry, now = self.jobs[job_id], datetime.now(UTC)
         entry.result = result
         entry.view = replace(

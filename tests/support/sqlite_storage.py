@@ -1,4 +1,4 @@
-"""SQLite storage on a clock that a test moves."""
+"""SQLite storage with a clock that tests set."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ TTL = timedelta(hours=24)
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that moves only when `now` is set."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)

@@ -21,26 +21,26 @@ Outcome = Literal["delivered", "rejected", "undelivered"]
 
 
 class Store(JobStore, Uploads, Redelivery, Protocol):
-    """All that a host's store does."""
+    """The ports that a store implements."""
 
 
 class Hand(Protocol):
-    """A store without jobs, and a hand on the work behind it."""
+    """A store without jobs, and control over the work behind it."""
 
     @property
     def store(self) -> Store: ...
 
     async def begin(self, job_id: str) -> None:
-        """The job runs."""
+        """Begin the job."""
 
     async def complete(self, job_id: str) -> None:
-        """It ends with `RESULT`."""
+        """End the job with `RESULT`."""
 
     async def fail(self, job_id: str) -> None:
-        """It ends with `BROKEN`."""
+        """End the job with `BROKEN`."""
 
     async def settle(self, job_id: str, outcome: Outcome) -> None:
-        """Its last callback is settled."""
+        """Settle the terminal callback of the job."""
 
 
 async def viewed(hand: Hand, job_id: str = "j") -> JobView:
