@@ -37,7 +37,7 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
 
 
-def busy(status: int, detail: str, retry_after_s: int) -> ProblemError:
+def busy(status: int, detail: str, retry_after_s: int = 5) -> ProblemError:
     return ProblemError(status, detail, headers={"Retry-After": str(retry_after_s)})
 
 

@@ -1,7 +1,7 @@
 """The ports between the HTTP API and the job store: SQLite on this host, or VideoJobs in a cluster."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -111,7 +111,7 @@ class UploadSlot:
     """Where an upload is written. The store owns the file once its job is submitted."""
 
     path: Path
-    name: str = field(default="upload")
+    name: str = "upload"
 
 
 class Uploads(Protocol):

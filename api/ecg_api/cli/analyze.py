@@ -43,17 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _is_retried_on_cpu(status: int) -> bool:
     """Whether the servers, too, would retry a first attempt with this exit status on the CPU."""
-    from ecg_contract.attempt_outcome import (  # noqa: PLC0415 - pydantic takes longer to import than all else here
-        AttemptCounts,
-        AttemptEnd,
-        Cause,
-        Retry,
-        RetryPolicy,
-        decide,
-    )
+    from ecg_contract import attempt_outcome as outcome  # noqa: PLC0415 - pydantic takes long to import
 
-    decision = decide(AttemptEnd(Cause.EXITED, status), AttemptCounts(), RetryPolicy())
-    return isinstance(decision, Retry) and decision.device == "cpu"
+    end = outcome.AttemptEnd(outcome.Cause.EXITED, status)
+    decision = outcome.decide(end, outcome.AttemptCounts(), outcome.RetryPolicy())
+    return isinstance(decision, outcome.Retry) and decision.device == "cpu"
 
 
 def _source(source: str) -> dict[str, str] | None:

@@ -1,10 +1,8 @@
 """Creates the FastAPI application from its settings and ports."""
 
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
-
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Lifespan
 
 from ecg_api.context import Clock, Context
 from ecg_api.http import openapi, problems
@@ -19,16 +17,10 @@ VERSION = "1.2.0"
 """The version of the specification."""
 
 
-class Lifespan(Protocol):
-    """Starts the background tasks of the application, and stops them."""
-
-    def __call__(self, app: FastAPI, /) -> AbstractAsyncContextManager[None]: ...
-
-
 def create_app(  # noqa: PLR0913 - the composition root takes every port
     settings: Settings,
     store: JobStore,
-    lifespan: Lifespan | None = None,
+    lifespan: Lifespan[FastAPI] | None = None,
     *,
     uploads: Uploads | None = None,
     redelivery: Redelivery | None = None,

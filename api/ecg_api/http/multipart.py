@@ -47,7 +47,7 @@ async def receive_form(request: Request, open_slot: OpenSlot, limit: int, fields
         raise
     except OSError:
         file.discard()
-        raise busy(503, "the upload could not be stored", 5) from None
+        raise busy(503, "the upload could not be stored") from None
 
 
 def _boundary(request: Request) -> bytes:

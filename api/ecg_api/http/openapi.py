@@ -117,17 +117,10 @@ def json_or_upload(model: type[BaseModel], example: dict[str, Any], options: typ
     return extra
 
 
-JOB_ID_IN_PATH: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": "job_id",
-            "in": "path",
-            "required": True,
-            "description": "The job's id, percent-encoded: a slash in it is `%2F`.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 256},
-        }
-    ]
-}
+_JOB_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 256}
+_JOB_ID_TEXT = "The job's id, percent-encoded: a slash in it is `%2F`."
+_JOB_ID = {"name": "job_id", "in": "path", "required": True, "description": _JOB_ID_TEXT, "schema": _JOB_ID_SCHEMA}
+JOB_ID_IN_PATH: dict[str, Any] = {"parameters": [_JOB_ID]}
 
 
 def install(app: FastAPI) -> None:
@@ -139,15 +132,10 @@ def install(app: FastAPI) -> None:
             schemas = schema["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            schemas.update(_definitions())
+            _, undeclared = models_json_schema([(m, "validation") for m in _UNDECLARED_MODELS], ref_template=_REF)
+            schemas.update(undeclared["$defs"])
             schema["components"]["schemas"] = dict(sorted(schemas.items()))
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
-
-
-def _definitions() -> dict[str, Any]:
-    _, schema = models_json_schema([(m, "validation") for m in _UNDECLARED_MODELS], ref_template=_REF)
-    definitions: dict[str, Any] = schema["$defs"]
-    return definitions

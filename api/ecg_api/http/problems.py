@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ecg_api.errors import FieldError, ProblemError, StoreUnavailableError, busy, wrong_fields
 
 MEDIA_TYPE = "application/problem+json"
-_RETRY_S = 5
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +51,7 @@ def install(app: FastAPI) -> None:
 
     async def on_unavailable(request: Request, error: Exception) -> JSONResponse:
         _log.error("store_unavailable", extra={"path": request.url.path, "reason": str(error)})
-        return problem_response(busy(503, "the jobs cannot be reached; try again later", _RETRY_S))
+        return problem_response(busy(503, "the jobs cannot be reached; try again later"))
 
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)

@@ -8,8 +8,7 @@ from ecg_callbacks.target import check_callback_base
 from ecg_common.logs import job_logger
 from ecg_common.redact import redact_url
 
-RETRY_FULL_S = 30
-RETRY_UNAVAILABLE_S = 5
+_RETRY_FULL_S = 30
 
 
 async def submit(context: Context, submission: Submission) -> SubmitOutcome:
@@ -19,10 +18,10 @@ async def submit(context: Context, submission: Submission) -> SubmitOutcome:
         outcome = await context.store.submit(submission)
     except QueueFullError:
         log.warning("job_refused", extra={"reason": "queue full"})
-        raise busy(429, "too many jobs are waiting; try again later", RETRY_FULL_S) from None
+        raise busy(429, "too many jobs are waiting; try again later", _RETRY_FULL_S) from None
     except StoreUnavailableError as error:
         log.error("job_not_stored", extra={"reason": str(error)})
-        raise busy(503, "the job could not be stored; nothing was accepted", RETRY_UNAVAILABLE_S) from None
+        raise busy(503, "the job could not be stored; nothing was accepted") from None
     if outcome is SubmitOutcome.CONFLICT:
         log.warning("job_refused", extra={"reason": "conflict"})
         raise ProblemError(409, "job_id: another request under this id is queued, running or completed")

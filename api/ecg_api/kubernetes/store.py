@@ -17,7 +17,6 @@ from ecg_api.kubernetes.retries import retry_on_conflict, unavailable_on_cluster
 from ecg_api.kubernetes.uploads import BucketUploads
 from ecg_api.kubernetes.videojob_client import VideoJobClient
 from ecg_api.kubernetes.view import awaits_redelivery, is_undelivered, state_of, view
-from ecg_api.kubernetes.wait import final_videojob
 from ecg_api.ports import JobState, JobView, Submission, SubmitOutcome, UploadSlot
 from ecg_callbacks.ports import ResultSource
 from ecg_cluster.client import Cluster
@@ -39,9 +38,8 @@ class VideoJobStore:
         *,
         watching: Cluster | None = None,
     ) -> None:
-        """`watching` is the connection for watches, each of which may last long."""
-        self._client, self._namespace = VideoJobClient(cluster, namespace), namespace
-        self._results, self._uploads, self._watching = results, uploads, watching or cluster
+        self._client = VideoJobClient(cluster, watching or cluster, namespace)
+        self._results, self._uploads = results, uploads
 
     async def submit(self, submission: Submission) -> SubmitOutcome:
         url, name = await self._source(submission)
@@ -72,7 +70,7 @@ class VideoJobStore:
     async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
         try:
             async with asyncio.timeout(timeout_s):
-                videojob = await final_videojob(self._client, self._watching, self._namespace, job_id)
+                videojob = await self._client.final(job_id)
         except TimeoutError:
             return await self.get(job_id)
         return view(videojob) if videojob else None

@@ -1,20 +1,27 @@
-"""Reads and writes VideoJobs, and the Secrets of their source URLs, at the Kubernetes API server."""
+"""Reads, watches and writes VideoJobs, and the Secrets of their source URLs, at the Kubernetes API server."""
 
+import asyncio
 from typing import Any
 
 from ecg_api.kubernetes.manifests import Manifest, is_credential, source_secret_manifest
+from ecg_api.kubernetes.view import state_of
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
-from ecg_cluster.errors import AlreadyExistsError, NotFoundError
+from ecg_cluster.errors import AlreadyExistsError, ClusterError, NotFoundError
 from ecg_contract.videojob.names import videojob_name
 from ecg_contract.videojob.resource import VideoJob
 
+_PAUSE_S = 0.5
+_WATCH_S = 60
+"""Longest watch: a connection that died without notice is replaced when it is over."""
+
 
 class VideoJobClient:
-    """VideoJobs of one namespace. Every method raises ClusterError."""
+    """VideoJobs of one namespace. Every method but `final` raises ClusterError."""
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
-        self._cluster, self._namespace = cluster, namespace
+    def __init__(self, cluster: Cluster, watching: Cluster, namespace: str) -> None:
+        """`watching` is the connection for watches, each of which may last long."""
+        self._cluster, self._watching, self._namespace = cluster, watching, namespace
 
     async def find(self, job_id: str) -> VideoJob | None:
         try:
@@ -31,6 +38,27 @@ class VideoJobClient:
         fields = f"metadata.name={name}" if name else None
         found, version = await self._cluster.list(paths.videojobs(self._namespace), fields=fields)
         return [VideoJob.from_manifest(manifest) for manifest in found], version
+
+    async def final(self, job_id: str) -> VideoJob | None:
+        """The VideoJob once it is final; None once it is removed. Errors of the API server are retried."""
+        while True:
+            try:
+                found, version = await self.list_videojobs(name=videojob_name(job_id))
+                videojob = next((videojob for videojob in found if videojob.spec.job_id == job_id), None)
+                if videojob is None or state_of(videojob).is_final:
+                    return videojob
+                await self._watch(videojob.metadata.name, version)
+            except ClusterError:
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _watch(self, name: str, version: str) -> None:
+        """Return when the VideoJob is final or deleted, or the watch has ended."""
+        path, selector = paths.videojobs(self._namespace), f"metadata.name={name}"
+        async for event in self._watching.watch(path, version, field=selector, limit_s=_WATCH_S):
+            if event["type"] == "DELETED":
+                return
+            if event["type"] == "MODIFIED" and state_of(VideoJob.from_manifest(event["object"])).is_final:
+                return
 
     async def check(self) -> None:
         """Raises ClusterError where VideoJobs cannot be read."""

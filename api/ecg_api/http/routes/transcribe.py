@@ -14,7 +14,7 @@ from ecg_api.http.bodies import media_type, read_json
 from ecg_api.http.multipart import OpenSlot, receive_form
 from ecg_api.http.openapi import TRANSCRIBE_EXAMPLE, json_or_upload, problems
 from ecg_api.jobs.sources import checked_source, source_name
-from ecg_api.jobs.submit import RETRY_UNAVAILABLE_S, submit
+from ecg_api.jobs.submit import submit
 from ecg_api.jobs.transcription import envelope, final_job
 from ecg_api.ports import JobKind, Submission, UploadSlot
 from ecg_contract.host_protocol import Language, Source
@@ -97,7 +97,7 @@ def _slots(context: Context) -> OpenSlot:
         try:
             return await uploads.slot(name)
         except StoreUnavailableError:
-            raise busy(503, "the upload could not be stored", RETRY_UNAVAILABLE_S) from None
+            raise busy(503, "the upload could not be stored") from None
 
     return open_slot
 
