@@ -1,4 +1,4 @@
-"""The front door's settings, read from the environment once by the command line and passed on from there."""
+"""Settings of the API server, read from the environment once, by the command line."""
 
 from pathlib import Path
 from typing import Annotated, Literal
