@@ -16,10 +16,9 @@ from grammar import sentences
 from numpy.typing import NDArray
 from progress import Progress
 from scipy.linalg import eigh
+from small_speaker_embedding import SmallSpeakerEmbedding
 from torch import Tensor, nn
 from torch.nn import functional
-
-from ecg_pipeline.engines.embedding import SmallSpeakerEmbedding
 
 STEPS = 900
 BATCH = 24

@@ -9,7 +9,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "demo/models"
 os.environ |= {"HF_HUB_OFFLINE": "1", "PYANNOTE_METRICS_ENABLED": "0", "NLTK_DATA": str(MODELS / "nltk_data")}
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "demo")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "demo"), str(MODELS / "diarization")]
 
 import av  # noqa: E402 - the environment is read at import
 import numpy as np  # noqa: E402

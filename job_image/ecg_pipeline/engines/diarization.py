@@ -1,6 +1,8 @@
 """Speaker turns by a pyannote pipeline on the in-memory waveform: given a path it is five to ten times slower."""
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +19,8 @@ class PyannoteDiarizer:
     """`name` is a name on the hub or a folder. Raises RuntimeError when the hub refuses it."""
 
     def __init__(self, name: str, device: str, token: str | None) -> None:
+        if Path(name).is_dir():
+            sys.path.append(str(Path(name).resolve()))  # for the modules that the folder's checkpoints name
         pipeline = Pipeline.from_pretrained(name, token=token)
         if pipeline is None:
             raise RuntimeError("the hub refused the model")

@@ -1,6 +1,7 @@
 """A small speaker embedding for pyannote.audio: log-mel bands, four convolutions, mean and deviation over time.
 
-A checkpoint names this class by module and name, so it lives here, where whoever loads the checkpoint finds it.
+The checkpoint in `embedding/` names this module and class, and pyannote imports them when it loads the checkpoint. So
+the folder of this file has to be on `sys.path`; the pipeline puts a local DIARIZATION_MODEL there.
 """
 
 from typing import Any
