@@ -35,8 +35,6 @@ class Utterance:
     start: float
     end: float
     text: str
-    log_probability: float | None = None
-    """Mean over the tokens, as Whisper gives it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class WhisperXTranscriber:
             language=language,
             progress_callback=lambda percent: on_progress(percent / 100),
         )
-        return [Utterance(s["start"], s["end"], s["text"], s.get("avg_logprob")) for s in found["segments"]]
+        return [Utterance(s["start"], s["end"], s["text"]) for s in found["segments"]]
 
     def _mel(self, samples: Samples) -> torch.Tensor:
         """Shape (mels, 3000): up to 30 s, padded."""
