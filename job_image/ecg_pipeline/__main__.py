@@ -1,9 +1,9 @@
-"""`python -m ecg_pipeline --job FILE` runs one job, `--serve` one after another from stdin, with its models kept warm;
-`--self-test` says whether libraries, GPU and models are as they should be.
+"""`python -m ecg_pipeline --job FILE` runs one job; `--serve` runs jobs from stdin and keeps the models loaded;
+`--self-test` checks libraries, GPU and models.
 
-Reports are lines on stdout (`ecg_contract.host_protocol.Report`), in a cluster's pod they go to the API server; logs
-are JSON lines on stderr; the exit status is `ecg_contract.errors.ExitCode`, 143 after SIGTERM, 2 for a wrong setting or
-argument.
+Reports go to stdout as lines (`ecg_contract.host_protocol.Report`), in a Kubernetes pod to the API server. Logs are
+JSON lines on stderr. The exit status is an `ecg_contract.errors.ExitCode`, 143 after SIGTERM, or 2 for an invalid
+setting or argument.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from ecg_pipeline.hosts.pod.settings import pod_settings
 from ecg_pipeline.hosts.select import beside_a_host, in_a_pod
 from ecg_pipeline.process import logs as joblog
 from ecg_pipeline.process.job_runner import JobRunner
+from ecg_pipeline.process.process_setup import claim_stdout, die_with_parent, exit_on_sigterm
 from ecg_pipeline.process.serve import serve
-from ecg_pipeline.process.signals import claim_stdout, die_with_parent, end_on_sigterm
 from ecg_pipeline.settings import PipelineSettings
 
 _USAGE = 2
 _COLLECT_AFTER = 100_000
-"""Objects between two garbage collections: the usual 700 make imports a tenth slower."""
+"""Allocations between two garbage collections: the default of 700 makes imports 10 % slower."""
 _log = logging.getLogger("ecg_pipeline")
 
 
@@ -54,7 +54,7 @@ def main() -> None:
     def clean_up() -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
-    end_on_sigterm(clean_up)
+    exit_on_sigterm(clean_up)
     libraries = Libraries(settings)
     if arguments.self_test:
         status = _in_thread(lambda: self_test(libraries, settings, stdout))
@@ -67,7 +67,7 @@ def main() -> None:
         status = _in_thread(lambda: runner.run(job) if job else serve(runner, sys.stdin.buffer, lines.ready))
     clean_up()
     logging.shutdown()
-    os._exit(status)  # models may still be loading in the background, and there is nothing left to wait for
+    os._exit(status)  # not sys.exit, which would wait for models that still load in the background
 
 
 def _arguments() -> argparse.Namespace:
@@ -80,7 +80,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _scratch(parent: Path | None) -> Path:
-    """A folder for all temporary files of this process."""
+    """Create the folder for all temporary files of this process."""
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="ecg-pipeline-", dir=parent))
@@ -89,7 +89,7 @@ def _scratch(parent: Path | None) -> Path:
 
 
 def _in_thread(work: Callable[[], int]) -> int:
-    """`work` outside the main thread, which stays free to take signals."""
+    """Run `work` in another thread, so that the main thread can handle signals. Returns its exit status."""
     outcome: list[int] = []
 
     def target() -> None:

@@ -1,4 +1,4 @@
-"""This process's ties to its host: a stdout of its own, signals, and an end with its parent's."""
+"""Sets this process up as a child of its host: a stdout for reports only, signal handlers, exit with the parent."""
 
 import ctypes
 import os
@@ -14,26 +14,29 @@ _PR_SET_PDEATHSIG = 1
 
 
 def claim_stdout() -> BinaryIO:
-    """The real stdout, for reports alone: what libraries print becomes log lines, what C code prints goes to stderr."""
+    """The real stdout, for reports only: what libraries print becomes log lines, what C code prints goes to stderr."""
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = LoggedOutput()
     return reports
 
 
-def end_on_sigterm(clean_up: Callable[[], None]) -> None:
-    """Exit 143 at once. The work runs in another thread, so that the handler need not wait for C code to return."""
+def exit_on_sigterm(clean_up: Callable[[], None]) -> None:
+    """On SIGTERM or SIGINT clean up and exit with 143 at once.
 
-    def end(number: int, frame: object) -> None:
+    The analysis runs in another thread, so the handler does not wait for C code to return.
+    """
+
+    def handle(number: int, frame: object) -> None:
         clean_up()
         os._exit(EXIT_TERMINATED)
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
 
 
 def die_with_parent() -> None:
-    """On Linux: SIGKILL when the parent ends, however it ends."""
+    """On Linux: have the kernel send SIGKILL when the parent ends, however it ends."""
     parent = os.getppid()
     if sys.platform == "linux" and parent != 1:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
