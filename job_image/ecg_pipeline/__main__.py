@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -23,9 +24,9 @@ from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineJob
 from ecg_pipeline.doctor.self_test import self_test
 from ecg_pipeline.engines.libraries import Libraries
-from ecg_pipeline.hosts.pod.settings import pod_settings
+from ecg_pipeline.hosts.pod.settings import PodSettings, pod_settings
 from ecg_pipeline.hosts.select import beside_a_host, in_a_pod
-from ecg_pipeline.process import logs as joblog
+from ecg_pipeline.process import logs
 from ecg_pipeline.process.job_runner import JobRunner
 from ecg_pipeline.process.process_setup import claim_stdout, die_with_parent, exit_on_sigterm
 from ecg_pipeline.process.serve import serve
@@ -42,18 +43,9 @@ def main() -> None:
     die_with_parent()
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
     stdout = claim_stdout()
-    try:
-        settings, pod = PipelineSettings(), pod_settings()
-        job = PipelineJob.model_validate_json(arguments.job.read_bytes()) if arguments.job else None
-    except (ValidationError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(_USAGE)
-    job_id = joblog.configure(settings.log_file, settings.log_level)
-    scratch = _scratch(settings.work_dir)
-
-    def clean_up() -> None:
-        shutil.rmtree(scratch, ignore_errors=True)
-
+    settings, pod, job = _read_inputs(arguments.job)
+    job_id = logs.configure(settings.log_file, settings.log_level)
+    clean_up = partial(shutil.rmtree, _scratch(settings.work_dir), ignore_errors=True)
     exit_on_sigterm(clean_up)
     libraries = Libraries(settings)
     if arguments.self_test:
@@ -77,6 +69,16 @@ def _arguments() -> argparse.Namespace:
     how.add_argument("--self-test", action="store_true", help="load the libraries; say what GPU and models there are")
     how.add_argument("--serve", action="store_true", help="read a PipelineJob a line from stdin, until its end")
     return parser.parse_args()
+
+
+def _read_inputs(job: Path | None) -> tuple[PipelineSettings, PodSettings | None, PipelineJob | None]:
+    """Settings from the environment, and the job from its file. Exits with 2 where they are invalid."""
+    try:
+        parsed = PipelineJob.model_validate_json(job.read_bytes()) if job else None
+        return PipelineSettings(), pod_settings(), parsed
+    except (ValidationError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(_USAGE)
 
 
 def _scratch(parent: Path | None) -> Path:

@@ -31,7 +31,7 @@ class WhisperXTranscriber:
         self._model = self._pipeline.model
 
     def detect_language(self, samples: Samples, chunks: Sequence[Chunk]) -> str:
-        """The language that is likeliest over several chunks from all of the audio, not its first 30 s."""
+        """The most probable language, summed over several chunks from the whole audio, not only its first 30 s."""
         if not self._model.model.is_multilingual:
             return "en"
         mels = torch.stack([self._mel(_cut(samples, chunk)) for chunk in spread(chunks, _LANGUAGE_SAMPLES)])
