@@ -1,4 +1,4 @@
-"""Settings of what comes from outside: downloads and media. The pipeline's settings inherit them."""
+"""Settings of downloads and media, which the pipeline's settings inherit."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The pipeline's checks, graded."""
+"""The grades of the pipeline's checks."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -1,4 +1,4 @@
-"""Decoding of media into samples on the media's clock."""
+"""Decoding of media into samples at the media's own times."""
 
 from pathlib import Path
 

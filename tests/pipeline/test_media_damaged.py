@@ -1,4 +1,4 @@
-"""Files that are cut off, damaged or noise."""
+"""Decoding of files that are truncated, damaged or random bytes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files that are no media, or no media with sound, and files that name others."""
+"""Refusal of files that are not media, have no sound, or refer to other files."""
 
 import logging
 import re
