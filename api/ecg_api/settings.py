@@ -8,10 +8,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecg_callbacks.settings import BackendUrl
 from ecg_callbacks.target import CallbackPolicy
-from ecg_common.setting_types import CommaSeparated
+from ecg_common.setting_types import GIB, CommaSeparated
 
 KIB = 1024
-GIB = 1024**3
 
 SPECIFIED_ORIGINS = (
     "http://localhost:3000",

@@ -4,7 +4,7 @@ Times are seconds from the start of the media, as floats.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,6 @@ class AnalysisResult:
     model_version: str
     device: str
     processing_time: float
-    text: str = field(default="")
 
     @property
     def speakers(self) -> tuple[str, ...]:

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 
 from ecg_api.cli.load_settings import load
 from ecg_api.cli.terminal import complain, say
-from ecg_api.settings import GIB, Settings
+from ecg_api.settings import Settings
 from ecg_api.standalone.settings import StandaloneSettings
 from ecg_common.checks import Finding, Grade
+from ecg_common.setting_types import GIB
 
 _TIMEOUT_S = 10
 _MIN_FREE_BYTES = 20 * GIB

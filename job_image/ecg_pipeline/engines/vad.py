@@ -1,4 +1,4 @@
-"""Speech regions by whisperX's pyannote VAD, whose checkpoint is in the wheel."""
+"""Speech regions by whisperX's pyannote VAD, whose checkpoint is part of its package."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,11 +13,11 @@ from ecg_pipeline.ports import SAMPLE_RATE, Chunk, Samples
 ONSET, OFFSET = 0.500, 0.363
 """whisperX's own thresholds on the speech probability."""
 SHORTEST_CHUNK_S = 0.1
-"""A chunk of less holds no word: Whisper invents a sentence for it, and an aligner may be unable to take it."""
+"""A shorter chunk contains no word: Whisper invents a sentence for it, and an aligner may fail on it."""
 
 
 class PyannoteVoiceActivity:
-    """Regions merged into chunks of at most `chunk_size` seconds."""
+    """Finds speech regions and merges them into chunks of at most `chunk_size` seconds."""
 
     def __init__(self, device: str, chunk_size: float) -> None:
         self._vad = Pyannote(torch.device(device), vad_onset=ONSET, vad_offset=OFFSET)
@@ -30,7 +30,7 @@ class PyannoteVoiceActivity:
 
 
 class KnownRegions(Vad):  # type: ignore[misc] # whisperx is untyped
-    """Hands whisperX the chunks that were found before: `load_model(vad_model=...)`."""
+    """Stands in for whisperX's VAD (`load_model(vad_model=...)`) and returns the chunks that were found before."""
 
     def __init__(self) -> None:
         super().__init__(ONSET)
