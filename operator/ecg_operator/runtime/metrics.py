@@ -21,11 +21,7 @@ class Metrics:
         self._pending = self._gauge("ecg_callbacks_pending", "Jobs with a callback to send, now or later")
         self.lease_held = self._gauge("ecg_lease_held", "1 for the operator that acts")
         self.resyncs = Counter("ecg_resyncs", "Times the watches were found complete", registry=self.registry)
-        self.run_failures = Counter(
-            "ecg_run_failures",
-            "Runs that ended with an error, after which the operator started again",
-            registry=self.registry,
-        )
+        self.run_failures = Counter("ecg_run_failures", "Runs that ended with an error", registry=self.registry)
         self._requests = Counter(
             "ecg_api_requests", "Requests to the API server but for the Lease's", ["method"], registry=self.registry
         )
