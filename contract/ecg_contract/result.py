@@ -46,14 +46,6 @@ class SpeakerTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechRegion:
-    """A stretch with speech in it, as the VAD found it."""
-
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
 class Segment:
     """A transcribed stretch, about a sentence long, of one speaker."""
 

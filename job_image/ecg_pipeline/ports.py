@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_contract.host_protocol import PipelineJob, PipelineStatus
-from ecg_contract.result import Emotion, SpeakerTurn, SpeechRegion
+from ecg_contract.result import Emotion, SpeakerTurn
 
 SAMPLE_RATE = 16_000
 
@@ -23,11 +23,12 @@ OnProgress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A stretch of speech that fits Whisper's window of 30 s, and the regions of speech in it."""
+    """A stretch of speech that fits Whisper's window of 30 s."""
 
     start: float
     end: float
-    regions: Sequence[SpeechRegion] = ()
+    regions: Sequence[tuple[float, float]] = ()
+    """Start and end of each region of speech in the chunk."""
 
 
 @dataclass(frozen=True, slots=True)

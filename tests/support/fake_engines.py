@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ecg_contract.host_protocol import PipelineStatus
-from ecg_contract.result import Emotion, SpeakerTurn, SpeechRegion
+from ecg_contract.result import Emotion, SpeakerTurn
 from ecg_pipeline.ports import AlignedWord, Chunk, OnProgress, Samples, Sentence, Utterance
 
 Script = Callable[..., None]
@@ -65,7 +65,7 @@ class FakeWorker:
 
     def find(self, samples: Samples) -> Sequence[Chunk]:
         self.engines.record("find")
-        return [Chunk(0.0, 1.0, [SpeechRegion(0.0, 1.0)])] if self.engines.speech else []
+        return [Chunk(0.0, 1.0, [(0.0, 1.0)])] if self.engines.speech else []
 
     def detect_language(self, samples: Samples, chunks: Sequence[Chunk]) -> str:
         return "fr"

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -70,14 +69,6 @@ def _load_timed(kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
     return model
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A transcriber and the name of its model, which may be smaller than the configured one."""
-
-    model: str
-    transcriber: Transcriber
-
-
 class JobModels:
     """The models for the language and device of one job. Methods wait until the model is loaded."""
 
@@ -128,12 +119,15 @@ class JobModels:
         )
         return _await_model(f"diarization {name}", self._diarizer(), advice)
 
-    def transcriber(self, compute_type: str) -> Loaded:
-        """Raises AnalysisError. A model loaded with another compute type is replaced."""
-        loaded = _await_model("Whisper", self._transcriber(compute_type), "check ASR_MODEL")
-        if loaded.model != self.asr_model:
-            self._note(f"Whisper {self.asr_model} did not load, {loaded.model} is used")
-        return loaded
+    def transcriber(self, compute_type: str) -> tuple[str, Transcriber]:
+        """The transcriber and its model's name, which may be smaller than the configured one. Raises AnalysisError.
+
+        A model loaded with another compute type is replaced.
+        """
+        name, transcriber = _await_model("Whisper", self._transcriber(compute_type), "check ASR_MODEL")
+        if name != self.asr_model:
+            self._note(f"Whisper {self.asr_model} did not load, {name} is used")
+        return name, transcriber
 
     def aligner(self, language: str) -> Aligner | None:
         """None where no model is configured for the language. Raises what the library raises."""
@@ -151,13 +145,10 @@ class JobModels:
     def _diarizer(self) -> "Future[Diarizer]":
         return self._cache.submit("diarizer", self.device, lambda: self._engines.diarizer(self.device))
 
-    def _transcriber(self, compute_type: str) -> "Future[Loaded]":
-        name, device, threads = self._settings.asr_model, self.device, self._threads
-
-        def load() -> Loaded:
-            sized = partial(self._engines.transcriber, device=device, compute_type=compute_type, threads=threads)
-            return Loaded(*first_that_loads(name, sized))
-
+    def _transcriber(self, compute_type: str) -> "Future[tuple[str, Transcriber]]":
+        name, device, threads = self.asr_model, self.device, self._threads
+        sized = partial(self._engines.transcriber, device=device, compute_type=compute_type, threads=threads)
+        load = partial(first_that_loads, name, sized)
         return self._cache.submit("transcriber", (name, device, compute_type, threads), load)
 
     def _aligner(self, language: str, name: str) -> "Future[Aligner]":

@@ -68,14 +68,14 @@ class Stages:
         On a GPU the work starts only when it is called: transcription and diarization together may not fit into memory.
         """
         if self._models.device != "cpu" or not chunks:
-            return partial(self.transcribe, chunks)
+            return partial(self._transcribe, chunks)
         self._models.diarizer()  # fails the job now, not after the transcription, when it does not load
         worker = ThreadPoolExecutor(1, thread_name_prefix="transcription")
-        transcript = worker.submit(self.transcribe, chunks)
+        transcript = worker.submit(self._transcribe, chunks)
         worker.shutdown(wait=False)
         return transcript.result
 
-    def transcribe(self, chunks: Sequence[Chunk]) -> Transcript:
+    def _transcribe(self, chunks: Sequence[Chunk]) -> Transcript:
         """Recognize and align the speech. Raises AnalysisError."""
         requested = self._job.language
         if not chunks:
@@ -107,12 +107,12 @@ class Stages:
 
     def _recognize(self, chunks: Sequence[Chunk], plan: AsrPlan) -> tuple[str, Sequence[Utterance], str]:
         """The language, what was said, and the name of the model."""
-        loaded, requested = self._models.transcriber(plan.compute_type), self._job.language
-        transcriber, on_progress = loaded.transcriber, self._on_progress(Stage.TRANSCRIPTION, 0.0, _ASR_PART)
+        model, transcriber = self._models.transcriber(plan.compute_type)
+        requested, on_progress = self._job.language, self._on_progress(Stage.TRANSCRIPTION, 0.0, _ASR_PART)
         detected = transcriber.detect_language(self._samples, chunks) if requested is Language.AUTO else requested.value
         _log.info("language_chosen", extra={"language": detected, "requested": requested.value})
         utterances = transcriber.transcribe(self._samples, chunks, detected, plan.batch_size, on_progress)
-        return detected, utterances, loaded.model
+        return detected, utterances, model
 
     def _align(self, utterances: Sequence[Utterance], language: str) -> Sequence[Sentence]:
         """Sentences with word times from the aligner; without one the words' times are interpolated later."""

@@ -7,7 +7,6 @@ import torch
 from whisperx.vads.pyannote import Pyannote
 from whisperx.vads.vad import Vad
 
-from ecg_contract.result import SpeechRegion
 from ecg_pipeline.ports import SAMPLE_RATE, Chunk, Samples
 
 ONSET, OFFSET = 0.500, 0.363
@@ -37,8 +36,7 @@ class KnownRegions(Vad):  # type: ignore[misc] # whisperx is untyped
         self.chunks: Sequence[Chunk] = ()
 
     def __call__(self, audio: Any, **_: Any) -> list[dict[str, Any]]:
-        regions = [[(r.start, r.end) for r in chunk.regions] for chunk in self.chunks]
-        return [{"start": c.start, "end": c.end, "segments": r} for c, r in zip(self.chunks, regions, strict=True)]
+        return [{"start": c.start, "end": c.end, "segments": list(c.regions)} for c in self.chunks]
 
     @staticmethod
     def preprocess_audio(audio: Any) -> Any:
@@ -50,5 +48,5 @@ class KnownRegions(Vad):  # type: ignore[misc] # whisperx is untyped
 
 
 def _chunk(merged: dict[str, Any]) -> Chunk:
-    regions = tuple(SpeechRegion(float(start), float(end)) for start, end in merged["segments"])
+    regions = tuple((float(start), float(end)) for start, end in merged["segments"])
     return Chunk(float(merged["start"]), float(merged["end"]), regions)
