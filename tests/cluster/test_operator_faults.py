@@ -151,8 +151,7 @@ def test_a_suspended_a_cancelled_and_a_redelivered_job(
         pipeline = PlayedPipeline(pod)
         pod.run()
         pipeline.reach(Stage.DOWNLOAD)
-        while not (let_go.is_set() or pod.deleted.is_set()):
-            time.sleep(0.02)
+        wait_until(lambda: let_go.is_set() or pod.deleted.is_set(), 120)
         if not pod.deleted.is_set():
             pipeline.complete()
 

@@ -1,10 +1,10 @@
-import time
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_contract.stages import Stage
+from ecg_dev.waiting import wait_until
 from ecg_pipeline.analysis.progress import StatusBoard
 from support.fake_engines import FakeReporter
 from support.pipeline_process import make_job
@@ -13,10 +13,7 @@ JOB = make_job(Path("/x"), Path("/y"))
 
 
 def wait_for_reports(reporter: FakeReporter, count: int) -> None:
-    deadline = time.monotonic() + 10
-    while len(reporter.statuses) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: len(reporter.statuses) >= count)
 
 
 def test_a_silent_job_beats() -> None:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from ecg_contract.wire.models import WireResult
+from ecg_dev.waiting import wait_until_async
 
 DEADLINE_S = 30
 PATH = "/api/upload-video/process-video"
@@ -50,11 +51,12 @@ class ToldHost:
 
     async def _until_final(self, job_id: str | None) -> None:
         """A transcription's end is its answer: nothing to wait for here."""
-        async with asyncio.timeout(DEADLINE_S):
-            while job_id is not None:
-                if await _state(self, job_id) != "processing":
-                    return
-                await asyncio.sleep(0.02)
+        if job_id is not None:
+
+            async def is_final() -> bool:
+                return await _state(self, job_id) != "processing"
+
+            await wait_until_async(is_final, DEADLINE_S)
 
 
 def body(job_id: str, **fields: object) -> dict[str, Any]:
