@@ -5,7 +5,6 @@ sees the same reports at the same time. Control plane, operator and rivals share
 """
 
 import asyncio
-import json
 import os
 import statistics
 import subprocess
@@ -22,18 +21,17 @@ from typing import Any
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster, connect
 from ecg_contract.stages import Stage
-from ecg_contract.videojob.crd import custom_resource_definition
 from ecg_contract.videojob.resource import VideoJob
-from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.control_plane.server import ControlPlane, running_control_plane
 from ecg_dev.waiting import wait_until
 from ecg_operator.act.manifests import JobParts, job_manifest
 from ecg_operator.act.pod_config import PodConfig
 from ecg_operator.decide.attempts import first_attempt
 from ecg_operator.settings import OperatorSettings
 from support.cluster_jobs import VideoJobs
-from support.control_plane import make_namespace
+from support.control_plane import make_namespace, prepare
 from support.operator_process import OperatorProcess
-from support.played_kubelet import PlayedPod, add_node, played_kubelet
+from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 
 JOBS = 1000
@@ -45,24 +43,12 @@ STEP_S = 4.0
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, control_plane(Path(folder)) as plane:
+    with tempfile.TemporaryDirectory() as folder, running_control_plane(Path(folder)) as plane:
+        prepare(plane)
         os.environ["KUBECONFIG"] = str(plane.kubeconfig)
         creation(plane, Path(folder))
         latency(plane, Path(folder))
         crowd(plane, Path(folder))
-
-
-@contextmanager
-def control_plane(folder: Path) -> Iterator[ControlPlane]:
-    plane = ControlPlane(folder)
-    try:
-        plane.start()
-        plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(custom_resource_definition()))
-        plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/videojobs.ecg-analyzer.io")
-        add_node(plane)
-        yield plane
-    finally:
-        plane.stop()
 
 
 def creation(plane: ControlPlane, folder: Path) -> None:

@@ -13,7 +13,8 @@ from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import Device, PipelineError, PipelineJob, PipelineStatus, Report
 from ecg_contract.options import Language
 from ecg_contract.stages import Stage
-from support.server_process import is_alive, wait_until
+from ecg_dev.waiting import wait_until
+from support.server_process import is_alive
 from support.stand_in_pipeline import jobs_seen, write_pipeline
 from support.wire_results import stored_result
 

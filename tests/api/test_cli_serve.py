@@ -25,7 +25,7 @@ def _server(*command: str, data: Path, port: int) -> Iterator["subprocess.Popen[
     arguments = [sys.executable, *command, "--port", str(port), "--data-dir", str(data)]
     server = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
-        wait_until(lambda: server.poll() is not None or _answers(port), 30)
+        wait_until(lambda: server.poll() is not None or _answers(port), 30, lambda: "it did not start")
         yield server
     finally:
         server.kill()

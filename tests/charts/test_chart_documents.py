@@ -1,10 +1,8 @@
-"""The documents about the cluster name values, metrics, fields and files that exist."""
+"""The documents about the cluster name values, metrics and fields that exist."""
 
 import re
-from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml  # type: ignore[import-untyped]  # comes without types
 
 from ecg_contract.videojob.crd import custom_resource_definition
@@ -13,19 +11,6 @@ from support import chart
 DOCS = chart.ROOT / "docs"
 DOCUMENTS = [DOCS / name for name in ("kubernetes.md", "kind.md", "cluster.md", "architecture.md")]
 TEXT = {path: path.read_text() for path in DOCUMENTS}
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
-def test_links_lead_somewhere(path: Path) -> None:
-    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", TEXT[path])
-    missing = [link for link in links if "://" not in link and not (path.parent / link).exists()]
-    assert missing == []
-
-
-def test_links_to_headings_lead_somewhere() -> None:
-    for target, anchor in re.findall(r"\]\(([a-z]+\.md)#([a-z-]+)\)", "".join(TEXT.values())):
-        headings = re.findall(r"^#+ (.+)$", (DOCS / target).read_text(), re.MULTILINE)
-        assert anchor in [re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def test_every_value_that_is_named_exists() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.control_plane.server import ControlPlane, running_control_plane
 from ecg_dev.waiting import wait_until
 from support import chart
 from support.cluster_jobs import VideoJobs
@@ -23,12 +23,8 @@ _KINDS = (
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    plane = ControlPlane(tmp_path_factory.mktemp("helm-control-plane"))
-    try:
-        plane.start()
+    with running_control_plane(tmp_path_factory.mktemp("helm-control-plane")) as plane:
         yield plane
-    finally:
-        plane.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -21,11 +20,8 @@ from ecg_dev.control_plane.server import ControlPlane
 
 
 @pytest.fixture
-async def client(cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
-    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
-    connected = await connect()
-    yield connected
-    await connected.close()
+def client(connection: Cluster) -> Cluster:
+    return connection
 
 
 def _videojob(name: str, **spec: object) -> dict[str, Any]:

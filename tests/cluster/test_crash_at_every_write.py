@@ -14,6 +14,7 @@ from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
 from support.control_plane import make_namespace
 from support.forks import Forks
+from support.operator_process import operator_environment
 from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.receiver import ALL_SEVEN, Receiver
@@ -81,11 +82,7 @@ class Runs:
 
     def _environment(self, name: str) -> dict[str, str]:
         return {
-            "KUBECONFIG": str(self._plane.kubeconfig),
-            "NAMESPACE": name,
-            "PIPELINE_IMAGE": "played:1",
-            "PIPELINE_SERVICE_ACCOUNT": "pipeline",
-            "CALLBACK_ALLOW": "127.0.0.1",
+            **operator_environment(self._plane, name),
             "HEALTH_PORT": "0",
             "METRICS_PORT": "0",
             "LEASE_DURATION_S": "2",

@@ -16,6 +16,7 @@ from ecg_contract.wire.result import wire_json
 from ecg_dev.control_plane.server import ControlPlane
 from support.forks import Forks
 from support.host_contract import DEADLINE_S, Host, HostContract, ToldHost
+from support.operator_process import operator_environment
 from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import GoneError, PlayedPipeline
 from support.s3 import BUCKET, environment, moto
@@ -69,11 +70,7 @@ def forks() -> Iterator[Forks]:
 def operator(cluster: ControlPlane, namespace: str, forks: Forks, tmp_path: Path) -> Iterator[int]:
     pid = forks.fork(
         {
-            "KUBECONFIG": str(cluster.kubeconfig),
-            "NAMESPACE": namespace,
-            "PIPELINE_IMAGE": "played:1",
-            "PIPELINE_SERVICE_ACCOUNT": "pipeline",
-            "CALLBACK_ALLOW": "127.0.0.1",
+            **operator_environment(cluster, namespace),
             "HEALTH_PORT": "0",
             "METRICS_PORT": "0",
             "LOG": str(tmp_path / "operator.log"),

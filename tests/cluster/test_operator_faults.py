@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ecg_cluster.client import Cluster, connect
+from ecg_cluster.client import Cluster
 from ecg_contract.stages import Stage
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
@@ -151,8 +151,7 @@ def test_a_suspended_a_cancelled_and_a_redelivered_job(
         pipeline = PlayedPipeline(pod)
         pod.run()
         pipeline.reach(Stage.DOWNLOAD)
-        while not (let_go.is_set() or pod.deleted.is_set()):
-            time.sleep(0.02)
+        wait_until(lambda: let_go.is_set() or pod.deleted.is_set(), 120)
         if not pod.deleted.is_set():
             pipeline.complete()
 
@@ -188,14 +187,6 @@ def test_a_finished_job_goes_when_its_time_is_over_with_all_that_was_its(
         assert videojobs.exists("kept")
         wait_until(lambda: not [c for c in videojobs.objects("configmaps") if "short" in c["metadata"]["name"]], 30)
     assert [r.mark for r in backend.of("short")] == ALL_SEVEN
-
-
-@pytest.fixture
-async def connection(cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
-    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
-    connected = await connect()
-    yield connected
-    await connected.close()
 
 
 async def test_a_listed_change_that_the_watch_did_not_bring_is_a_stall(

@@ -17,7 +17,7 @@ from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
 from support.operator_process import OperatorProcess
-from support.played_kubelet import PlayedPod, client, played_kubelet
+from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.receiver import Receiver
 
@@ -191,16 +191,12 @@ def test_every_outcome_has_its_status_and_its_callback(
 
 def test_a_refused_quota_is_shown_and_waited_for(cluster: ControlPlane, namespace: str, tmp_path: Path) -> None:
     videojobs = VideoJobs(cluster, namespace)
-    with client(cluster) as admin:
-        quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
-        path = f"/api/v1/namespaces/{namespace}/resourcequotas"
-        admin.post(path, json=quota).raise_for_status()
-        wait_until(lambda: admin.get(f"{path}/none").json().get("status", {}).get("hard"))
-        with OperatorProcess(cluster, namespace, tmp_path), Receiver() as backend:
-            videojobs.create("j", backend.url, enableGpu=False)
-            videojobs.wait_for_condition("j", "Scheduled", "False", "FailedCreate")
-            assert "exceeded quota" in videojobs.status("j")["message"]
-            admin.delete(f"{path}/none").raise_for_status()
-            with played_kubelet(cluster, namespace, lambda pod: PlayedPipeline(pod).work()):
-                videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered", 60)
+    videojobs.set_quota("pods", "0")
+    with OperatorProcess(cluster, namespace, tmp_path), Receiver() as backend:
+        videojobs.create("j", backend.url, enableGpu=False)
+        videojobs.wait_for_condition("j", "Scheduled", "False", "FailedCreate")
+        assert "exceeded quota" in videojobs.status("j")["message"]
+        videojobs.delete_object("resourcequotas", "none")
+        with played_kubelet(cluster, namespace, lambda pod: PlayedPipeline(pod).work()):
+            videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered", 60)
     assert videojobs.status("j")["attempt"]["number"] == 1

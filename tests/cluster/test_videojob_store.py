@@ -133,14 +133,8 @@ async def test_nothing_is_accepted_while_the_api_server_is_away(
     assert (await api.post(PATH, json=body("away"))).status_code == 200
 
 
-async def test_a_refused_quota_is_a_503(
-    api: httpx.AsyncClient, videojobs: VideoJobs, cluster: ControlPlane, namespace: str
-) -> None:
-    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/videojobs.ecg-analyzer.io": "0"}}}
-    with client(cluster) as admin:
-        path = f"/api/v1/namespaces/{namespace}/resourcequotas"
-        admin.post(path, json=quota).raise_for_status()
-        wait_until(lambda: admin.get(f"{path}/none").json().get("status", {}).get("hard"), 30)
+async def test_a_refused_quota_is_a_503(api: httpx.AsyncClient, videojobs: VideoJobs) -> None:
+    await asyncio.to_thread(videojobs.set_quota, "count/videojobs.ecg-analyzer.io", "0")
     answer = await api.post(PATH, json=body("refused"))
     assert (answer.status_code, videojobs.all()) == (503, [])
 

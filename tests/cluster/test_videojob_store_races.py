@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from ecg_api.kubernetes.uploads import BucketUploads
 from ecg_api.ports import SubmitOutcome
 from ecg_api.settings import Settings
 from ecg_cluster import paths
-from ecg_cluster.client import Cluster, connect
+from ecg_cluster.client import Cluster
 from ecg_cluster.results import ClusterResults
 from ecg_cluster.s3 import s3_client
 from ecg_contract.host_protocol import Source
@@ -34,14 +34,6 @@ from support.submissions import submission
 __all__ = ["moto"]
 
 SIGNED = "https://media.example/v.mp4?X-Amz-Signature=canary"
-
-
-@pytest.fixture
-async def connection(cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
-    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
-    connected = await connect()
-    yield connected
-    await connected.close()
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """Faults of the host itself: a locked database, a process that cannot be started, downtime."""
 
-import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from ecg_api.standalone.storage.run_queue import RunQueue, key_of
 from ecg_api.standalone.storage.storage import Storage
 from ecg_api.standalone.storage.store import SqliteStore
 from ecg_contract.host_protocol import PipelineStatus
+from ecg_dev.waiting import wait_until_async
 from support.scripted_pipeline import ScriptedPipeline
 from support.submissions import submission
 
@@ -39,12 +39,6 @@ async def host(data_dir: Path, start: StartChild, **settings: object) -> AsyncIt
         store = app.state.context.store
         assert isinstance(store, SqliteStore)
         yield store
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT_S):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in files and processes
-            await asyncio.sleep(0.02)
 
 
 async def ended(store: SqliteStore, job_id: str = "j") -> JobView:
@@ -65,11 +59,11 @@ async def test_a_database_that_is_away_for_a_while_strands_no_job(
     with caplog.at_level(logging.INFO):
         async with host(tmp_path / "data", starter(pipeline)) as store:
             await store.submit(JOB)
-            await until(lambda: pipeline.has_done("hold"))
+            await wait_until_async(lambda: pipeline.has_done("hold"), TIMEOUT_S)
             with closing(sqlite3.connect(tmp_path / "data" / "jobs.sqlite3", isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 pipeline.release()
-                await until(lambda: event in caplog.messages)
+                await wait_until_async(lambda: event in caplog.messages, TIMEOUT_S)
                 other.execute("ROLLBACK")
             job = await ended(store)
             assert (job.state, job.attempt) == (_END[event], 1)
@@ -121,7 +115,7 @@ async def test_an_upload_that_begins_as_soon_as_the_host_answers_is_not_swept_aw
     async with host(tmp_path / "data", starter(pipeline)) as store:
         slot = await store.slot("talk.wav")
         slot.path.write_bytes(b"RIFF")
-        await until(lambda: bool(pipeline.pids()))
+        await wait_until_async(lambda: bool(pipeline.pids()), TIMEOUT_S)
         assert slot.path.exists()
 
 
@@ -129,8 +123,8 @@ async def test_a_cancelled_job_leaves_no_temporary_files_of_its_killed_process(t
     pipeline = ScriptedPipeline(tmp_path / "scripted", ["stage:download", "stop"])
     async with host(tmp_path / "data", starter(pipeline)) as store:
         await store.submit(JOB)
-        await until(lambda: pipeline.has_done("stop"))
+        await wait_until_async(lambda: pipeline.has_done("stop"), TIMEOUT_S)
         left = tmp_path / "data" / "work" / "ecg-pipeline-x"
         left.mkdir()
         await store.delete("j")
-        await until(lambda: not left.exists())
+        await wait_until_async(lambda: not left.exists(), TIMEOUT_S)

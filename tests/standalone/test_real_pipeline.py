@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ecg_dev.waiting import wait_until
 from support.media_server import MediaServer, Reply
 from support.pipeline_process import ROOT, demo_environment
 from support.receiver import ALL_SEVEN, Receiver
-from support.server_process import ServerProcess, is_alive, kill_9, wait_until
+from support.server_process import ServerProcess, is_alive, kill_9
 
 PATIENCE_S = 120.0
 

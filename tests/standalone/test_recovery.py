@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
+from ecg_dev.waiting import wait_until
 from support.receiver import ALL_SEVEN, DROP, Answer, Receiver
-from support.server_process import is_alive, wait_until
+from support.server_process import is_alive
 from support.standalone import STAGES, Serve, up_to
 
 VIDEO = "https://example.com/v.mp4"

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ecg_api.standalone.child import STOP_GRACE_S
+from ecg_dev.waiting import wait_until
 from support.receiver import ALL_SEVEN, Receiver
-from support.server_process import is_alive, kill_9, wait_until
+from support.server_process import is_alive, kill_9
 from support.standalone import STAGES, Serve, up_to
 
 VIDEO = "https://example.com/v.mp4"

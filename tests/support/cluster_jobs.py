@@ -55,6 +55,13 @@ class VideoJobs:
     def delete_object(self, kind: str, name: str) -> None:
         self._json(self._client.delete(f"/api/v1/namespaces/{self.namespace}/{kind}/{name}"))
 
+    def set_quota(self, resource: str, hard: str) -> None:
+        """A ResourceQuota `none`; returns once it acts."""
+        path = f"/api/v1/namespaces/{self.namespace}/resourcequotas"
+        quota = {"metadata": {"name": "none"}, "spec": {"hard": {resource: hard}}}
+        self._json(self._client.post(path, json=quota))
+        wait_until(lambda: self._json(self._client.get(f"{path}/none")).get("status", {}).get("hard"), 30)
+
     def events(self, name: str) -> list[tuple[str, str]]:
         """Reasons and messages of a VideoJob's Events, oldest first."""
         found = [e for e in self.objects("events") if e["involvedObject"]["name"] == name]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ecg_contract.videojob.crd import custom_resource_definition
-from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.control_plane.server import ControlPlane, running_control_plane
 from support.played_kubelet import add_node, client
 
 _CRD = "crd/videojobs.ecg-analyzer.io"
@@ -16,20 +16,14 @@ _CRD = "crd/videojobs.ecg-analyzer.io"
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd, kube-apiserver, kube-controller-manager and kube-scheduler; nothing is installed in them."""
-    plane = ControlPlane(tmp_path_factory.mktemp("control-plane"))
-    try:
-        plane.start()
+    with running_control_plane(tmp_path_factory.mktemp("control-plane")) as plane:
         yield plane
-    finally:
-        plane.stop()
 
 
 @pytest.fixture(scope="session")
 def cluster(control_plane: ControlPlane) -> ControlPlane:
     """The control plane with the VideoJob definition and a played node with GPUs."""
-    control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(custom_resource_definition()))
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", _CRD)
-    add_node(control_plane)
+    prepare(control_plane)
     return control_plane
 
 
@@ -40,6 +34,13 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     make_namespace(control_plane, name)
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def prepare(plane: ControlPlane) -> None:
+    """Install the VideoJob definition and add a played node."""
+    plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(custom_resource_definition()))
+    plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", _CRD)
+    add_node(plane)
 
 
 def make_namespace(plane: ControlPlane, name: str) -> None:

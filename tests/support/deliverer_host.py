@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 
 from ecg_callbacks.body import FileResults
 from ecg_callbacks.deliverer import Deliverer
@@ -14,6 +13,7 @@ from ecg_callbacks.types import JobFacts
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.errors import ErrorCode
 from ecg_contract.stages import Stage
+from ecg_dev.waiting import wait_until_async
 from support.fake_ledger import FakeLedger
 from support.receiver import ALL_SEVEN, Received, Receiver
 
@@ -73,10 +73,7 @@ class DelivererHost:
 
     async def until(self, condition: Callable[[], object], within_s: float = 10.0) -> None:
         """Waits for what happens on this loop or in a receiver's threads."""
-        deadline = monotonic() + within_s
-        while not condition():
-            assert monotonic() < deadline, "not in time"
-            await asyncio.sleep(0.005)
+        await wait_until_async(condition, within_s)
 
     async def until_settled(self, key: str = "job") -> DeliveryRecord:
         await self.until(lambda: self.ledger.get(key).terminal)

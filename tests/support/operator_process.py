@@ -18,6 +18,17 @@ QUICK = {
 """Short times for tests that are about something else."""
 
 
+def operator_environment(plane: ControlPlane, namespace: str) -> dict[str, str]:
+    """What every operator of the tests is given: rights of the administrator, played pods, loopback backends."""
+    return {
+        "KUBECONFIG": str(plane.kubeconfig),
+        "NAMESPACE": namespace,
+        "PIPELINE_IMAGE": "played:1",
+        "PIPELINE_SERVICE_ACCOUNT": "pipeline",
+        "CALLBACK_ALLOW": "127.0.0.1",
+    }
+
+
 class OperatorProcess(Program):
     """Started as a context manager; `wait_for_log("in_sync")` waits until it acts."""
 
@@ -31,12 +42,8 @@ class OperatorProcess(Program):
     ) -> None:
         self.health_port, self.metrics_port = free_port(), free_port()
         own = {
-            "KUBECONFIG": str(plane.kubeconfig),
-            "NAMESPACE": namespace,
-            "PIPELINE_IMAGE": "played:1",
-            "PIPELINE_SERVICE_ACCOUNT": "pipeline",
+            **operator_environment(plane, namespace),
             "GPU_ENABLED": "true",
-            "CALLBACK_ALLOW": "127.0.0.1",
             "HEALTH_PORT": str(self.health_port),
             "METRICS_PORT": str(self.metrics_port),
         }

@@ -54,9 +54,6 @@ class Program:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
 
-    def wait_for_end(self, timeout: float = 60.0) -> int:
-        return self.process.wait(timeout)
-
     def log_lines(self) -> list[dict[str, Any]]:
         """What was logged so far; lines that libraries print are left out."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]

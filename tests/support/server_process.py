@@ -14,8 +14,6 @@ from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
 from support.program import Program, environment_without
 
-__all__ = ["ServerProcess", "is_alive", "kill_9", "wait_until"]
-
 
 def environment_in_cluster(plane: ControlPlane, namespace: str, **own: str) -> dict[str, str]:
     """The environment of a server with STORE=kubernetes."""

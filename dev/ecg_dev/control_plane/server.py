@@ -1,9 +1,10 @@
 """A real Kubernetes control plane on this machine: etcd, kube-apiserver, kube-controller-manager, kube-scheduler.
 
-There is no kubelet: no pod ever runs here. What stands for one in a test says so (`support.played_kubelet`).
+There is no kubelet, so no pod runs: tests write the pods' statuses themselves.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ecg_dev.control_plane.api_access import ApiAccess
@@ -27,10 +28,6 @@ class ControlPlane(ApiAccess):
         super().__init__(folder, f"https://127.0.0.1:{self._port}")
         write_credentials(folder, "127.0.0.1")
         self._processes: dict[str, Process] = {}
-
-    @property
-    def port(self) -> int:
-        return self._port
 
     def start(self) -> None:
         self._start("etcd", etcd_arguments(self.folder, self._etcd_port, self._etcd_peer_port))
@@ -64,3 +61,14 @@ class ControlPlane(ApiAccess):
     def _ended(self) -> str | None:
         dead = (f"{name} ended:\n{p.last_words()}" for name, p in self._processes.items() if not p.is_running())
         return next(dead, None)
+
+
+@contextmanager
+def running_control_plane(folder: Path) -> Iterator[ControlPlane]:
+    """A started control plane; stopped when the context ends."""
+    plane = ControlPlane(folder)
+    try:
+        plane.start()
+        yield plane
+    finally:
+        plane.stop()

@@ -1,19 +1,22 @@
-"""Waiting for programs that may end instead."""
+"""Waiting for programs to start, which may end instead."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+from ecg_dev.waiting import wait_until
 
 _START_S = 120.0
 
 
 def wait_for_start(what: str, condition: Callable[[], bool], ended: Callable[[], str | None], logs: Path) -> None:
-    """Until `condition`, asked every 0.1 s: the programs do not say when they are up. Raises RuntimeError with what
-    `ended` says of a program that is no more, or when the time is over."""
-    deadline = time.monotonic() + _START_S
-    while not condition():
-        if words := ended():
-            raise RuntimeError(words)
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{what} did not come up within {_START_S:.0f} s; see the logs in {logs}")
-        time.sleep(0.1)
+    """Poll `condition` until it is true. Raises RuntimeError with the text of `ended` when a program has ended, and
+    AssertionError after two minutes."""
+
+    def is_up() -> bool:
+        if condition():
+            return True
+        if text := ended():
+            raise RuntimeError(text)
+        return False
+
+    wait_until(is_up, _START_S, lambda: f"{what} did not start; see the logs in {logs}", pause_s=0.1)

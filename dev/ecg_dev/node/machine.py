@@ -105,11 +105,13 @@ class Machine:
         return [name for name, program in self._read().items() if not program.is_running()]
 
     def destroy(self) -> None:
-        """End everything in it."""
+        """End everything in it, and wait for that: its first process, and outside `unshare` and each `nsenter`."""
         first = self.first
         if first is not None:
+            launchers = _parents([program for program in self._read().values() if program.is_running()])
             first.signal(signal.SIGKILL)
             wait_until(lambda: not first.is_running(), 60, lambda: "the machine's first process does not end")
+            wait_until(lambda: not any(p.is_running() for p in launchers), 60, lambda: f"still running: {launchers}")
         self._record.unlink(missing_ok=True)
 
     def log(self, name: str) -> Path:
@@ -160,6 +162,14 @@ def _child(parent: subprocess.Popen[bytes]) -> Started | None:
         return Started.find(found[0]) if found else None
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def _parents(programs: list[Started]) -> list[Started]:
+    found = []
+    for program in programs:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.append(Started.find(int(_stat(program.pid)[1])))
+    return found
 
 
 def _start_ticks(pid: int) -> str:

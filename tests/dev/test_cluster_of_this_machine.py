@@ -46,9 +46,9 @@ def _rules() -> set[str]:
 
 
 def _programs() -> set[str]:
-    """Process id, start time and command of everything that runs on this machine, but for what we run to see it."""
-    shown = _shown("ps", "-eo", "pid=,lstart=,comm=")
-    return {line for line in shown if line.split()[-1] not in ("ps", "kworker") and "kworker" not in line}
+    """Process id, start time and command of all processes but `ps` itself, kernel workers and zombies."""
+    shown = [line.split(maxsplit=1) for line in _shown("ps", "-eo", "state=,pid=,lstart=,comm=")]
+    return {line for state, line in shown if state != "Z" and line.split()[-1] != "ps" and "kworker" not in line}
 
 
 def _cgroups() -> set[str]:
