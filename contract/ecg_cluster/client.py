@@ -124,7 +124,7 @@ class Cluster:
         except ValueError:
             decoded = {"message": data[:200].decode(errors="replace")}
         if not 200 <= answer.status < 300:
-            raise cluster_error(f"{method} {path}", answer.status, decoded, answer.headers.get("Retry-After"))
+            raise cluster_error(f"{method} {path}", answer.status, decoded)
         return dict(decoded)
 
     async def _send(  # noqa: PLR0913, PLR0917 - what a request has
