@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ecg_common.netguard import AllowList
+from ecg_common.addresses import AllowList
 from ecg_common.setting_types import CommaSeparated, Seconds
 
 GIB = 1024**3

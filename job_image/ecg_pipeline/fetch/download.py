@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from ecg_common.netguard import AddressGuard, AddressRefusedError, AllowList, GuardedTransport, Resolve
+from ecg_common.addresses import AllowList
+from ecg_common.netguard import AddressGuard, AddressRefusedError, GuardedTransport, Resolve
 from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, given_up, pause_after, refused
 from ecg_pipeline.fetch.http_answer import check_status, redirected_to
 from ecg_pipeline.fetch.partial import Partial
