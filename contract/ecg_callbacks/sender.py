@@ -13,7 +13,7 @@ from datetime import datetime
 
 import httpx
 
-from ecg_callbacks.body import CallbackBody, ResultDamagedError
+from ecg_callbacks.body import CallbackBody
 from ecg_callbacks.ports import ResultSource
 from ecg_callbacks.signature import Signer, signing_key
 from ecg_callbacks.target import CallbackPolicy, callback_url, check_callback_base
@@ -21,6 +21,7 @@ from ecg_callbacks.types import Due, Failure, JobFacts
 from ecg_common.clock import utc_now
 from ecg_common.netguard import AddressRefusedError, GuardedTransport, NameUnknownError, Resolve
 from ecg_common.retry import parse_retry_after
+from ecg_common.verified import ResultDamagedError
 
 CONNECT_S = 5.0
 TOTAL_S = 30.0
