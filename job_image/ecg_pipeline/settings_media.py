@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecg_common.addresses import AllowList
 from ecg_common.setting_types import CommaSeparated, Seconds
+from ecg_common.settings import EnvironmentSettings
 
 GIB = 1024**3
 
@@ -24,10 +24,8 @@ class MediaLimits:
     max_seconds: float = 43200.0
 
 
-class FetchSettings(BaseSettings):
+class FetchSettings(EnvironmentSettings):
     """Downloads and media."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
 
     fetch_allow: Annotated[CommaSeparated, AfterValidator(_allow_list)] = ()
     """Hosts, host:port pairs and CIDRs, comma-separated, that videos may be downloaded from although their addresses
