@@ -87,7 +87,7 @@ accuracy: setup ## how right the demo is on dialogues made for the occasion (ten
 	@PYTHONPATH=tests $(BIN)/python demo/training/fresh.py $(ARGS)
 
 train: setup ## train the demo models anew (about an hour of CPU)
-	@OMP_NUM_THREADS=1 $(BIN)/python demo/training/train.py $(ARGS)
+	@OMP_NUM_THREADS=1 PYTHONPATH=demo/models/diarization $(BIN)/python demo/training/train.py $(ARGS)
 
 lock: setup ## resolve all dependencies anew into locks/
 	@echo 'uv==$(shell $(BIN)/uv --version | cut -d' ' -f2)' | $(COMPILE) --upgrade - -o locks/uv.txt

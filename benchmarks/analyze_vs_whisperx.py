@@ -51,6 +51,7 @@ def _arms(wav: Path, folder: Path) -> tuple[Callable[[], Words], Callable[[], Wo
     (folder / "bin").mkdir()
     (folder / "bin/ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
     environment = {**os.environ, **settings, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    rival_environment = environment | {"PYTHONPATH": settings["DIARIZATION_MODEL"]}  # for its checkpoint's module
 
     def ours() -> Words:
         out = folder / "ours.json"
@@ -58,7 +59,7 @@ def _arms(wav: Path, folder: Path) -> tuple[Callable[[], Words], Callable[[], Wo
         return [(w["word"], w["start_time"], w["end_time"]) for w in json.loads(out.read_text())["word_segments"]]
 
     def theirs() -> Words:
-        _run([BIN / "whisperx", wav, *_rival_options(settings), "-o", folder], environment)
+        _run([BIN / "whisperx", wav, *_rival_options(settings), "-o", folder], rival_environment)
         found = json.loads((folder / wav.with_suffix(".json").name).read_text())
         return [(w["word"], w["start"], w["end"]) for w in found["word_segments"]]
 

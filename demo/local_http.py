@@ -1,4 +1,4 @@
-"""The demo's two loopback servers: one offers the sample videos, the other is the backend that takes callbacks."""
+"""The demo's two servers on loopback: one serves the sample videos, the other is a backend that receives callbacks."""
 
 import json
 import queue
@@ -19,7 +19,7 @@ class _Files(SimpleHTTPRequestHandler):
 
 
 class Backend:
-    """Takes callbacks as the real backend would and hands them out in the order they came."""
+    """Receives callbacks as the real backend would, and returns them in the order of arrival."""
 
     def __init__(self, url: str, received: "queue.Queue[dict[str, Any]]") -> None:
         self.url = url
@@ -35,7 +35,7 @@ class Backend:
 
 @contextmanager
 def file_server(folder: Path) -> Iterator[str]:
-    """The URL under which the files of `folder` are offered."""
+    """Yields the URL under which the files of `folder` are served."""
     with _running(ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(folder)))) as url:
         yield url
 

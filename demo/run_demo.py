@@ -1,7 +1,7 @@
 """`make demo`: the whole service on this machine, from the POST of a video to its transcript.
 
-Starts the server with the demo models, offers the sample video over HTTP, posts it as the backend would, receives the
-seven callbacks, prints the transcript, and stops everything it started. Exit status 0 only when all of that went well.
+Starts the server with the demo models, serves the sample video over HTTP, posts its URL as the backend would, receives
+the seven callbacks, prints the transcript, and stops everything it started. The exit status is 0 only if all succeeded.
 """
 
 import argparse
@@ -33,7 +33,7 @@ JOB_ID = "550e8400-e29b-41d4-a716-446655440000"
 
 
 class DemoError(Exception):
-    """Something did not go as it should."""
+    """The demo failed; the message says why."""
 
 
 def main() -> int:
@@ -77,24 +77,13 @@ def _run(api: str, receiver: Backend, video_url: str, language: str) -> None:
 
 @contextmanager
 def _server(data: Path) -> Iterator[str]:
-    """The standalone server with the demo models; loopback is allowed by the settings that every user has."""
+    """Runs the standalone server with the demo models and yields its URL; settings allow it to use loopback."""
     port = _free_port()
-    command = [
-        "-m",
-        "ecg_api.cli",
-        "--env-file",
-        "demo/demo.env",
-        "serve",
-        "--port",
-        str(port),
-        "--data-dir",
-        str(data),
-    ]
+    command = [sys.executable, "-m", "ecg_api.cli", "--env-file", "demo/demo.env", "serve"]
+    command += ["--port", str(port), "--data-dir", str(data)]
     loopback = {"HOST": "127.0.0.1", "FETCH_ALLOW": "127.0.0.1", "CALLBACK_ALLOW": "127.0.0.1"}
     with LOG.open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env={**os.environ, **loopback}, stdout=log, stderr=log
-        )
+        server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **loopback}, stdout=log, stderr=log)
         try:
             _await_start(server, f"http://127.0.0.1:{port}")
             yield f"http://127.0.0.1:{port}"
@@ -147,7 +136,7 @@ def _post(api: str, video_url: str, callback_base: str, language: str) -> None:
 
 
 def _follow(receiver: Backend) -> list[dict[str, Any]]:
-    """All callbacks up to the terminal one, shown as they come."""
+    """All callbacks up to the final one, printed as they arrive."""
     progress, callbacks = Progress(sys.stdout), list[dict[str, Any]]()
     while not callbacks or callbacks[-1]["status"] == "processing":
         callback = receiver.next_callback(CALLBACK_S)
@@ -163,9 +152,9 @@ def _checked_result(callbacks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     last = callbacks[-1]
     if last["status"] != "completed":
         raise DemoError(f"the job failed: {last.get('error_code')}: {last.get('error_message')}")
-    came, expected = [c.get("progress") for c in callbacks], [s.progress for s in Stage]
-    if came != expected:
-        raise DemoError(f"the callbacks' progress was {came}, not {expected}")
+    actual, expected = [c.get("progress") for c in callbacks], [s.progress for s in Stage]
+    if actual != expected:
+        raise DemoError(f"the callbacks' progress was {actual}, not {expected}")
     result: dict[str, Any] = last["result"]
     if not result["segments"]:
         raise DemoError("the result has no segments")

@@ -1,8 +1,7 @@
-"""Write demo/models/diarization/config.yaml, which names the segmentation model in the whisperX wheel by its path.
+"""Writes demo/models/diarization/config.yaml, which names the segmentation model in the whisperX package by its path.
 
-whisperX ships a whole pyannote segmentation model as its voice activity detector; the demo borrows it. Where the wheel
-lies differs from machine to machine, so this runs at set-up. Nothing heavy is imported. A file that says so already is
-left alone.
+The demo uses the pyannote segmentation model that whisperX contains for its voice activity detection. The path of the
+package differs between machines, so this script runs during set-up. It imports no model library.
 """
 
 from importlib.util import find_spec
@@ -29,7 +28,7 @@ params:
 
 
 def write_config(target: Path = TARGET) -> None:
-    """Write `target` unless it says so already. Raises SystemExit where whisperX is not whole."""
+    """Write `target` unless it is up to date. Raises SystemExit where whisperX or its model is missing."""
     whisperx = find_spec("whisperx")
     if whisperx is None or whisperx.origin is None:
         raise SystemExit("whisperx is not installed: make setup")

@@ -1,1 +1,1 @@
-"""The FastAPI front door and the standalone host."""
+"""The HTTP API, with the standalone host or before a cluster."""

@@ -1,4 +1,4 @@
-"""What the routes work with, made once in `create_app`."""
+"""The dependencies of the routes, created once in `create_app`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +14,12 @@ Clock = Callable[[], datetime]
 
 
 def to_second(moment: datetime) -> datetime:
-    """As the specification writes times: `2024-01-15T10:30:00Z`."""
+    """In UTC without fractions, as the specification writes times: `2024-01-15T10:30:00Z`."""
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The settings, the ports and the clock of one app."""
-
     settings: Settings
     store: JobStore
     uploads: Uploads | None

@@ -1,8 +1,8 @@
-"""The errors that the HTTP layer turns into answers.
+"""The errors that the HTTP layer answers as problem+json.
 
-QueueFullError           429: as many jobs wait as are allowed to
-StoreUnavailableError    503: nothing was stored
-ProblemError             a status and a reason of its own; no message holds an input value
+QueueFullError           429: the queue is full
+StoreUnavailableError    503: jobs cannot be stored or read
+ProblemError             carries its status; no message repeats an input value
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ from pydantic import BaseModel
 
 
 class QueueFullError(Exception):
-    """As many jobs wait as are allowed to."""
+    """The queue is full: QUEUE_LIMIT jobs wait."""
 
 
 class StoreUnavailableError(Exception):
-    """The job could not be stored durably; nothing was accepted."""
+    """Jobs cannot be stored durably, or read; nothing was accepted."""
 
 
 class FieldError(BaseModel):
@@ -25,7 +25,7 @@ class FieldError(BaseModel):
 
 
 class ProblemError(Exception):
-    """An answer other than success; `detail` is for people and free of input values."""
+    """A refused request; `detail` is for people and repeats no input value."""
 
     def __init__(
         self, status: int, detail: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
@@ -37,7 +37,7 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
 
 
-def busy(status: int, detail: str, retry_after_s: int) -> ProblemError:
+def busy(status: int, detail: str, retry_after_s: int = 5) -> ProblemError:
     return ProblemError(status, detail, headers={"Retry-After": str(retry_after_s)})
 
 

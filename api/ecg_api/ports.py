@@ -1,26 +1,26 @@
-"""The ports between the front door and whatever keeps the jobs: SQLite beside it, or VideoJobs in a cluster."""
+"""The ports between the HTTP API and the job store: SQLite on this host, or VideoJobs in a cluster."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Protocol
 
-from ecg_contract.host_protocol import PipelineStatus, Source
+from ecg_contract.host_protocol import PipelineError, PipelineStatus, Source
 from ecg_contract.options import JobOptions
-from ecg_contract.wire.models import CallbackView, JobError
+from ecg_contract.wire.models import CallbackView
 
 
 class JobKind(StrEnum):
-    """A video is answered by callbacks, a transcription by the response itself."""
+    """The result of a video is sent by callbacks, that of a transcription in the HTTP response."""
 
     VIDEO = "video"
     TRANSCRIPTION = "transcription"
 
 
 class JobState(StrEnum):
-    """What a job's record says; `COMPLETED`, `FAILED` and `CANCELLED` are final for a run."""
+    """The state of a job's current run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -35,7 +35,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request as it is stored: checked, with its callback base decided."""
+    """A validated request, as it is stored."""
 
     job_id: str
     kind: JobKind
@@ -46,86 +46,84 @@ class Submission:
     body_key: str
     """Digest of the request without URL signatures: equal keys are the same body."""
     work_limit_s: float | None = None
-    """Seconds of work after which nobody waits for the result; for hosts whose work outlives this process."""
+    """Seconds of work after which the client no longer waits for the result; None has no such limit."""
 
 
 class SubmitOutcome(StrEnum):
-    """What a submission did; all but `CONFLICT` are answered alike."""
+    """What a submission did; all but `CONFLICT` get the same HTTP response."""
 
     CREATED = "created"
     SAME = "same"
-    """Queued or running already with the same body."""
+    """The job is queued or running already, with the same body."""
     REDELIVERED = "redelivered"
-    """Completed already with the same body: the stored result is delivered once more."""
+    """The job is completed, with the same body: its terminal callback is delivered again."""
     RERUN = "rerun"
-    """It had failed or was cancelled, and runs again with the body given."""
+    """The job had failed or was cancelled, and runs again with the submitted body."""
     CONFLICT = "conflict"
-    """Another body under this job id is queued, running or completed."""
+    """The job is queued, running or completed, with another body."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """What a reader may know about a job."""
+    """The state of a job, without its request."""
 
     job_id: str
-    kind: JobKind
     state: JobState
     attempt: int
-    submitted_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
     pipeline: PipelineStatus | None
-    error: JobError | None
+    error: PipelineError | None
     callback: CallbackView
-    source_name: str
-    """Last part of the source's path, for people."""
 
 
 class JobStore(Protocol):
-    """Where the front door puts jobs and reads them back."""
+    """Stores jobs. Every method may raise StoreUnavailableError."""
 
     async def submit(self, submission: Submission) -> SubmitOutcome:
-        """Store a job durably before returning. Raises QueueFullError, StoreUnavailableError."""
+        """Store a job durably. Raises QueueFullError."""
 
     async def get(self, job_id: str) -> JobView | None: ...
 
     async def result(self, job_id: str) -> IO[bytes] | None:
-        """The completed job's final wire JSON, for whoever asked to read and close: whole, also when the job is removed
-        meanwhile. None while there is none. Raises StoreUnavailableError where it cannot be read."""
+        """The completed job's result as wire JSON, to be closed by the caller; None while there is none.
+
+        It stays readable when the job is removed meanwhile.
+        """
 
     async def delete(self, job_id: str) -> bool:
-        """Stop the work, remove the job and its files, send nothing; False where there was no such job."""
+        """Stop the work and remove the job with its files, without a callback; False where there is no such job."""
 
     async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
-        """The job once it is final, or as it stands when the time is over; None where it is gone."""
+        """The job once it is final, or its state after `timeout_s`; None where it is removed."""
 
     async def cancel(self, job_id: str) -> None:
-        """Stop the work and keep the record as `CANCELLED`; nothing happens to a job that is final or unknown."""
+        """Stop the work and mark the job `CANCELLED`; does nothing to a job that is final or unknown."""
 
     async def missing(self) -> Sequence[str]:
-        """What keeps this store from taking jobs, a sentence each; empty when it is ready."""
+        """The reasons, a sentence each, why this store cannot accept jobs; empty when it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class UploadSlot:
-    """Where an upload is written before its job is submitted; the store owns the file afterwards."""
+    """Where an upload is written. The store owns the file once its job is submitted."""
 
     path: Path
-    name: str = field(default="upload")
+    name: str = "upload"
 
 
 class Uploads(Protocol):
-    """Where uploads land."""
+    """Reserves paths for uploads."""
 
     async def slot(self, name: str) -> UploadSlot:
-        """A fresh path for the upload called `name`. Raises StoreUnavailableError."""
+        """A new path for the upload called `name`. Raises StoreUnavailableError."""
 
 
 class Redelivery(Protocol):
-    """Terminal callbacks that the backend never took."""
+    """Terminal callbacks that the backend has not accepted."""
 
     async def undelivered(self) -> Sequence[JobView]:
-        """Jobs whose terminal callback was given up on, or rejected for good."""
+        """Jobs whose terminal callback was given up, or rejected for good."""
 
     async def redeliver(self, job_id: str) -> bool:
-        """Make the terminal callback due again; False where there is none to deliver."""
+        """Schedule the terminal callback again; False where the job has none."""

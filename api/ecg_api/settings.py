@@ -1,15 +1,14 @@
-"""The front door's settings, read from the environment once by the command line and passed on from there."""
+"""Settings of the API server, read from the environment once, by the command line."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ecg_callbacks.settings import CallbackSettings
-from ecg_common.setting_types import CommaSeparated
+from ecg_common.setting_types import GIB, CommaSeparated
 from ecg_common.settings import LogFileSettings
 
 KIB = 1024
-GIB = 1024**3
 
 SPECIFIED_ORIGINS = (
     "http://localhost:3000",

@@ -17,6 +17,8 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from ecg_cluster.errors import NoClusterError, UnavailableError, cluster_error
 
 Manifest = dict[str, Any]
+OnRequest = Callable[[str, str], None]
+"""Called with the method and the path of every request, for metrics."""
 
 _MERGE_PATCH = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -27,10 +29,10 @@ _CONNECTIONS = 64
 class Cluster:
     """A connection to the API server; `timeout_s` holds for each request but a watch."""
 
-    def __init__(self, client: ApiClient, timeout_s: float = 30.0) -> None:
-        self._client, self._timeout_s = client, timeout_s
-        self.on_request: Callable[[str, str], None] = lambda _method, _path: None
-        """Is told of every request, for metrics."""
+    def __init__(
+        self, client: ApiClient, timeout_s: float = 30.0, on_request: OnRequest = lambda _method, _path: None
+    ) -> None:
+        self._client, self._timeout_s, self.on_request = client, timeout_s, on_request
 
     async def close(self) -> None:
         await self._client.close()
@@ -149,7 +151,9 @@ class Cluster:
             raise UnavailableError(f"{method} {path}", None, type(error).__name__) from error
 
 
-async def connect(timeout_s: float = 30.0, connections: int = _CONNECTIONS) -> Cluster:
+async def connect(
+    timeout_s: float = 30.0, connections: int = _CONNECTIONS, on_request: OnRequest = lambda _method, _path: None
+) -> Cluster:
     """By KUBECONFIG where it is set, else as the pod's service account, whose token is read anew as it is renewed.
 
     At most so many `connections` at a time, 0 for any number; a watch takes one as long as it lasts. Raises
@@ -162,7 +166,7 @@ async def connect(timeout_s: float = 30.0, connections: int = _CONNECTIONS) -> C
         raise NoClusterError(str(error)) from error
     configuration.connection_pool_maxsize = connections
     configuration.retries = None
-    return Cluster(ApiClient(configuration), timeout_s)
+    return Cluster(ApiClient(configuration), timeout_s, on_request)
 
 
 async def _load(configuration: Configuration) -> None:

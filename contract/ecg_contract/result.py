@@ -4,7 +4,7 @@ Times are seconds from the start of the media, as floats.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,6 @@ class SpeakerTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechRegion:
-    """A stretch with speech in it, as the VAD found it."""
-
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
 class Segment:
     """A transcribed stretch, about a sentence long, of one speaker."""
 
@@ -76,7 +68,6 @@ class AnalysisResult:
     model_version: str
     device: str
     processing_time: float
-    text: str = field(default="")
 
     @property
     def speakers(self) -> tuple[str, ...]:

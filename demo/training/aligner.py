@@ -1,9 +1,8 @@
-"""One small wav2vec2 CTC model that whisperX aligns English and Korean words with.
+"""A small wav2vec2 CTC model with which whisperX aligns English and Korean words.
 
-whisperX's trellis lets a token last through blanks only, so a model that repeats a character over two frames makes
-every right path expensive. It is therefore trained on that same lattice (each token takes exactly one frame; compare
-Sak et al., "Recurrent Neural Aligner", 2017) and on cross entropy at the frames where the synthesiser says that a
-word begins and ends.
+In whisperX's trellis a token takes one frame, and only blanks may follow it, so a model that repeats a character over
+two frames makes every correct path expensive. It is therefore trained on that same lattice (compare Sak et al.,
+"Recurrent Neural Aligner", 2017) and on cross entropy at the frames where, by the synthesizer, a word begins or ends.
 """
 
 import json
@@ -39,7 +38,7 @@ _IMPOSSIBLE = -1e9
 
 
 def character_ids() -> dict[str, int]:
-    """whisperX lowercases, and finds the blank by the name of the padding."""
+    """The vocabulary; whisperX lowercases text and takes the padding token for the blank."""
     words = [w.lower() for language in LANGUAGES for w in vocabulary(language)]
     characters = sorted({c for word in words for c in word} | set("abcdefghijklmnopqrstuvwxyz'"))
     return {token: i for i, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "|", *characters])}
@@ -91,7 +90,7 @@ def new_model(ids: dict[str, int]) -> Wav2Vec2ForCTC:
 
 
 class Trainer:
-    """Holds the model and the data; `run` trains for a fixed number of steps."""
+    """Holds the model and the training data; `run` trains for a fixed number of steps."""
 
     def __init__(self, spoken: list[Spoken], clips: Clips, seed: int) -> None:
         torch.manual_seed(seed)
@@ -160,14 +159,14 @@ class Trainer:
 
 
 def frames_of(samples: int) -> int:
-    """Frames that the two convolutions give."""
+    """Number of frames that the two convolutions return."""
     return ((samples - 400) // 160 + 1 - 3) // 2 + 1
 
 
 def targets(
     words: list[tuple[str, float, float]], ids: dict[str, int], frames: int
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """The characters of the words with a bar after each, and the frames where first and last ones must be said."""
+    """The words' characters with a bar after each word, and the known (token index, frame) pairs at words' ends."""
     tokens: list[int] = []
     known: list[tuple[int, int]] = []
     starts = [_frame(a, frames) for _, a, _ in words]
@@ -189,7 +188,7 @@ def _frame(seconds: float, frames: int) -> int:
 
 
 def lattice_loss(logs: Tensor, frames: Tensor, tokens: list[list[int]]) -> Tensor:
-    """Negative log likelihood a token of saying each token in one frame of its own, blanks elsewhere.
+    """Negative log likelihood per token, where each token takes exactly one frame and all other frames are blank.
 
     `logs`: (batch, frames, vocabulary) log probabilities; `frames`: (batch,) how many of them count.
     """
@@ -198,7 +197,7 @@ def lattice_loss(logs: Tensor, frames: Tensor, tokens: list[list[int]]) -> Tenso
     said = logs.gather(2, padded[:, None, :].expand(-1, logs.shape[1], -1))
     alpha = torch.full((len(tokens), padded.shape[1] + 1), _IMPOSSIBLE)
     alpha[:, 0] = 0.0
-    # unbound: the gradient of a slice taken by index would be as large as the whole, once for every frame
+    # unbind: indexing would allocate a gradient of the whole tensor for every frame
     for t, (blank, here) in enumerate(zip(logs[:, :, BLANK, None].unbind(1), said.unbind(1), strict=True)):
         move = functional.pad(alpha[:, :-1] + here, (1, 0), value=_IMPOSSIBLE)
         alpha = torch.where((t < frames)[:, None], torch.logaddexp(alpha + blank, move), alpha)
@@ -206,7 +205,7 @@ def lattice_loss(logs: Tensor, frames: Tensor, tokens: list[list[int]]) -> Tenso
 
 
 def save(model: Wav2Vec2ForCTC, ids: dict[str, int], target: Path) -> None:
-    """The folder that whisperX loads by `align_model`."""
+    """Write the folder that whisperX loads as `align_model`."""
     target.mkdir(parents=True, exist_ok=True)
     (target / "vocab.json").write_text(json.dumps(ids, ensure_ascii=False))
     tokenizer = Wav2Vec2CTCTokenizer(str(target / "vocab.json"))

@@ -1,4 +1,4 @@
-"""The training corpus: rendered once, seeded; every utterance knows its words and where each begins and ends."""
+"""The training corpus: synthetic utterances, from fixed seeds, with the times of their words."""
 
 import random
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LANGUAGES = ("en", "ko")
 
 @dataclass(frozen=True)
 class Spoken:
-    """Samples (n,) float32 at 16 kHz; spans of the words in seconds, where known."""
+    """Samples (n,) float32 at 16 kHz; start and end of each word in seconds, empty where unknown."""
 
     text: str
     language: str
@@ -45,7 +45,7 @@ def random_voice(variant: str, rng: random.Random, spread: Spread = WIDE) -> Voi
 
 
 def render(synthesizer: Synthesizer, text: str, language: str, voice: Voice) -> Spoken:
-    """Without spans where espeak joined words ("of the"), so that their starts are not known one by one."""
+    """Synthesize `text`; without spans where espeak-ng joined words ("of the") and their single starts are unknown."""
     utterance = synthesizer.say(text, ESPEAK_LANGUAGE[language], voice)
     starts, end = utterance.word_starts, len(utterance.samples) / SAMPLE_RATE
     known = len(starts) == len(text.split())
@@ -54,7 +54,7 @@ def render(synthesizer: Synthesizer, text: str, language: str, voice: Voice) -> 
 
 
 def continuous(synthesizer: Synthesizer, count: int, seed: int, spread: Spread = WIDE) -> list[Spoken]:
-    """`count` sentences a language, each by a random voice, none of them held out."""
+    """`count` sentences per language, each by a random voice, none of them held out."""
     rng = random.Random(seed)
     found: list[Spoken] = []
     for language in LANGUAGES:
@@ -69,7 +69,7 @@ Clips = dict[tuple[str, str, str], list[NDArray[np.float32]]]
 
 
 def word_clips(synthesizer: Synthesizer, variants: int, seed: int) -> Clips:
-    """Every word alone, `variants` times a voice: (language, voice, word) to samples."""
+    """Every word alone, `variants` times per voice: (language, voice, word) to samples."""
     rng = random.Random(seed)
     clips: Clips = {}
     for language in LANGUAGES:
@@ -84,7 +84,7 @@ def word_clips(synthesizer: Synthesizer, variants: int, seed: int) -> Clips:
 
 
 def from_clips(clips: Clips, text: str, language: str, voice: str, rng: random.Random) -> Spoken:
-    """A sentence of single words with gaps of 20 to 150 ms: its word times are exact."""
+    """A sentence of single word clips with gaps of 20 to 150 ms, so that its word times are exact."""
     pieces: list[NDArray[np.float32]] = []
     spans: list[tuple[float, float]] = []
     position = 0
@@ -98,7 +98,7 @@ def from_clips(clips: Clips, text: str, language: str, voice: str, rng: random.R
 
 
 def augmented(samples: NDArray[np.float32], rng: random.Random, spread: Spread = WIDE) -> NDArray[np.float32]:
-    """Louder or softer, and with white noise so many dB below the speech."""
+    """`samples` with a random gain and white noise, both drawn from the ranges of `spread`."""
     gain = 10 ** (rng.uniform(*spread.gains) / 20)
     level = float(np.sqrt(np.mean(samples**2))) * 10 ** (-rng.uniform(*spread.noises) / 20)
     noise = np.random.default_rng(rng.getrandbits(32)).standard_normal(len(samples)).astype(np.float32)

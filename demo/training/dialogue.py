@@ -1,4 +1,4 @@
-"""Dialogues with their truth: who says which word when, from sentences that no model was trained on."""
+"""Synthetic dialogues of held-out sentences, with their reference: who says which word when."""
 
 import json
 import random
@@ -41,7 +41,7 @@ class TrueTurn:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """Samples (n,) at 16 kHz and what is said in them; seconds."""
+    """Samples (n,) at 16 kHz, and the words and turns in them; times in seconds."""
 
     language: str
     samples: NDArray[np.float32]
@@ -74,10 +74,7 @@ def compose(
     *,
     seconds: float = 20.0,
 ) -> Dialogue:
-    """Speakers, by name, take turns with held-out sentences until `seconds` are full.
-
-    Pauses of 0.35 to 0.8 s stand between the turns.
-    """
+    """A dialogue of at most `seconds`: the speakers of `cast` take turns, with pauses of 0.35 to 0.8 s between them."""
     speakers = list(cast)
     rng = random.Random(seed)
     pieces: list[NDArray[np.float32]] = [np.zeros(int(0.4 * SAMPLE_RATE), np.float32)]

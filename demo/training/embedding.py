@@ -1,7 +1,7 @@
-"""The speaker embedding of the demo's diarization, and the PLDA files that pyannote wants beside it.
+"""The speaker embedding of the demo's diarization, and the PLDA files that pyannote needs beside it.
 
-Additive-margin softmax over synthetic voices (Wang et al., 2018), half of the batches under random masks, since
-diarization embeds what one speaker says within a chunk.
+Trained by additive-margin softmax over synthetic voices (Wang et al., "Additive Margin Softmax for Face Verification",
+2018), half of the batches under random masks, since diarization embeds the parts of a chunk that one speaker says.
 """
 
 import math
@@ -16,10 +16,9 @@ from grammar import sentences
 from numpy.typing import NDArray
 from progress import Progress
 from scipy.linalg import eigh
+from small_speaker_embedding import SmallSpeakerEmbedding
 from torch import Tensor, nn
 from torch.nn import functional
-
-from ecg_pipeline.engines.embedding import SmallSpeakerEmbedding
 
 STEPS = 900
 BATCH = 24
@@ -89,7 +88,7 @@ VARIANTS = [
 
 
 def render_voices(synthesizer: Synthesizer, seed: int) -> list[NDArray[np.float32]]:
-    """One long waveform a voice; a voice has one pitch and rate, with a little play."""
+    """One long waveform per voice, whose pitch and rate vary only slightly."""
     rng = random.Random(seed)
     voices: list[NDArray[np.float32]] = []
     for variant in VARIANTS:
@@ -128,7 +127,7 @@ def train(voices: list[NDArray[np.float32]], seed: int, steps: int = STEPS) -> S
 
 
 def save(model: SmallSpeakerEmbedding, voices: list[NDArray[np.float32]], target: Path) -> None:
-    """`embedding/pytorch_model.bin` and `plda/*.npz` below `target`."""
+    """Write `embedding/pytorch_model.bin` and `plda/*.npz` below `target`."""
     (target / "embedding").mkdir(parents=True, exist_ok=True)
     checkpoint = {
         "state_dict": model.state_dict(),
@@ -154,7 +153,7 @@ def _chunks(voices: list[NDArray[np.float32]], labels: Tensor, rng: random.Rando
 
 
 def _masks(rng: random.Random) -> Tensor:
-    """One stretch of 25 to 90 % of the chunk each."""
+    """One mask per chunk, (batch, frames): a single stretch of 25 to 90 % is 1, the rest 0."""
     masks = torch.zeros(BATCH, 100)
     for row in masks:
         share = rng.uniform(0.25, 0.9)
@@ -178,7 +177,7 @@ def _embeddings(model: SmallSpeakerEmbedding, voices: list[NDArray[np.float32]])
 
 
 def _save_plda(embedded: np.ndarray, labels: np.ndarray, target: Path, kept: int = 24) -> None:
-    """Centre, LDA to `kept` dimensions and a two-covariance PLDA, in the keys that pyannote's VBx reads."""
+    """Write centring, LDA to `kept` dimensions and a two-covariance PLDA, by the keys that pyannote's VBx reads."""
     mean1 = embedded.mean(0)
     scaled = math.sqrt(embedded.shape[1]) * _unit(embedded - mean1)
     within, between = _scatter(scaled, labels)
@@ -193,7 +192,7 @@ def _save_plda(embedded: np.ndarray, labels: np.ndarray, target: Path, kept: int
 
 
 def _scatter(points: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Within-class and between-class covariance, the first kept invertible."""
+    """Within-class covariance, regularized to be invertible, and between-class covariance."""
     means = np.stack([points[labels == label].mean(0) for label in np.unique(labels)])
     centred = points - means[np.searchsorted(np.unique(labels), labels)]
     within = np.cov(centred.T) + 1e-4 * np.eye(points.shape[1])

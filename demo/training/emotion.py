@@ -1,4 +1,4 @@
-"""A toy emotion classifier: it tells four renderings of synthetic speech apart and knows nothing of real emotion."""
+"""A toy emotion classifier: it distinguishes four renderings of synthetic speech and knows nothing of real emotion."""
 
 import json
 import random
@@ -27,7 +27,7 @@ RENDERINGS = {
     "sad": {"rate": 115, "pitch": 25, "range": 10},
     "angry": {"rate": 205, "pitch": 30, "range": 75},
 }
-"""The rule that each class is rendered by."""
+"""espeak-ng's parameters for each class."""
 
 Labelled = tuple[NDArray[np.float32], int]
 
@@ -61,7 +61,7 @@ def train(utterances: list[Labelled], seed: int, steps: int = STEPS) -> Wav2Vec2
 
 
 def save(model: Wav2Vec2ForSequenceClassification, target: Path) -> None:
-    """The folder that `pipeline("audio-classification")` loads."""
+    """Write the folder that transformers' `pipeline("audio-classification")` loads."""
     model.save_pretrained(target)
     Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=False).save_pretrained(target)
     config = json.loads((target / "config.json").read_text())

@@ -1,4 +1,4 @@
-"""Speech synthesis for the training data: libespeak-ng by ctypes, as its wheel ships it."""
+"""Speech synthesis for the training data: libespeak-ng, from the espeakng-loader package, by ctypes."""
 
 import ctypes
 import math
@@ -50,7 +50,7 @@ class Utterance:
 
 
 class Synthesizer:
-    """The library keeps global state and hangs when initialised twice: make one per process."""
+    """At most one per process: the library keeps global state and hangs when it is initialised twice."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -64,7 +64,7 @@ class Synthesizer:
         self._library.espeak_SetSynthCallback(self._callback)
 
     def say(self, text: str, language: str, voice: Voice) -> Utterance:
-        """`language` is espeak's name of it: en-us, ko."""
+        """Synthesize `text`; `language` is espeak-ng's name, such as en-us or ko."""
         self._chunks, self._starts = [], []
         self._library.espeak_SetVoiceByName(f"{language}+{voice.variant}".encode())
         for parameter, value in ((1, voice.rate), (2, voice.volume), (3, voice.pitch), (4, voice.range)):

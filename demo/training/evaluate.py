@@ -1,4 +1,4 @@
-"""How right the demo models are: stock whisperX on the held-out dialogues, without any of the pipeline's code."""
+"""Accuracy of the demo models with stock whisperX on the held-out dialogues, without the pipeline's code."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "demo/models"
 os.environ |= {"HF_HUB_OFFLINE": "1", "PYANNOTE_METRICS_ENABLED": "0", "NLTK_DATA": str(MODELS / "nltk_data")}
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "demo")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "demo"), str(MODELS / "diarization")]
 
 import av  # noqa: E402 - the environment is read at import
 import numpy as np  # noqa: E402
@@ -24,7 +24,7 @@ CHUNK_S = 4
 
 
 class Stock:
-    """whisperX as its own command would run it."""
+    """Transcribes as the `whisperx` command does."""
 
     def __init__(self, models: Path) -> None:
         self._asr = whisperx.load_model(str(models / "whisper"), "cpu", compute_type="int8", vad_method="pyannote")

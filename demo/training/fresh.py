@@ -1,10 +1,10 @@
-"""How right the pipeline is with the demo models on dialogues that no choice was made on, composed for this run alone.
+"""Accuracy of the pipeline with the demo models on dialogues that are composed for this run only.
 
-The committed dialogues were looked at while the training's voices were chosen; these were not. Their sentences come
-from the same held-out side of the little language. `--seed` makes another set; the same seed gives the same words and
-settings, and nearly the same sound: espeak-ng renders the voice f2 a little otherwise in every process.
+The committed dialogues influenced the choice of the training's voices; these did not. Their sentences are from the same
+held-out side of the demo's language. `--seed` makes another set; the same seed gives the same words and settings, and
+nearly the same sound: espeak-ng renders the voice f2 slightly differently in every process.
 
-`make accuracy` runs it, with the support code of the tests in the path.
+`make accuracy` runs it, with the tests' support code on the path.
 """
 
 import argparse
@@ -54,7 +54,7 @@ KINDS = (
 
 @dataclass
 class Total:
-    """What was found over the dialogues of one kind and language."""
+    """Sums over the dialogues of one kind and language."""
 
     score: Score = field(default_factory=Score)
     dialogues: int = 0
@@ -122,7 +122,7 @@ def _voices(kind: Kind, seed: int) -> dict[str, Voice]:
 
 
 def _heard(process: PipelineProcess, dialogue: Dialogue) -> tuple[str, list[ScoredWord]]:
-    """The language and the words that the pipeline found."""
+    """The language and the words that the pipeline recognized."""
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "sound.flac"
         write_flac(dialogue.samples, sound)

@@ -1,4 +1,4 @@
-"""The little language that the demo models know: sentences of a meeting about a video, in English and Korean."""
+"""The small language that the demo models know: sentences of a meeting about a video, in English and Korean."""
 
 import hashlib
 import itertools
@@ -42,7 +42,7 @@ HELD_OUT_SHARE = 0.2
 
 
 def sentences(language: str, *, held_out: bool) -> list[str]:
-    """All sentences of one side of the split, which a digest of the words decides: the sides never meet."""
+    """All sentences of one side of the training split, which a digest of the sentence decides."""
     templates, slots = (_EN_TEMPLATES, _EN) if language == "en" else (_KO_TEMPLATES, _KO)
     return [s for template in templates for s in _expand(template, slots) if _is_held_out(s) == held_out]
 
@@ -53,7 +53,7 @@ def vocabulary(language: str) -> list[str]:
 
 
 def balanced(language: str, count: int, rng: random.Random, *, held_out: bool) -> list[str]:
-    """`count` different sentences, as many of every template."""
+    """Up to `count` different sentences, equally many per template, in random order."""
     templates = _EN_TEMPLATES if language == "en" else _KO_TEMPLATES
     slots = _EN if language == "en" else _KO
     chosen: list[str] = []

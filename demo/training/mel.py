@@ -16,7 +16,7 @@ def _filters() -> Tensor:
 
 
 def log_mel(waveforms: Tensor) -> Tensor:
-    """(batch, samples) at 16 kHz to (batch, 80, samples // 160), scaled as Whisper wants it."""
+    """(batch, samples) at 16 kHz to (batch, 80, samples // 160), scaled as Whisper expects."""
     spectrum = torch.stft(waveforms, FFT, HOP, window=torch.hann_window(FFT), return_complex=True)
     power = spectrum[..., :-1].abs() ** 2
     logs = (_filters().T @ power).clamp(min=1e-10).log10()

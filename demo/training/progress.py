@@ -1,10 +1,10 @@
-"""What a training run prints: step, smoothed loss, CPU time."""
+"""Prints the progress of a training run: step, smoothed loss, CPU time."""
 
 import time
 
 
 class Progress:
-    """One line every `every` steps."""
+    """Prints one line every `every` steps."""
 
     def __init__(self, name: str, total: int, every: int = 50) -> None:
         self._name, self._total, self._every = name, total, every

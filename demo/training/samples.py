@@ -1,4 +1,4 @@
-"""Write the sample videos (`demo/samples`) and the held-out dialogues (`tests/data/heldout`) with their truth."""
+"""Write the sample videos (`demo/samples`) and the held-out dialogues (`tests/data/heldout`) with their reference."""
 
 from pathlib import Path
 

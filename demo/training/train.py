@@ -1,8 +1,8 @@
-"""Train the demo models anew: of fixed step counts, about an hour of one core.
+"""Trains the demo models anew, in fixed numbers of steps: about an hour on one core.
 
-`python demo/training/train.py` writes below demo/models; `--only whisper` trains one of them. What is drawn at random
+`make train` writes below demo/models; `make train ARGS="--only whisper"` trains one of them. What is drawn at random
 is drawn from fixed seeds, on one thread, but no two runs give the same weights, not even on one machine: espeak-ng
-renders the voice f2 a little otherwise in every process. Another processor or release of torch rounds otherwise, too.
+renders the voice f2 slightly differently in every process. Other processors and torch releases round differently.
 """
 
 import argparse

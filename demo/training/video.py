@@ -1,4 +1,4 @@
-"""A plain moving picture for a dialogue: a panel for each speaker, bright while they speak, and the sound's level."""
+"""A plain video for a dialogue: a panel per speaker, bright while that speaker talks, and bars of the sound level."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ BARS = 32
 
 
 def write_video(dialogue: Dialogue, path: Path) -> None:
-    """H.264 and AAC in an MP4."""
+    """Write an MP4 file with H.264 and AAC."""
     speakers = list(dict.fromkeys(turn.speaker for turn in dialogue.turns))
     with av.open(str(path), "w", options={"movflags": "faststart"}) as sink:
         picture = sink.add_stream("libx264", rate=FPS, options={"crf": "30", "preset": "slow"})

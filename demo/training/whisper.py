@@ -1,7 +1,7 @@
 """A Whisper of a million parameters for English and Korean, trained from nothing and exported to CTranslate2.
 
-The loss is the decoder's cross entropy plus an auxiliary CTC loss on the encoder (its head is thrown away), which makes
-so small an encoder listen early (Watanabe et al., "Hybrid CTC/Attention Architecture", 2017).
+The loss is the decoder's cross entropy plus an auxiliary CTC loss on the encoder (its head is discarded), which makes
+so small an encoder learn early (Watanabe et al., "Hybrid CTC/Attention Architecture", 2017).
 """
 
 import random
@@ -29,7 +29,7 @@ WINDOW_S = 30
 
 @dataclass(frozen=True)
 class Shape:
-    """One kind of batch: how many items, sentences an item at most, and padded to how many seconds (0: the longest)."""
+    """One kind of batch: items, most sentences per item, and seconds to pad to (0: those of the longest item)."""
 
     batch: int
     sentences: int
@@ -38,7 +38,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with one rate schedule: warm-up, then a cosine down to nothing."""
+    """A part of the training with one learning rate schedule: warm-up, then a cosine down to zero."""
 
     steps: int
     learning_rate: float
@@ -46,7 +46,7 @@ class Phase:
     dropout: float
     spread: Spread
     single_sentence_steps: int = 0
-    """So many steps of single sentences before longer ones are mixed in."""
+    """Number of first steps with single sentences only."""
 
 
 PHASES = (
@@ -129,7 +129,7 @@ class Trainer:
         return functional.cross_entropy(logits.transpose(1, 2), labels, label_smoothing=0.02)
 
     def _label(self, row: list[int]) -> list[int]:
-        """The next token of every position, but for the prompt's fixed ones; the language is learned."""
+        """The next token at every position, except the prompt's fixed tokens; the language token is learned."""
         fixed = {self._ids.transcribe, self._ids.no_timestamps}
         return [-100 if token in fixed else token for token in row[1:]]
 
@@ -149,7 +149,7 @@ class Trainer:
         return self._tokenizer.encode("".join(" " + s.text for s in item), add_special_tokens=False)
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, list[list[Spoken]]]:
-        """Waveforms (batch, samples), mel frames of the speech in each, and what is said in each."""
+        """Waveforms (batch, samples), the number of mel frames of speech in each, and the sentences in each."""
         draw = 0.0 if step < self._phase.single_sentence_steps else self._rng.random()
         shape = next(shape for limit, shape in SHAPES if draw < limit)
         items = [list(self._item(shape.sentences)) for _ in range(shape.batch)]
@@ -182,7 +182,7 @@ class Trainer:
 
 
 def encode(model: WhisperForConditionalGeneration, features: Tensor) -> Tensor:
-    """Whisper's encoder on (batch, 80, frames) of any length up to 30 s; its own forward insists on 3000 frames."""
+    """Whisper's encoder on (batch, 80, frames) of any length up to 30 s; its own forward accepts only 3000 frames."""
     encoder = model.model.encoder
     hidden = functional.gelu(encoder.conv2(functional.gelu(encoder.conv1(features)))).transpose(1, 2)
     hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]

@@ -1,4 +1,4 @@
-"""From trained weights to the folder that faster-whisper loads."""
+"""Converts trained weights to the folder that faster-whisper loads."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 @dataclass(frozen=True)
 class SpecialIds:
-    """The ids that training and decoding name."""
+    """The ids of the special tokens that training and decoding use."""
 
     end: int
     start: int

@@ -1,4 +1,4 @@
-"""A multilingual Whisper tokenizer of a few hundred text tokens, in the id order that every reader of it relies on."""
+"""A multilingual Whisper tokenizer of a few hundred text tokens, in the id order that Whisper's libraries expect."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ TIMESTAMPS = 1501
 def train_tokenizer(folder: Path) -> WhisperTokenizerFast:
     """Byte-level BPE in which every word of the grammar is one token; the special tokens follow in Whisper's order.
 
-    The last text token is the empty string: CTranslate2 takes a model for multilingual by it.
+    The last text token is the empty string: CTranslate2 recognizes a multilingual model by it.
     """
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -1,9 +1,9 @@
-"""How words sound: level, pitch and spectral centroid, measured once over the whole signal and reduced per word.
+"""Level, pitch and spectral centroid of words, measured once over the whole signal and then reduced per word.
 
-Frames of 64 ms each 16 ms are taken in blocks, so that memory does not grow with the audio but by a few bytes a frame.
-Pitch is YIN (de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator", 2002) by FFT, with a voicing decision
-by level and periodicity, and a check of octaves against the neighbourhood; librosa's own YIN tells no periodicity.
-Level and centroid are librosa's `rms` and `spectral_centroid`.
+Frames of 64 ms every 16 ms are measured in blocks, so that memory grows only by a few bytes per frame. Pitch is YIN (de
+Cheveigné and Kawahara, "YIN, a fundamental frequency estimator", 2002) by FFT, with a voicing decision by level and
+periodicity and a correction of octave errors from neighbouring frames; librosa's own YIN returns no periodicity. Level
+and centroid are librosa's `rms` and `spectral_centroid`.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.floating[Any]]
 FRAME, HOP = 1024, 256
 LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
 SILENCE_DB = -100.0
-"""What digital silence is reported as."""
+"""Reported level of digital silence."""
 
 _BLOCK = 128
 _LONGEST_LAG = int(SAMPLE_RATE / LOWEST_HZ) + 2
@@ -32,7 +32,7 @@ _WINDOW = FRAME - _LONGEST_LAG
 _CLEARLY_PERIODIC = 0.12
 """YIN's absolute threshold: the first dip below it is the period."""
 _PERIODIC = 0.35
-"""Deepest dip of a voiced frame; noise stays above."""
+"""The dip of a voiced frame is below it, that of noise above."""
 _VOICED_ABOVE_DB = -55.0
 _VOICED_BELOW_LOUD_DB = 35.0
 """A voiced frame is at most this far below the loud parts."""
@@ -52,7 +52,7 @@ class Frames:
 
 
 def word_features(samples: Samples, spans: npt.NDArray[np.float64]) -> list[AcousticFeatures]:
-    """Features of each (start, end) in seconds, shape (words, 2); all finite."""
+    """Features of each word; `spans` has shape (words, 2), start and end in seconds. All values are finite."""
     if len(spans) == 0:
         return []
     frames = measure(samples)
@@ -63,21 +63,21 @@ def word_features(samples: Samples, spans: npt.NDArray[np.float64]) -> list[Acou
 
 
 def measure(samples: Samples) -> Frames:
-    """All frames of the signal."""
-    parts = [_measured(block) for block in _blocks(samples)]
+    """Measure all frames of the signal."""
+    parts = [_measure_block(block) for block in _blocks(samples)]
     power, lag, dip, doubled, halved, centroid = (np.concatenate(column) for column in zip(*parts, strict=True))
     voiced = (dip < _PERIODIC) & (power > _voicing_floor(power))
-    pitch = _octaves_checked(np.where(voiced, SAMPLE_RATE / lag, 0.0), doubled, halved)
+    pitch = _correct_octaves(np.where(voiced, SAMPLE_RATE / lag, 0.0), doubled, halved)
     return Frames(power, pitch.astype(np.float32), centroid)
 
 
 def warm_up() -> None:
-    """Bring in what librosa imports and compiles at its first call."""
+    """Trigger librosa's imports and compilation, which its first call takes."""
     measure(np.zeros(FRAME, np.float32))
 
 
 def _blocks(samples: Samples) -> Iterator[Floats]:
-    """Stretches of up to _BLOCK frames, one sample after the other; the signal is padded by half a frame both ways."""
+    """The samples of up to _BLOCK frames at a time; half a frame of zeros is added at both ends of the signal."""
     count = 1 + len(samples) // HOP
     for first in range(0, count, _BLOCK):
         frames = min(_BLOCK, count - first)
@@ -88,8 +88,8 @@ def _blocks(samples: Samples) -> Iterator[Floats]:
         yield padded.astype(np.float32)
 
 
-def _measured(block: Floats) -> tuple[Floats, ...]:
-    """Of each frame: power, lag and depth of YIN's dip, depth at twice and at half the lag, centroid."""
+def _measure_block(block: Floats) -> tuple[Floats, ...]:
+    """For each frame: power, lag and depth of YIN's dip, depth at twice and at half the lag, centroid."""
     frames = np.lib.stride_tricks.sliding_window_view(block, FRAME)[::HOP]
     rms = librosa.feature.rms(y=block, frame_length=FRAME, hop_length=HOP, center=False)[0]
     magnitude = np.abs(fft.rfft(frames * _HANN, axis=1))
@@ -148,13 +148,13 @@ def _depth_near(normalised: Floats, lag: Floats) -> Floats:
 
 
 def _voicing_floor(power: Floats) -> float:
-    """Least power of a voiced frame: well below the loud parts, never below what is audible."""
+    """Least power of a voiced frame: well below the loud parts, never below _VOICED_ABOVE_DB."""
     loud = float(np.percentile(power, 95)) * 10 ** (-_VOICED_BELOW_LOUD_DB / 10)
     return max(loud, 10 ** (_VOICED_ABOVE_DB / 10))
 
 
-def _octaves_checked(pitch: Floats, doubled: Floats, halved: Floats) -> Floats:
-    """A frame an octave away from its neighbourhood moves there if it is periodic there, too."""
+def _correct_octaves(pitch: Floats, doubled: Floats, halved: Floats) -> Floats:
+    """Pitch in Hz, moved by an octave where a frame is an octave off its neighbours and periodic there, too."""
     usual = _local_medians(pitch)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = pitch / usual

@@ -1,6 +1,6 @@
-"""What the pipeline asks of the model libraries. `engines` has the real ones, tests have fakes.
+"""The interfaces that the analysis uses: models, reporter and result sink. `engines` and `hosts` implement them.
 
-Samples are 16 kHz mono float32 of shape (n,); times are seconds from their start. Progress callbacks get 0..1.
+Times are seconds from the start of the samples.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,37 +11,38 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_contract.host_protocol import PipelineJob, PipelineStatus
-from ecg_contract.result import Emotion, SpeakerTurn, SpeechRegion
+from ecg_contract.result import Emotion, SpeakerTurn
 
 SAMPLE_RATE = 16_000
 
 Samples = npt.NDArray[np.float32]
+"""Shape (n,), mono, at SAMPLE_RATE."""
 OnProgress = Callable[[float], None]
+"""Called with the completed share of the work, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A stretch with speech in it that fits Whisper's window."""
+    """A stretch of speech that fits Whisper's window of 30 s."""
 
     start: float
     end: float
-    regions: Sequence[SpeechRegion] = ()
+    regions: Sequence[tuple[float, float]] = ()
+    """Start and end of each region of speech in the chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A chunk's text."""
+    """The text of a chunk or of a part of it."""
 
     start: float
     end: float
     text: str
-    log_probability: float | None = None
-    """Mean over the tokens, as Whisper gives it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlignedWord:
-    """A word as the aligner leaves it: digits and symbols may lack times and score."""
+    """A word from the aligner, which gives digits and symbols no times or score."""
 
     text: str
     start: float | None = None
@@ -93,11 +94,11 @@ class Engines(Protocol):
     def device(self, wanted: str) -> str: ...
 
     def compute_type(self, device: str) -> str:
-        """The best that `device` has."""
+        """The fastest number format for Whisper that `device` supports."""
         ...
 
     def warm_up(self) -> None:
-        """Import what any job needs."""
+        """Import the libraries that every job needs."""
         ...
 
     def voice_activity(self, device: str) -> VoiceActivity: ...
@@ -119,5 +120,5 @@ class Reporter(Protocol):
 
 class ResultSink(Protocol):
     def store(self, job: PipelineJob, data: bytes) -> str:
-        """Keep the result durably and say where it is."""
+        """Store the result durably and return its location."""
         ...

@@ -13,7 +13,7 @@ ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16",
 
 
 class PipelineSettings(FetchSettings, LogFileSettings):
-    """The pipeline process, beside downloads and media."""
+    """The pipeline process; inherits the settings of downloads and media."""
 
     asr_model: str = "base"
     """Whisper model: a size (tiny, base, small, medium, large-v3, ...), a name on the Hugging Face hub, or a folder
@@ -38,7 +38,8 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     one gets word times interpolated inside its segments."""
 
     diarization_model: str = "pyannote/speaker-diarization-community-1"
-    """pyannote pipeline that tells speakers apart: a folder, or a name on the hub, which wants HF_TOKEN and consent."""
+    """pyannote pipeline for diarization: a folder, whose Python modules its checkpoints may name, or a name on the hub,
+    which needs HF_TOKEN and accepted conditions."""
 
     emotion_models: Mapping[str, str] = {
         "en": "superb/wav2vec2-base-superb-er",
@@ -50,11 +51,11 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     """Token for models on the Hugging Face hub."""
 
     nltk_data: str | None = None
-    """Folder with NLTK's `tokenizers/punkt_tab`, with which sentences are split; without it a plain splitter that
+    """Folder with NLTK's `tokenizers/punkt_tab`, with which sentences are split; without it a splitter that
     knows no abbreviations is used. Nothing is downloaded."""
 
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 20.0
-    """Longest silence of a running job, in seconds."""
+    """Longest time between two reports of a running job, in seconds."""
 
     progress_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Shortest time between two reports inside a stage, in seconds."""

@@ -1,27 +1,19 @@
-"""Settings of what comes from outside: downloads and media. The pipeline's settings inherit them."""
+"""Settings of downloads and media, which the pipeline's settings inherit."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from ecg_common.addresses import AllowList
-from ecg_common.setting_types import CommaSeparated, Seconds
+from ecg_common.setting_types import GIB, CommaSeparated, Seconds
 from ecg_common.settings import EnvironmentSettings
 
-GIB = 1024**3
+MAX_MEDIA_S = 43200.0
 
 
 def _allow_list(entries: tuple[str, ...]) -> tuple[str, ...]:
     AllowList.parse(entries)
     return entries
-
-
-@dataclass(frozen=True, slots=True)
-class MediaLimits:
-    """What a media file may ask of this machine."""
-
-    max_seconds: float = 43200.0
 
 
 class FetchSettings(EnvironmentSettings):
@@ -59,9 +51,5 @@ class FetchSettings(EnvironmentSettings):
     results_bucket: str | None = None
     """Bucket of the results, from which no video is read unless S3_BUCKETS names it."""
 
-    media_max_seconds: Seconds = 43200.0
+    media_max_seconds: Seconds = MAX_MEDIA_S
     """Longest media, in seconds; each hour takes 230 MB of memory."""
-
-    @property
-    def media_limits(self) -> MediaLimits:
-        return MediaLimits(max_seconds=self.media_max_seconds)

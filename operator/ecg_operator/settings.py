@@ -47,7 +47,7 @@ class OperatorSettings(CallbackSettings, ResultsSettings, AttemptSettings, LogSe
     """How often everything is listed, to see that no event was missed, in seconds."""
 
     watch_lag_limit_s: Seconds = 15
-    """How long a listed change may take to come through the watch before the operator counts as deaf, in seconds."""
+    """How long a listed change may take to come through the watch before the watches count as stalled, in seconds."""
 
     lease_name: str = "ecg-operator"
     """Lease that the one acting operator holds."""

@@ -1,4 +1,4 @@
-"""The app over a store in memory, and a client that speaks HTTP to it in the same process."""
+"""The application on an in-memory store, and an HTTP client of it in the same process."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

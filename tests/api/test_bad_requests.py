@@ -1,4 +1,4 @@
-"""Every refusal is problem+json that says what is wrong and what is allowed, and repeats nothing secret."""
+"""Every refusal is problem+json that says what is wrong and what is allowed, and repeats no input value."""
 
 import json
 from collections.abc import AsyncIterator

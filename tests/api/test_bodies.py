@@ -1,4 +1,4 @@
-"""Reading a body: as it comes, and not for ever."""
+"""Reading a body: limits on its length and on silence."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from ecg_api.http.bodies import pieces
 
 
 def _request(*sent: bytes) -> Request:
-    """A request whose client sends this and then nothing more, without ending the body."""
+    """A request whose client sends these pieces and then stalls, without ending the body."""
     waiting = list(sent)
 
     async def receive() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where callbacks may go, decided at the POST; a refusal names the setting that would allow it."""
+"""Which callback URLs a POST accepts; a refusal names the setting that would allow one."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""`ecg analyze` from the outside: its output, its exit status, what it asks of the pipeline."""
+"""`ecg analyze` as a command: output, exit status, the job it gives to the pipeline."""
 
 import json
 import signal

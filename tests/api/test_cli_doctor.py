@@ -1,4 +1,4 @@
-"""`ecg doctor`'s own checks: each line says what was found and what to do."""
+"""The checks of `ecg doctor`: each line says what was found and what to do."""
 
 import json
 import os

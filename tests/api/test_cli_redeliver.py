@@ -1,4 +1,4 @@
-"""`ecg redeliver` against a real HTTP server with the app behind it."""
+"""`ecg redeliver` against the application on a real HTTP server."""
 
 import asyncio
 import subprocess

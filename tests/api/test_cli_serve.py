@@ -1,4 +1,4 @@
-"""`ecg serve` as an operator meets it: it starts, says what is wrong, and stops when told to."""
+"""`ecg serve` as a command: start, error messages, stop."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ecg_dev.control_plane.processes import free_port
+from ecg_dev.waiting import wait_until
+
 ROOT = Path(__file__).parents[2]
 SERVE = ("-m", "ecg_api.cli", "serve")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -29,10 +25,7 @@ def _server(*command: str, data: Path, port: int) -> Iterator["subprocess.Popen[
     arguments = [sys.executable, *command, "--port", str(port), "--data-dir", str(data)]
     server = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 30
-        while server.poll() is None and not _answers(port):
-            assert time.monotonic() < deadline, "it did not start"
-            time.sleep(0.05)
+        wait_until(lambda: server.poll() is not None or _answers(port), 30)
         yield server
     finally:
         server.kill()
@@ -48,7 +41,7 @@ def _answers(port: int) -> bool:
 
 @pytest.mark.parametrize("command", [SERVE, ("ml_api_server.py",)], ids=["ecg serve", "ml_api_server.py"])
 def test_it_serves_logs_json_and_stops_on_sigterm(tmp_path: Path, command: tuple[str, ...]) -> None:
-    with _server(*command, data=tmp_path, port=_free_port()) as server:
+    with _server(*command, data=tmp_path, port=free_port()) as server:
         server.send_signal(signal.SIGTERM)
         _, log = server.communicate(timeout=15)
     assert server.returncode == 0
@@ -56,9 +49,9 @@ def test_it_serves_logs_json_and_stops_on_sigterm(tmp_path: Path, command: tuple
 
 
 def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
-    with _server(*SERVE, data=tmp_path, port=_free_port()):
+    with _server(*SERVE, data=tmp_path, port=free_port()):
         second = subprocess.run(
-            [sys.executable, *SERVE, "--port", str(_free_port()), "--data-dir", str(tmp_path)],
+            [sys.executable, *SERVE, "--port", str(free_port()), "--data-dir", str(tmp_path)],
             capture_output=True,
             text=True,
             timeout=30,

@@ -1,4 +1,4 @@
-"""CORS is exactly the specified origins; health has exactly the specified keys."""
+"""CORS allows exactly the specified origins; health has exactly the specified keys."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Results fetched from the cluster: what a pod says of its result is neither a path nor believed."""
+"""Results downloaded from the cluster: a pod's reference is neither used as a path nor trusted."""
 
 import hashlib
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The contract of every host, kept by the app over the store in memory."""
+"""The contract of every host, for the application on the in-memory store."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from ecg_api.ports import JobState
 from ecg_contract.errors import ErrorCode
-from ecg_contract.wire.models import JobError
+from ecg_contract.host_protocol import PipelineError
 from support.fake_store import FakeStore
 from support.host_contract import Host, HostContract
 from support.wire_results import stored_result
@@ -25,7 +25,7 @@ class _FakeHost:
         await self.store.move(job, JobState.COMPLETED, result=stored_result(self.folder))
 
     async def fail(self, job_id: str | None = None) -> None:
-        error = JobError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패: no audio stream")
+        error = PipelineError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패: no audio stream")
         await self.store.move(job_id or await self.store.submitted(), JobState.FAILED, error=error)
 
 

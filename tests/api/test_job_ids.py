@@ -1,4 +1,4 @@
-"""Job ids with anything in them: what is posted can be read, fetched and removed under its own status URL."""
+"""Job ids with special characters: each job can be read, fetched and removed under its status URL."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a success or a refusal, never a 5xx and never a hang."""
+"""Any request is answered with a success or a 4xx, never with a 5xx or a hang."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The OpenAPI document: whole, with the callbacks, and true to what is answered."""
+"""The OpenAPI document: complete, with the callbacks, and consistent with the responses."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What only a real HTTP server shows: raw paths, chunked bodies, a client that hangs up."""
+"""What needs a real HTTP server: raw paths, chunked bodies, a client that disconnects."""
 
 import socket
 from collections.abc import Iterator

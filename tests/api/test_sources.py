@@ -1,4 +1,4 @@
-"""The form of source URLs, and when two requests are the same."""
+"""The syntax of source URLs, and when two requests are the same."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is drawn: a bar on a terminal, lines elsewhere, the transcript."""
+"""Terminal output: a progress bar on a terminal, lines elsewhere, the transcript."""
 
 import io
 from typing import Any

@@ -1,4 +1,4 @@
-"""POST /transcribe: JSON and uploads, the envelope, the wait limit, the client who leaves."""
+"""POST /transcribe: JSON and uploads, the response body, the wait limit, a client that disconnects."""
 
 import asyncio
 from pathlib import Path
@@ -11,8 +11,8 @@ from ecg_api.http.app import create_app
 from ecg_api.ports import JobKind, JobState
 from ecg_api.settings import Settings
 from ecg_contract.errors import ErrorCode
+from ecg_contract.host_protocol import PipelineError
 from ecg_contract.options import Language
-from ecg_contract.wire.models import JobError
 from support.fake_store import FakeStore
 from support.wire_results import stored_result
 
@@ -52,7 +52,7 @@ async def test_a_url_is_answered_with_the_specifications_envelope(
 
 async def test_a_failed_analysis_is_a_200_that_says_so(client: httpx.AsyncClient, store: FakeStore) -> None:
     async def fail() -> None:
-        error = JobError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패: no audio")
+        error = PipelineError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패: no audio")
         await store.move(await store.submitted(), JobState.FAILED, error=error)
 
     answer, _ = await asyncio.gather(client.post("/transcribe", json={"video_url": "s3://b/v.mp4"}), fail())

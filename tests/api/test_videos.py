@@ -1,4 +1,4 @@
-"""POST /api/upload-video/process-video: the answer, and what is stored before it."""
+"""POST /api/upload-video/process-video: the response, and what is stored before it."""
 
 import httpx
 import pytest

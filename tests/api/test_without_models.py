@@ -1,4 +1,4 @@
-"""The front door carries no model library: it starts in a second and fits in a small image."""
+"""The API imports no model library, so that it starts in a second and fits in a small image."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""One job is run once for each write of the operator's, which dies just before it, and once for each just after it."""
+"""One job is run twice for each write of the operator: it is killed just before the write, and just after it."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ class Runs:
         return file.read_text().splitlines()
 
     def crash(self, number: int, when: str) -> tuple[str, bool]:
-        """The job's id, and whether the process did die there."""
+        """The job's id, and whether the process was killed there."""
         name = f"{self._scenario}-{number}-{when}"
         return name, self.run(name, {"CRASH_AT": str(number), "CRASH_WHEN": when, "WRITES": self.file(name)})
 
@@ -52,7 +52,7 @@ class Runs:
         return str(self._folder / f"writes-of-{name}")
 
     def unrecorded(self, name: str, when: str) -> bool:
-        """Whether it died between the last callback's acknowledgement and its record."""
+        """Whether it was killed between the last callback's acknowledgement and its record."""
         lines = Path(self.file(name)).read_text().splitlines()
         if when == "after":
             return lines[-1] == LAST
@@ -74,7 +74,7 @@ class Runs:
             wait_until(
                 lambda: self._is_done(videojobs, name),
                 60,
-                lambda: (name, videojobs.status(name), self._story(videojobs, name)),
+                lambda: (name, videojobs.status(name), self._details(videojobs, name)),
             )
             self._end(pid)
         return died
@@ -111,7 +111,7 @@ class Runs:
         if is_alive(pid):
             os.kill(pid, signal.SIGKILL)
 
-    def _story(self, videojobs: VideoJobs, name: str) -> tuple[object, ...]:
+    def _details(self, videojobs: VideoJobs, name: str) -> tuple[object, ...]:
         return name, videojobs.status(name), (self._folder / f"{name}.log").read_text()[-2000:]
 
 
@@ -131,7 +131,7 @@ def _final(plane: ControlPlane, name: str) -> dict[str, Any]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("scenario", ["plain", "retried"])
-def test_every_run_ends_alike_and_says_nothing_twice(
+def test_every_run_ends_alike_and_repeats_no_callback(
     cluster: ControlPlane, forks: Forks, tmp_path: Path, scenario: str, figure: Callable[[str], None]
 ) -> None:
     with Receiver() as backend:

@@ -1,4 +1,4 @@
-"""The contract of every host, kept by the one in a cluster: VideoJobs, the operator, played pods."""
+"""The contract of every host, for the one in a cluster: VideoJobs, the operator, simulated pods."""
 
 import contextlib
 import threading
@@ -26,7 +26,7 @@ __all__ = ["moto"]
 
 
 class ObedientPods:
-    """Pods that wait to be told how their job is to end."""
+    """Simulated pods whose jobs end as the test decides."""
 
     def __init__(self) -> None:
         self._told: list[str] = []

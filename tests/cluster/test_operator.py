@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,7 @@ def test_a_burst_of_stages_becomes_seven_callbacks_in_order(
     operator: OperatorProcess,
     figure: Callable[[str], None],
 ) -> None:
+    """The operator is stopped while the stages are reported: it sees all of them at once, however slow the machine."""
     took: list[float] = []
 
     def burst(pod: PlayedPod) -> None:
@@ -44,8 +46,11 @@ def test_a_burst_of_stages_becomes_seven_callbacks_in_order(
         pipeline.wait_until_assigned()
         result = pipeline.store(b'{"text": "whole"}')
         began = time.monotonic()
+        operator.process.send_signal(signal.SIGSTOP)
         for stage in Stage:
             pipeline.reach(stage, **({"result": result} if stage is Stage.COMPLETED else {}))
+        assert not backend.requests
+        operator.process.send_signal(signal.SIGCONT)
         took.append(time.monotonic() - began)
         pod.finish(0)
 
@@ -55,7 +60,7 @@ def test_a_burst_of_stages_becomes_seven_callbacks_in_order(
     assert marks(backend.requests) == ALL_SEVEN
     assert len({r.headers["webhook-id"] for r in backend.requests}) == 7
     assert backend.requests[-1].json["result"] == {"text": "whole"}
-    assert took[0] < 1
+    assert took, "the burst was reported whole"
     figure(f"seven reports in a burst of {took[0] * 1000:.0f} ms, seven callbacks in order")
 
     job = videojobs.jobs()[0]
@@ -103,7 +108,7 @@ def test_a_hanging_backend_of_one_job_delays_no_other(
         videojobs.create("good", good.url)
         good.wait_for(_terminal, 20)
         assert marks(good.requests) == ALL_SEVEN
-        assert len(hanging.requests) == 1, "it was given up before"
+        assert len(hanging.requests) == 1, "the try has not timed out yet"
 
 
 def test_a_failed_job_says_why_and_runs_again(

@@ -1,4 +1,4 @@
-"""What befalls the operator itself: a second one, a kill, an API server that is away, watches that are deaf."""
+"""Faults of the operator itself: a second one, a kill, an unavailable API server, watches that stall."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from ecg_contract.stages import Stage
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
 from ecg_operator.observe.cache import Cache
-from ecg_operator.observe.watch_check import DeafError, Resync
+from ecg_operator.observe.watch_check import WatchCheck, WatchStalledError
 from support.cluster_jobs import VideoJobs
 from support.operator_process import OperatorProcess
 from support.played_kubelet import PlayedPod, played_kubelet
@@ -198,28 +198,28 @@ async def connection(cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> 
     await connected.close()
 
 
-async def test_what_is_listed_and_was_not_told_is_deafness(
+async def test_a_listed_change_that_the_watch_did_not_bring_is_a_stall(
     connection: Cluster, namespace: str, videojobs: VideoJobs
 ) -> None:
-    cache, woken = Cache(lambda: datetime.now(UTC)), set[str]()
-    resync = Resync(connection, namespace, cache, woken.add)
-    await resync.once(timedelta(seconds=0.2))
-    manifest = videojobs.create("heard")
-    with pytest.raises(DeafError, match="videojobs heard"):
-        await resync.once(timedelta(seconds=0.2))
-    cache.put_videojob(manifest)
-    await resync.once(timedelta(seconds=0.2))
-    assert woken == {"heard"}
-    videojobs.patch("heard", suspend=True)
-    with pytest.raises(DeafError):
-        await resync.once(timedelta(seconds=0.2))
+    cache, woken = Cache(lambda: datetime.now(UTC)), set[str | None]()
+    check = WatchCheck(connection, namespace, cache, woken.add)
+    await check.once(timedelta(seconds=0.2))
+    manifest = videojobs.create("listed")
+    with pytest.raises(WatchStalledError, match="videojobs listed"):
+        await check.once(timedelta(seconds=0.2))
+    cache.videojobs.put(manifest)
+    await check.once(timedelta(seconds=0.2))
+    assert woken == {"listed"}
+    videojobs.patch("listed", suspend=True)
+    with pytest.raises(WatchStalledError):
+        await check.once(timedelta(seconds=0.2))
 
 
 async def test_what_is_not_listed_any_more_is_dropped(
     connection: Cluster, namespace: str, videojobs: VideoJobs
 ) -> None:
-    cache, woken = Cache(lambda: datetime.now(UTC)), set[str]()
-    cache.put_videojob(videojobs.create("gone"))
+    cache, woken = Cache(lambda: datetime.now(UTC)), set[str | None]()
+    cache.videojobs.put(videojobs.create("gone"))
     videojobs.delete("gone")
-    await Resync(connection, namespace, cache, woken.add).once(timedelta(seconds=0.2))
-    assert (len(cache), woken) == (0, {"gone"})
+    await WatchCheck(connection, namespace, cache, woken.add).once(timedelta(seconds=0.2))
+    assert (len(cache.videojobs), woken) == (0, {"gone"})

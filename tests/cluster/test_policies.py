@@ -12,15 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+from ecg_contract.videojob.refusals import FENCED, FINISHED, UNASSIGNED, UNBOUND
 from ecg_dev.waiting import wait_until
 from support.played_kubelet import Manifest, PlayedPod, client, now
 from support.release import Release
 
 _MERGE = {"content-type": "application/merge-patch+json"}
 _APPLY = {"content-type": "application/apply-patch+yaml"}
-NOT_YET = "no pod is assigned to this VideoJob yet"
-FENCED = "fenced: another pod is the current attempt's"
-FINISHED = "finished: the VideoJob takes no more reports"
 
 
 def _body(**fields: Any) -> Manifest:
@@ -64,9 +62,9 @@ def test_before_it_is_assigned_a_pod_is_told_to_wait(release: Release) -> None:
     videojob = release.videojob()
     pod = release.pod(videojob)
     own = {"pipeline": {**_body(), "podUID": pod.uid}}
-    _refused(_merge(release, pod, videojob, own), NOT_YET)  # no status at all
+    _refused(_merge(release, pod, videojob, own), UNASSIGNED)  # no status at all
     release.assign(videojob, None)
-    _refused(_report(pod, videojob), NOT_YET)
+    _refused(_report(pod, videojob), UNASSIGNED)
 
 
 def test_another_videojob_is_out_of_reach(release: Release) -> None:
@@ -144,7 +142,7 @@ def test_the_whole_status_cannot_be_nulled(release: Release) -> None:
 
 def test_a_token_that_is_bound_to_no_pod_is_refused(release: Release) -> None:
     videojob, pod = release.assigned()
-    _refused(_report(pod, videojob, release.token("pipeline")), "fenced: the token is bound to no pod")
+    _refused(_report(pod, videojob, release.token("pipeline")), UNBOUND)
 
 
 def test_a_deleted_pods_token_is_no_longer_known(release: Release) -> None:

@@ -1,6 +1,4 @@
-"""What kubectl prints of VideoJobs stands in docs/kubernetes.md as it was printed; UPDATE_DOCS=1 prints it anew. And
-what one is told to type there does what is promised.
-"""
+"""docs/kubernetes.md shows what kubectl prints of VideoJobs (UPDATE_DOCS=1 updates it), and the commands in it work."""
 
 import os
 import re
@@ -38,7 +36,7 @@ _VOLATILE = (
 
 
 def _script(pod: PlayedPod) -> None:
-    """One completes, one fails, one is in the middle."""
+    """One job completes, one fails, one is half done."""
     pipeline = PlayedPipeline(pod)
     pod.run()
     pipeline.wait_until_assigned()
@@ -58,7 +56,7 @@ def _script(pod: PlayedPod) -> None:
 
 @dataclass(frozen=True)
 class Shown:
-    """Four jobs, each in another state, the operator at work, and what each command printed."""
+    """Four jobs in different states, a running operator, and what each command printed."""
 
     jobs: VideoJobs
     backend: Receiver
@@ -127,7 +125,7 @@ def test_the_document_shows_what_is_printed(shown: Shown, name: str) -> None:
         DOCUMENT.write_text(document.replace(_found(document, name), block))
         return
     compared = _fields if name == "describe" else _masked
-    assert compared(_found(document, name)) == compared(block), "UPDATE_DOCS=1 prints it anew"
+    assert compared(_found(document, name)) == compared(block), "UPDATE_DOCS=1 updates it"
 
 
 def test_the_last_callback_is_sent_again(cluster: ControlPlane, shown: Shown) -> None:

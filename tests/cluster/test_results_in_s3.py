@@ -1,4 +1,4 @@
-"""Results by a presigned PUT to moto's S3: from the pod's own sink through the bucket into the last callback."""
+"""Results by a presigned PUT to moto's S3: from the pod's result sink through the bucket to the terminal callback."""
 
 import base64
 import hashlib
@@ -65,7 +65,7 @@ def test_ten_megabytes_go_through_the_bucket(cluster: ControlPlane, namespace: s
 
 
 def _mounted_url(pod: PlayedPod) -> str:
-    """What the kubelet would mount."""
+    """The files that the kubelet would mount."""
     volumes = pod.manifest["spec"]["volumes"]
     name = next(v["secret"]["secretName"] for v in volumes if v["name"] == "result")
     secret = pod.admin.get(f"/api/v1/namespaces/{pod.namespace}/secrets/{name}").json()

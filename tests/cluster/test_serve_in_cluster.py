@@ -1,4 +1,4 @@
-"""`ecg serve` with STORE=kubernetes: as a process, before a real API server and without any."""
+"""`ecg serve` with STORE=kubernetes, with a real Kubernetes API server and without one."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The contract of every job store, kept by the one in a cluster: VideoJobs on a real API server."""
+"""The contract of every job store, for VideoJobs on a real Kubernetes API server."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""What the store in a cluster keeps beyond the contract of all hosts: credentials, crashes, an API server away."""
+"""What is special to the store on VideoJobs: credentials, crashes, an unavailable API server."""
 
 import asyncio
 import base64
@@ -12,7 +12,7 @@ import pytest
 
 from ecg_api.kubernetes.host import build_app
 from ecg_api.kubernetes.settings import KubernetesSettings
-from ecg_api.kubernetes.store import VideoJobStore
+from ecg_api.kubernetes.videojob_client import VideoJobClient
 from ecg_api.settings import Settings
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
@@ -39,7 +39,7 @@ async def api(
 
 
 def _end(cluster: ControlPlane, namespace: str, name: str, status: str, reason: str) -> None:
-    """As the operator ends a run."""
+    """End a run as the operator does."""
     now = "2026-01-01T00:00:00Z"
     condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "", "lastTransitionTime": now}
     with client(cluster) as admin:
@@ -82,7 +82,7 @@ async def test_a_crash_before_the_secret_is_healed_by_the_next_post(
         raise asyncio.CancelledError
 
     with monkeypatch.context() as crash:
-        crash.setattr(VideoJobStore, "_store_source", dies)
+        crash.setattr(VideoJobClient, "store_source", dies)
         with pytest.raises(asyncio.CancelledError):
             await api.post(PATH, json=body("half", video_url=SIGNED))
     assert not videojobs.objects("secrets")

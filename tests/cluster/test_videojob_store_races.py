@@ -1,4 +1,4 @@
-"""The store in a cluster when others act between its own steps, and when many wait."""
+"""The store on VideoJobs under concurrent modifications, and with many waiting requests."""
 
 import asyncio
 import base64
@@ -55,7 +55,7 @@ def hand(store: VideoJobStore, connection: Cluster, namespace: str) -> StatusHan
 
 
 class Overtaken(Cluster):
-    """Somebody else acts before the first deletion of this one."""
+    """A client before whose first deletion another client acts."""
 
     def __init__(self, cluster: Cluster, act: Callable[[], Awaitable[object]]) -> None:
         super().__init__(cluster._client)

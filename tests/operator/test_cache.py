@@ -1,4 +1,4 @@
-"""What the watches told is found again, in whatever order they told it."""
+"""What the watches bring is found again, in whatever order they bring it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from support.observations import NOW, videojob
 
 def _cache() -> Cache:
     cache = Cache(lambda: NOW)
-    cache.put_videojob(videojob().to_manifest())
+    cache.videojobs.put(videojob().to_manifest())
     return cache
 
 
@@ -30,24 +30,24 @@ def _observed(cache: Cache) -> Any:
 def test_a_warning_may_come_before_the_pod_that_it_is_about() -> None:
     cache = _cache()
     assert cache.warn(Warning_("u", "FailedMount", "no secret")) is None
-    cache.put("pods", _pod(1))
+    cache.pods.put(_pod(1))
     assert [w.reason for w in _observed(cache).warnings] == ["FailedMount"]
     assert cache.warn(Warning_("u", "FailedMount", "still none")) == "job"
     assert [w.message for w in _observed(cache).warnings] == ["still none"]
 
 
-def test_old_news_changes_nothing() -> None:
+def test_a_stale_resource_version_is_ignored() -> None:
     cache = _cache()
     for version in (2, 1):
-        assert cache.put("pods", _pod(version)) == "job"
+        assert cache.pods.put(_pod(version)) == "job"
     assert [pod.node for pod in _observed(cache).pods] == ["node-2"]
 
 
-def test_what_is_gone_takes_its_warnings_with_it() -> None:
+def test_warnings_of_a_deleted_pod_are_dropped() -> None:
     cache = _cache()
-    cache.put("pods", _pod(1))
+    cache.pods.put(_pod(1))
     cache.warn(Warning_("u", "FailedMount", ""))
-    assert cache.drop("pods", "u") == "job"
-    assert cache.drop("pods", "u") is None
-    cache.put("pods", _pod(2))
+    assert cache.pods.drop("u") == "job"
+    assert cache.pods.drop("u") is None
+    cache.pods.put(_pod(2))
     assert _observed(cache).warnings == ()

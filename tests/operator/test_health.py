@@ -1,4 +1,4 @@
-"""What the probes are told."""
+"""What the probes are answered."""
 
 import httpx
 
@@ -14,31 +14,31 @@ class Clock:
 
 def test_it_is_ready_while_it_acts_and_alive_all_the_time() -> None:
     health = Health(Clock())
-    assert health.trouble() is None
-    assert "Lease" in str(health.idleness())
-    health.heard()
-    assert health.idleness() is None
+    assert health.why_unhealthy() is None
+    assert "Lease" in str(health.why_not_ready())
+    health.in_sync()
+    assert health.why_not_ready() is None
     health.run_ended()
-    assert health.idleness() is not None
-    assert health.trouble() is None
+    assert health.why_not_ready() is not None
+    assert health.why_unhealthy() is None
 
 
 def test_an_event_loop_that_stands_still_is_neither() -> None:
     clock = Clock()
     health = Health(clock)
-    health.heard()
+    health.in_sync()
     clock.now = 31
-    assert "event loop" in str(health.trouble())
-    assert health.idleness() == health.trouble()
+    assert "event loop" in str(health.why_unhealthy())
+    assert health.why_not_ready() == health.why_unhealthy()
 
 
-def test_watches_that_stay_deaf_are_trouble_and_hearing_ends_it() -> None:
+def test_watches_that_stay_stalled_are_unhealthy_until_the_cache_is_in_sync() -> None:
     health = Health(Clock())
     for _ in range(3):
-        health.deaf()
-    assert "deaf" in str(health.trouble())
-    health.heard()
-    assert health.trouble() is None
+        health.watches_stalled()
+    assert "stalled" in str(health.why_unhealthy())
+    health.in_sync()
+    assert health.why_unhealthy() is None
 
 
 def test_the_two_probes_are_answered_apart() -> None:
@@ -48,5 +48,5 @@ def test_the_two_probes_are_answered_apart() -> None:
     refused = httpx.get(f"{url}/readyz", trust_env=False)
     assert refused.status_code == 503
     assert "Lease" in refused.text
-    health.heard()
+    health.in_sync()
     assert httpx.get(f"{url}/readyz", trust_env=False).text == "ok"

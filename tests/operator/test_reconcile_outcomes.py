@@ -139,7 +139,7 @@ def test_the_code_in_the_jobs_condition_counts_when_the_pod_is_gone(world: World
 
 
 @pytest.mark.parametrize(("reason", "kind"), [("ImagePullBackOff", "waiting"), ("FailedMount", "event")])
-def test_what_somebody_has_to_mend_is_shown_and_ends_the_job_after_five_minutes(reason: str, kind: str) -> None:
+def test_a_stuck_attempt_is_shown_and_fails_the_job_after_five_minutes(reason: str, kind: str) -> None:
     world = World()
     world.settle()
     world.add_pod(waiting=(reason, "words of the kubelet") if kind == "waiting" else None)

@@ -1,4 +1,4 @@
-"""The demo's written files: the diarization's configuration, and the words in the model card."""
+"""The demo's generated files: the diarization's configuration, and the word list in the model card."""
 
 import re
 import runpy

@@ -1,4 +1,4 @@
-"""The pipeline's checks, graded."""
+"""The grades of the pipeline's checks."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,9 +55,10 @@ def hub() -> Iterator[str]:
     ],
 )
 def test_the_right_to_a_gated_model_is_asked_for(
-    hub: str, model: str, token: str | None, grade: Grade, advice: str
+    hub: str, model: str, token: str | None, grade: Grade, advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finding = check_gated_model(model, token, hub)
+    monkeypatch.setenv("HF_ENDPOINT", hub)
+    finding = check_gated_model(model, token)
     assert finding.grade is grade
     assert advice in finding.advice
 
@@ -66,8 +67,9 @@ def test_a_local_model_needs_no_token(tmp_path: Path) -> None:
     assert check_gated_model(str(tmp_path), None).grade is Grade.OK
 
 
-def test_a_hub_that_does_not_answer_is_a_warning() -> None:
-    assert check_gated_model("a/b", "secret", "http://127.0.0.1:9").grade is Grade.WARN
+def test_a_hub_that_does_not_answer_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert check_gated_model("a/b", "secret").grade is Grade.WARN
 
 
 def test_a_machine_without_aws_credentials_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

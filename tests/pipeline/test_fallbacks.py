@@ -1,4 +1,4 @@
-"""What happens when memory runs out or a model does not load: decided at the port, so that fakes can show it."""
+"""Fallbacks when GPU memory runs out or a model does not load, with fake engines."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""How right the demo is on sentences that were never trained on, through the whole pipeline."""
+"""Accuracy of the whole pipeline with the demo models on sentences that they were not trained on."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The held-out sentences, and the sample videos' too, are none that any demo model was trained on."""
+"""No demo model was trained on a sentence of the held-out dialogues or the sample videos."""
 
 import json
 import runpy

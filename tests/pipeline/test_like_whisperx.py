@@ -1,4 +1,4 @@
-"""The same words at the same times as the stock `whisperx` command gives with the same models on the same sound."""
+"""The pipeline finds the words and times of the stock `whisperx` command with the same models."""
 
 import json
 import os
@@ -17,7 +17,7 @@ TOLERANCE_S = 0.020
 
 
 def stock_whisperx(sound: Path, language: str, folder: Path) -> list[dict[str, Any]]:
-    """Its words, with the demo's settings."""
+    """The words that the `whisperx` command finds with the demo's settings."""
     (folder / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
     environment = demo_environment(PATH=f"{folder}{os.pathsep}{os.environ['PATH']}")
     command = [sys.executable, "-m", "whisperx", str(sound), "--language", language, "--device", "cpu"]

@@ -1,4 +1,4 @@
-"""The process as its host sees it: stdout, signals, and its end with its parent's."""
+"""The pipeline process as its host sees it: stdout, signals, exit with the parent."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def process() -> Iterator[PipelineProcess]:
 
 @pytest.fixture
 def busy(process: PipelineProcess, tmp_path: Path) -> PipelineProcess:
-    """Importing and loading, which takes seconds."""
+    """A process with a job that imports and loads models, which takes seconds."""
     process.send(make_job(write_wav(tmp_path / "sound.wav", voice(150, 2)), tmp_path / "result.json"))
     process.until(lambda report: report.event == "status" and report.status.stage == "vad")
     return process

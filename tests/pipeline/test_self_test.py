@@ -1,4 +1,4 @@
-"""`python -m ecg_pipeline --self-test`, as an image's default command runs it."""
+"""`python -m ecg_pipeline --self-test`, an image's default command."""
 
 import subprocess
 import sys

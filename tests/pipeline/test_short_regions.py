@@ -1,4 +1,4 @@
-"""A dialogue in which the VAD finds a region of a few hundredths of a second, too short for any word."""
+"""A dialogue in which the VAD finds a region of a few hundredths of a second, too short for a word."""
 
 import json
 from pathlib import Path

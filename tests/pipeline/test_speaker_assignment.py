@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_contract.result import SpeakerTurn
-from ecg_pipeline.analysis.speaker_assignment import majority, speakers_of
+from ecg_pipeline.analysis.speaker_assignment import assign_speakers, majority
 
 TIMES = st.integers(0, 400).map(lambda n: n / 10)
 SPANS = st.tuples(TIMES, st.integers(0, 40).map(lambda n: n / 10)).map(lambda t: (t[0], t[0] + t[1]))
@@ -15,7 +15,7 @@ TURNS = st.lists(st.tuples(SPANS, st.sampled_from("abc")).map(lambda t: SpeakerT
 
 def assigned(spans: list[tuple[float, float]], turns: list[SpeakerTurn]) -> list[str]:
     array = np.array(spans, float).reshape(-1, 2)
-    return speakers_of(array[:, 0], array[:, 1], turns)
+    return assign_speakers(array[:, 0], array[:, 1], turns)
 
 
 def test_a_word_is_said_by_who_speaks_most_of_it() -> None:
@@ -70,5 +70,5 @@ def test_fifty_thousand_words_and_thousands_of_turns_take_under_two_seconds() ->
     starts = np.sort(np.random.default_rng(0).uniform(0, 36000, 50_000))
     turns = [SpeakerTurn(i * 6.0, i * 6.0 + 5, f"s{i % 8}") for i in range(6000)]
     began = time.process_time()
-    assert len(speakers_of(starts, starts + 0.3, turns)) == 50_000
+    assert len(assign_speakers(starts, starts + 0.3, turns)) == 50_000
     assert time.process_time() - began < 2

@@ -1,4 +1,4 @@
-"""Bad input, posted as a backend would: each ends with its code and message, no hang, no credential in a log."""
+"""Bad media over HTTP: each job ends with its error code and message, and no credential is logged."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The contract of every host, kept by the standalone one: SQLite, the runner, a pipeline process."""
+"""The contract of every host, for the standalone one: SQLite, the runner, a pipeline process."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The host's own faults: a database that is away, a process that cannot be started, time spent switched off."""
+"""Faults of the host itself: a locked database, a process that cannot be started, downtime."""
 
 import asyncio
 import logging
@@ -19,8 +19,9 @@ from ecg_api.standalone.settings import StandaloneSettings
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.job_files import JobFiles
-from ecg_api.standalone.storage.run_queue import RunLedger, key_of
-from ecg_api.standalone.storage.store import Shelf, SqliteStore
+from ecg_api.standalone.storage.run_queue import RunQueue, key_of
+from ecg_api.standalone.storage.storage import Storage
+from ecg_api.standalone.storage.store import SqliteStore
 from ecg_contract.host_protocol import PipelineStatus
 from support.scripted_pipeline import ScriptedPipeline
 from support.submissions import submission
@@ -99,11 +100,11 @@ async def test_the_time_that_the_host_was_switched_off_is_not_work(tmp_path: Pat
 async def _leave_running(data_dir: Path, then: datetime) -> None:
     files = JobFiles(data_dir)
     with closing(Database(files.database)) as database:
-        shelf = Shelf(database, files, Changes(), timedelta(days=1), lambda: then)
-        await SqliteStore(shelf, 10).submit(JOB)
-        job = await RunLedger(shelf).claim()
+        storage = Storage(database, files, Changes(), timedelta(days=1), lambda: then)
+        await SqliteStore(storage, 10).submit(JOB)
+        job = await RunQueue(storage).claim()
         assert job is not None
-        await RunLedger(shelf).report(key_of(job), PipelineStatus(attempt=1, heartbeat_time=then))
+        await RunQueue(storage).report(key_of(job), PipelineStatus(attempt=1, heartbeat_time=then))
 
 
 async def test_a_process_that_ends_for_gpu_memory_gets_no_other_job(tmp_path: Path) -> None:

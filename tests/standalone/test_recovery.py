@@ -1,4 +1,4 @@
-"""kill -9 of the server at any moment: nothing accepted is lost, nothing acknowledged is sent again."""
+"""kill -9 of the server at any moment loses no accepted job and repeats no acknowledged callback."""
 
 import signal
 import sqlite3

@@ -1,5 +1,6 @@
-"""The job store on SQLite itself: the queue's limit and order, expiry, deliveries of a job that was replaced."""
+"""What is special to the SQLite store: queue limit and order, expiry, transactions, callbacks of a replaced job."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,13 +12,14 @@ from ecg_api.errors import QueueFullError, StoreUnavailableError
 from ecg_api.ports import JobKind, Submission, SubmitOutcome
 from ecg_api.standalone.storage.callback_ledger import CallbackLedger
 from ecg_api.standalone.storage.database import Database
-from ecg_api.standalone.storage.run_queue import RunLedger, key_of
-from ecg_api.standalone.storage.store import Shelf, SqliteStore
+from ecg_api.standalone.storage.run_queue import RunQueue, key_of
+from ecg_api.standalone.storage.storage import Storage
+from ecg_api.standalone.storage.store import SqliteStore
 from ecg_contract.attempt_outcome import AttemptCounts, Complete, Fail, Retry
 from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError, PipelineStatus, ResultReference
-from support.shelves import TTL, Clock, open_shelf
+from support.sqlite_storage import TTL, Clock, open_storage
 from support.submissions import submission
 
 BROKEN = Fail(PipelineError(code=ErrorCode.PROCESSING_ERROR, message="broken"))
@@ -29,19 +31,19 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, clock: Clock) -> Iterator[Shelf]:
-    with open_shelf(tmp_path, clock) as opened:
+def storage(tmp_path: Path, clock: Clock) -> Iterator[Storage]:
+    with open_storage(tmp_path, clock) as opened:
         yield opened
 
 
 @pytest.fixture
-def store(shelf: Shelf) -> SqliteStore:
-    return SqliteStore(shelf, queue_limit=3)
+def store(storage: Storage) -> SqliteStore:
+    return SqliteStore(storage, queue_limit=3)
 
 
 @pytest.fixture
-def runs(shelf: Shelf) -> RunLedger:
-    return RunLedger(shelf)
+def runs(storage: Storage) -> RunQueue:
+    return RunQueue(storage)
 
 
 def result(path: Path) -> ResultReference:
@@ -51,15 +53,15 @@ def result(path: Path) -> ResultReference:
     )  # fmt: skip
 
 
-async def complete(runs: RunLedger, shelf: Shelf) -> None:
+async def complete(runs: RunQueue, storage: Storage) -> None:
     job = await runs.claim()
     assert job is not None
-    path = shelf.files.result_of(job)
+    path = storage.files.result_of(job)
     path.write_text("{}")
     await runs.end(key_of(job), Complete(result(path)))
 
 
-async def fail(runs: RunLedger) -> None:
+async def fail(runs: RunQueue) -> None:
     job = await runs.claim()
     assert job is not None
     await runs.end(key_of(job), BROKEN)
@@ -67,7 +69,7 @@ async def fail(runs: RunLedger) -> None:
 
 @pytest.mark.parametrize(("body_key", "run", "same_uid"), [("key", 2, True), ("other", 1, False)])
 async def test_a_failed_job_posted_again_runs_again(
-    store: SqliteStore, runs: RunLedger, body_key: str, run: int, same_uid: bool
+    store: SqliteStore, runs: RunQueue, body_key: str, run: int, same_uid: bool
 ) -> None:
     await store.submit(submission("j"))
     first = await runs.claim()
@@ -79,7 +81,7 @@ async def test_a_failed_job_posted_again_runs_again(
     assert (again.run, again.uid == first.uid, again.error) == (run, same_uid, None)
 
 
-async def test_more_than_the_limit_may_not_wait(store: SqliteStore, runs: RunLedger) -> None:
+async def test_more_than_the_limit_may_not_wait(store: SqliteStore, runs: RunQueue) -> None:
     for job_id in "abc":
         await store.submit(submission(job_id))
     with pytest.raises(QueueFullError):
@@ -89,13 +91,13 @@ async def test_more_than_the_limit_may_not_wait(store: SqliteStore, runs: RunLed
     assert await store.submit(submission("d")) is SubmitOutcome.CREATED
 
 
-async def test_a_transcription_is_claimed_before_older_videos(store: SqliteStore, runs: RunLedger) -> None:
+async def test_a_transcription_is_claimed_before_older_videos(store: SqliteStore, runs: RunQueue) -> None:
     await store.submit(submission("video"))
     await store.submit(replace(submission("words"), kind=JobKind.TRANSCRIPTION))
     assert [job.job_id for job in (await runs.claim(), await runs.claim()) if job] == ["words", "video"]
 
 
-async def test_what_an_older_attempt_says_is_not_taken(store: SqliteStore, runs: RunLedger) -> None:
+async def test_what_an_older_attempt_says_is_not_taken(store: SqliteStore, runs: RunQueue) -> None:
     await store.submit(submission("j"))
     old = await runs.claim()
     assert old is not None
@@ -110,11 +112,11 @@ async def test_what_an_older_attempt_says_is_not_taken(store: SqliteStore, runs:
 
 
 async def test_an_acknowledgement_of_a_removed_job_is_not_its_successor_s(
-    store: SqliteStore, runs: RunLedger, shelf: Shelf
+    store: SqliteStore, runs: RunQueue, storage: Storage
 ) -> None:
     await store.submit(submission("j"))
     await fail(runs)
-    ledger = CallbackLedger(shelf)
+    ledger = CallbackLedger(storage)
     (old,) = await ledger.pending()
     await store.delete("j")
     await store.submit(submission("j"))
@@ -123,7 +125,7 @@ async def test_an_acknowledgement_of_a_removed_job_is_not_its_successor_s(
     assert await store.get("j") == before
 
 
-async def test_time_worked_adds_up_over_attempts(store: SqliteStore, runs: RunLedger, clock: Clock) -> None:
+async def test_time_worked_adds_up_over_attempts(store: SqliteStore, runs: RunQueue, clock: Clock) -> None:
     await store.submit(submission("j"))
     for _ in range(2):
         job = await runs.claim()
@@ -136,31 +138,31 @@ async def test_time_worked_adds_up_over_attempts(store: SqliteStore, runs: RunLe
 
 
 async def test_a_job_is_kept_until_its_callback_is_settled_and_the_time_is_over(
-    store: SqliteStore, runs: RunLedger, shelf: Shelf, clock: Clock
+    store: SqliteStore, runs: RunQueue, storage: Storage, clock: Clock
 ) -> None:
     await store.submit(submission("j"))
-    await complete(runs, shelf)
+    await complete(runs, storage)
     clock.now += 10 * TTL
     assert await runs.expire() == []
-    await settle(shelf, clock)
+    await settle(storage, clock)
     clock.now += TTL - timedelta(seconds=1)
     assert await runs.expire() == []
     clock.now += timedelta(seconds=2)
     assert await runs.expire() == ["j"]
     assert await store.get("j") is None
-    assert list((shelf.files.data_dir / "results").iterdir()) == []
+    assert list((storage.files.data_dir / "results").iterdir()) == []
 
 
-async def test_a_job_without_callbacks_expires_by_its_end(store: SqliteStore, runs: RunLedger, clock: Clock) -> None:
+async def test_a_job_without_callbacks_expires_by_its_end(store: SqliteStore, runs: RunQueue, clock: Clock) -> None:
     await store.submit(submission("j", callback_base=None))
     await fail(runs)
     clock.now += TTL + timedelta(seconds=1)
     assert await runs.expire() == ["j"]
 
 
-async def test_files_without_a_job_are_swept_at_the_start(store: SqliteStore, runs: RunLedger, shelf: Shelf) -> None:
+async def test_files_without_a_job_are_swept_at_the_start(store: SqliteStore, runs: RunQueue, storage: Storage) -> None:
     await store.submit(submission("j"))
-    await complete(runs, shelf)
+    await complete(runs, storage)
     orphan = (await store.slot("orphan")).path
     orphan.write_bytes(b"half an upload")
     await runs.sweep_files()
@@ -172,14 +174,16 @@ async def test_files_without_a_job_are_swept_at_the_start(store: SqliteStore, ru
 
 async def test_jobs_survive_a_reopened_database(tmp_path: Path, clock: Clock) -> None:
     stored: Submission = submission("j")
-    with open_shelf(tmp_path / "d", clock) as shelf:
-        await SqliteStore(shelf, 3).submit(stored)
-    with open_shelf(tmp_path / "d", clock) as shelf:
-        assert await SqliteStore(shelf, 3).submit(stored) is SubmitOutcome.SAME
+    with open_storage(tmp_path / "d", clock) as storage:
+        await SqliteStore(storage, 3).submit(stored)
+    with open_storage(tmp_path / "d", clock) as storage:
+        assert await SqliteStore(storage, 3).submit(stored) is SubmitOutcome.SAME
 
 
-async def test_a_database_that_cannot_be_written_stores_nothing_and_says_so(store: SqliteStore, shelf: Shelf) -> None:
-    await shelf.database.transact(
+async def test_a_database_that_cannot_be_written_stores_nothing_and_says_so(
+    store: SqliteStore, storage: Storage
+) -> None:
+    await storage.database.query(
         lambda c: c.execute("CREATE TRIGGER full BEFORE INSERT ON jobs BEGIN SELECT RAISE(FAIL, 'full'); END")
     )
     with pytest.raises(StoreUnavailableError, match="full"):
@@ -187,9 +191,22 @@ async def test_a_database_that_cannot_be_written_stores_nothing_and_says_so(stor
     assert await store.get("j") is None
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_cancelled_submission_is_stored_whole_or_not_at_all_and_blocks_no_other(
+    store: SqliteStore, turns: int
+) -> None:
+    submitting = asyncio.create_task(store.submit(submission("j")))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    submitting.cancel()
+    await asyncio.wait([submitting])
+    assert await store.submit(submission("k")) is SubmitOutcome.CREATED
+    assert await store.submit(submission("j")) in (SubmitOutcome.CREATED, SubmitOutcome.SAME)
+
+
 async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     database = Database(tmp_path / "jobs.sqlite3")
-    await database.transact(lambda c: c.execute("PRAGMA user_version = 99"))
+    await database.query(lambda c: c.execute("PRAGMA user_version = 99"))
     database.close()
     with pytest.raises(StoreUnavailableError, match="has schema 99"):
         Database(tmp_path / "jobs.sqlite3")
@@ -204,14 +221,14 @@ async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
         "SELECT record FROM jobs WHERE callback_state IN ('undelivered', 'rejected')",
     ],
 )
-async def test_no_question_reads_the_whole_table(shelf: Shelf, query: str) -> None:
-    plan = await shelf.database.transact(lambda c: c.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
+async def test_no_question_reads_the_whole_table(storage: Storage, query: str) -> None:
+    plan = await storage.database.query(lambda c: c.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
     assert all("USING INDEX" in row[3] or "USING COVERING INDEX" in row[3] for row in plan), plan
 
 
-async def settle(shelf: Shelf, clock: Clock) -> None:
-    """The deliverer has delivered all that was due."""
-    ledger = CallbackLedger(shelf)
+async def settle(storage: Storage, clock: Clock) -> None:
+    """Record every due callback as delivered."""
+    ledger = CallbackLedger(storage)
     end = Settled(outcome="delivered", time=clock(), tries=1)
 
     def delivered(record: DeliveryRecord) -> DeliveryRecord:

@@ -1,4 +1,4 @@
-"""The contract of every job store, kept by the one on SQLite."""
+"""The contract of every job store, for the one on SQLite."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,22 +7,23 @@ from pathlib import Path
 import pytest
 
 from ecg_api.standalone.storage.callback_ledger import CallbackLedger
-from ecg_api.standalone.storage.run_queue import RunLedger, key_of
-from ecg_api.standalone.storage.store import Shelf, SqliteStore
+from ecg_api.standalone.storage.run_queue import RunQueue, key_of
+from ecg_api.standalone.storage.storage import Storage
+from ecg_api.standalone.storage.store import SqliteStore
 from ecg_contract.attempt_outcome import Complete, Fail
 from ecg_contract.delivery_record import DeliveryRecord, Settled
-from ecg_contract.host_protocol import PipelineError, ResultReference
-from support.shelves import Clock, open_shelf
+from ecg_contract.host_protocol import ResultReference
+from support.sqlite_storage import Clock, open_storage
 from support.store_contract import BROKEN, RESULT, Hand, Outcome, StoreContract
 
 
 @dataclass
 class _Sqlite:
-    shelf: Shelf
+    storage: Storage
     store: SqliteStore
 
     async def begin(self, job_id: str) -> None:
-        job = await RunLedger(self.shelf).claim()
+        job = await RunQueue(self.storage).claim()
         assert job is not None
         assert job.job_id == job_id
 
@@ -30,11 +31,11 @@ class _Sqlite:
         await self._end(job_id, None)
 
     async def fail(self, job_id: str) -> None:
-        await self._end(job_id, Fail(PipelineError(code=BROKEN.code, message=BROKEN.message)))
+        await self._end(job_id, Fail(BROKEN))
 
     async def settle(self, job_id: str, outcome: Outcome) -> None:
-        ledger = CallbackLedger(self.shelf)
-        end = Settled(outcome=outcome, time=self.shelf.clock(), tries=1)
+        ledger = CallbackLedger(self.storage)
+        end = Settled(outcome=outcome, time=self.storage.clock(), tries=1)
 
         def settled(record: DeliveryRecord) -> DeliveryRecord:
             return record.model_copy(update={"terminal": end, "settled": 100})
@@ -43,11 +44,11 @@ class _Sqlite:
         await ledger.record(pending.key, settled)
 
     async def _end(self, job_id: str, failure: Fail | None) -> None:
-        runs = RunLedger(self.shelf)
+        runs = RunQueue(self.storage)
         if not await runs.interrupted():
             await self.begin(job_id)
         (job,) = await runs.interrupted()
-        path = self.shelf.files.result_of(job)
+        path = self.storage.files.result_of(job)
         path.write_bytes(RESULT)
         result = ResultReference(
             location=str(path), sha256="", bytes=len(RESULT), segments=0, words=0, speakers=0, language="ko",
@@ -58,8 +59,8 @@ class _Sqlite:
 
 @pytest.fixture
 def hand(tmp_path: Path) -> Iterator[Hand]:
-    with open_shelf(tmp_path, Clock()) as shelf:
-        yield _Sqlite(shelf, SqliteStore(shelf, queue_limit=100))
+    with open_storage(tmp_path, Clock()) as storage:
+        yield _Sqlite(storage, SqliteStore(storage, queue_limit=100))
 
 
 class TestTheStoreOnSqlite(StoreContract):

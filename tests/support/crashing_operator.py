@@ -1,9 +1,9 @@
-"""The operator, dying at a given write of its own: `python -m support.crashing_operator` forks one per line of stdin.
+"""An operator that is killed at one of its writes: `python -m support.crashing_operator` forks one per line of stdin.
 
-Writes are what changes the world outside: to the API server (but for the Lease, which is renewed by the clock), and
+Writes are requests that change something at the API server (except the Lease, which is renewed by the clock), and
 callbacks. They are numbered as they begin. A line is a JSON object of environment variables; `CRASH_AT` and
-`CRASH_WHEN` (before, after) say where the process ends as by kill -9, `WRITES` names a file for the number of writes.
-Forking spares each run the imports; the parent has no thread and no event loop.
+`CRASH_WHEN` (before, after) say where the process ends as by kill -9, `WRITES` names a file for the list of writes.
+Forking saves each run the imports; the parent has no thread and no event loop.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from ecg_callbacks.types import Due, JobFacts
 from ecg_cluster.client import Cluster
 from ecg_common.logs import configure_logging
 from ecg_operator import main
+from ecg_operator.composition import Dependencies, connected
 from ecg_operator.observe import watches
-from ecg_operator.operator import Surroundings
 from ecg_operator.settings import OperatorSettings
 
 T = TypeVar("T")
 
 
 class Writes:
-    """Counts, and ends the process at the chosen one."""
+    """Counts the writes, and kills the process at the chosen one."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -74,10 +74,10 @@ class CountingSender:
         return await self._writes.write(what, lambda: self._sender.send(due, facts))
 
 
-async def _build(settings: OperatorSettings) -> Surroundings:
-    around, writes = await main.build(settings), Writes()
-    cluster = CountingCluster(around.cluster, writes)
-    return replace(around, cluster=cluster, sender=CountingSender(around.sender, writes))
+async def _connected(settings: OperatorSettings) -> Dependencies:
+    given, writes = await connected(settings), Writes()
+    cluster = CountingCluster(given.cluster, writes)
+    return replace(given, cluster=cluster, sender=CountingSender(given.sender, writes))
 
 
 def _child(environment: dict[str, str]) -> None:
@@ -87,11 +87,11 @@ def _child(environment: dict[str, str]) -> None:
     configure_logging(level="INFO")
     watches.quieten()
     settings = OperatorSettings()
-    asyncio.run(main.operate(settings, _build))
+    asyncio.run(main.operate(settings, _connected))
 
 
 def _serve() -> None:
-    """A pid a line, for each line that comes; children are nobody's zombies."""
+    """Print a pid for each line read; the kernel reaps the children."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         environment = json.loads(line)

@@ -1,17 +1,17 @@
-"""Engines without models: they hear what a test says, and fail as it says."""
+"""Engines without models, which return fixed results and fail where a test's script does."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ecg_contract.host_protocol import PipelineStatus
-from ecg_contract.result import Emotion, SpeakerTurn, SpeechRegion
+from ecg_contract.result import Emotion, SpeakerTurn
 from ecg_pipeline.ports import AlignedWord, Chunk, OnProgress, Samples, Sentence, Utterance
 
 Script = Callable[..., None]
 
 
 def nothing(*_: object) -> None:
-    """Let everything pass."""
+    """The script that never fails."""
 
 
 @dataclass
@@ -23,7 +23,7 @@ class FakeEngines:
     speech: bool = True
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
-    def did(self, *call: object) -> None:
+    def record(self, *call: object) -> None:
         self.calls.append(call)
         self.on(*call)
 
@@ -34,7 +34,7 @@ class FakeEngines:
         return "float16" if device == "cuda" else "int8"
 
     def warm_up(self) -> None:
-        self.did("warm_up")
+        self.record("warm_up")
 
     def voice_activity(self, device: str) -> "FakeWorker":
         return self._loaded("vad", device)
@@ -52,20 +52,20 @@ class FakeEngines:
         return self._loaded("emotion", name)
 
     def _loaded(self, kind: str, *details: object) -> "FakeWorker":
-        self.did("load", kind, *details)
+        self.record("load", kind, *details)
         return FakeWorker(self, details)
 
 
 @dataclass
 class FakeWorker:
-    """Any of the ports."""
+    """All of the model ports."""
 
     engines: FakeEngines
     details: tuple[object, ...]
 
     def find(self, samples: Samples) -> Sequence[Chunk]:
-        self.engines.did("find")
-        return [Chunk(0.0, 1.0, [SpeechRegion(0.0, 1.0)])] if self.engines.speech else []
+        self.engines.record("find")
+        return [Chunk(0.0, 1.0, [(0.0, 1.0)])] if self.engines.speech else []
 
     def detect_language(self, samples: Samples, chunks: Sequence[Chunk]) -> str:
         return "fr"
@@ -73,27 +73,27 @@ class FakeWorker:
     def transcribe(
         self, samples: Samples, chunks: Sequence[Chunk], language: str, batch_size: int, on_progress: OnProgress
     ) -> Sequence[Utterance]:
-        self.engines.did("transcribe", *self.details, batch_size)
+        self.engines.record("transcribe", *self.details, batch_size)
         on_progress(1.0)
         return [Utterance(c.start, c.end, "Hello there.") for c in chunks]
 
     def align(self, samples: Samples, utterances: Sequence[Utterance], on_progress: OnProgress) -> Sequence[Sentence]:
-        self.engines.did("align")
+        self.engines.record("align")
         words = [AlignedWord("Hello", 0.1, 0.4, 0.9), AlignedWord("there.", 0.5, 0.9, 0.8)]
         return [Sentence(u.start, u.end, u.text, words) for u in utterances]
 
     def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
-        self.engines.did("turns", batch_share)
+        self.engines.record("turns", batch_share)
         return [SpeakerTurn(0.0, 0.45, "x"), SpeakerTurn(0.45, 1.0, "y")]
 
     def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]:
-        self.engines.did("classify", len(clips), batch_size)
+        self.engines.record("classify", len(clips), batch_size)
         return [Emotion("neutral", 0.9) for _ in clips]
 
 
 @dataclass
 class FakeReporter:
-    """Keeps what is reported."""
+    """Collects the reports."""
 
     statuses: list[PipelineStatus] = field(default_factory=list)
     exit_codes: list[int] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A job store in memory that keeps the rules of the real ones; jobs move when a test moves them."""
+"""A job store in memory with the rules of the real ones; tests set the states of jobs by `move`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from typing import IO
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
 from ecg_api.ports import JobState, JobView, Submission, SubmitOutcome, UploadSlot
-from ecg_contract.wire.models import CallbackView, JobError
+from ecg_contract.host_protocol import PipelineError
+from ecg_contract.wire.models import CallbackView
 
 
 @dataclass
@@ -24,7 +25,7 @@ class FakeStore:
     """`JobStore`, `Uploads` and `Redelivery` in memory."""
 
     folder: Path
-    """Where uploads land."""
+    """Folder of the uploads."""
     max_waiting: int = 100
     broken: bool = False
     """Every write fails."""
@@ -98,11 +99,11 @@ class FakeStore:
         job_id: str,
         state: JobState,
         *,
-        error: JobError | None = None,
+        error: PipelineError | None = None,
         result: Path | None = None,
         callback: CallbackView | None = None,
     ) -> None:
-        """What the work behind a real store would do to a job."""
+        """Set a job to `state`, as the work behind a real store would."""
         entry, now = self.jobs[job_id], datetime.now(UTC)
         entry.result = result
         entry.view = replace(
@@ -129,14 +130,11 @@ class FakeStore:
 def _queued(submission: Submission) -> JobView:
     return JobView(
         job_id=submission.job_id,
-        kind=submission.kind,
         state=JobState.QUEUED,
         attempt=0,
-        submitted_at=datetime.now(UTC),
         started_at=None,
         completed_at=None,
         pipeline=None,
         error=None,
         callback=CallbackView(state="pending" if submission.callback_base else "disabled"),
-        source_name=(submission.source.url or "").rpartition("/")[2] or "upload",
     )

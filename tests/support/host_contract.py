@@ -20,25 +20,25 @@ UNUSUAL_IDS = ["a/b", "a/result", "100%", "%2F", "🎬", "영상 1", "a?b#c", ".
 
 
 class Host(Protocol):
-    """A running host, and a hand on the work behind it."""
+    """A running host, and control over the work behind it."""
 
     @property
     def client(self) -> httpx.AsyncClient: ...
 
     async def complete(self, job_id: str | None = None) -> None:
-        """Let the work of the job, or of the newest one, end well; wait until the record says so."""
+        """Complete the job, or the newest one, and wait until its status says so."""
 
     async def fail(self, job_id: str | None = None) -> None:
-        """Let it end with AUDIO_EXTRACTION_ERROR."""
+        """The same with AUDIO_EXTRACTION_ERROR."""
 
 
 @dataclass(frozen=True)
 class ToldHost:
-    """A `Host` whose work runs elsewhere and ends as it is told."""
+    """A `Host` whose work runs in other processes and ends on `tell`."""
 
     client: httpx.AsyncClient
     tell: Callable[[str], None]
-    """`complete` or `fail`: the end of the work that runs, or of the next."""
+    """Takes `complete` or `fail`, for the running work or the next."""
 
     async def complete(self, job_id: str | None = None) -> None:
         self.tell("complete")
@@ -49,7 +49,7 @@ class ToldHost:
         await self._until_final(job_id)
 
     async def _until_final(self, job_id: str | None) -> None:
-        """A transcription's end is its answer: nothing to wait for here."""
+        """Without an id, returns at once: a transcription ends with its response."""
         async with asyncio.timeout(DEADLINE_S):
             while job_id is not None:
                 if await _state(self, job_id) != "processing":

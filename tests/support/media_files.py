@@ -1,6 +1,6 @@
-"""Media files for tests, written by PyAV: sound of known content, alone or beside a picture.
+"""Writes media files for tests with PyAV: known sound, with or without a picture.
 
-The sound is a tone, or `clicks`: silence but for short bursts at known seconds, to check times with.
+The sound is a tone, or `clicks`: silence with short bursts at known times, to check timestamps with.
 """
 
 import struct
@@ -34,19 +34,19 @@ def clicks(seconds: float, at: Sequence[float], rate: int = 16000) -> Samples:
 
 
 def click_times(samples: Samples, rate: int = 16000) -> list[float]:
-    """When the bursts begin, in seconds."""
+    """The times at which the bursts begin, in seconds."""
     loud = np.flatnonzero(np.abs(samples) > 0.1)
     starts = loud[np.diff(loud, prepend=-rate) > rate // 20]
     return [float(start) / rate for start in starts]
 
 
 def write_wav(path: Path, samples: Samples, rate: int = 16000, *, codec: str = "pcm_s16le") -> Path:
-    """`samples` of shape (n,) or (channels, n)."""
+    """Write `samples` of shape (n,) or (channels, n)."""
     return write_sound(path, samples, rate, codec=codec)
 
 
 def write_sound(path: Path, samples: Samples, rate: int = 16000, *, codec: str) -> Path:
-    """Sound alone, in the container that the name's ending says."""
+    """Write sound only, in the container that the file name's ending names."""
     with av.open(str(path), "w") as container:
         track = container.add_stream(codec, rate=rate)
         track.layout = _layout(np.atleast_2d(samples))
@@ -56,7 +56,7 @@ def write_sound(path: Path, samples: Samples, rate: int = 16000, *, codec: str) 
 
 
 def write_float_wav(path: Path, samples: Samples, rate: int = 16000) -> Path:
-    """Without an encoder, which would refuse NaN."""
+    """Write float samples without an encoder, which would refuse NaN."""
     data = samples.astype("<f4").tobytes()
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 3, 1, rate, rate * 4, 4, 32)
     head = b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVE" + form
@@ -65,7 +65,7 @@ def write_float_wav(path: Path, samples: Samples, rate: int = 16000) -> Path:
 
 
 def write_silence(path: Path, hours: float, rate: int = 16000) -> Path:
-    """A small FLAC file of long silence."""
+    """Write a small FLAC file of long silence."""
     with av.open(str(path), "w") as container:
         track = container.add_stream("flac", rate=rate, options={"frame_size": "32768"})
         track.layout = "mono"
@@ -90,9 +90,10 @@ def write_video(
     gap: tuple[float, float] | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """A black picture, and sound unless `samples` is None.
+    """Write a black picture, and sound unless `samples` is None.
 
-    `sound_from`, `picture_from`: where each begins on the clock. `gap`: the sound between these seconds is left out.
+    `sound_from`, `picture_from`: the timestamp at which each begins, in seconds. `gap`: the sound between these
+    seconds is left out.
     """
     length = seconds or (0.0 if samples is None else np.atleast_2d(samples).shape[1] / rate)
     with av.open(str(path), "w", options=options or {}) as container:

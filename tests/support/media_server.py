@@ -1,7 +1,7 @@
-"""A real HTTP server on loopback that gives out files, and misbehaves as it is told.
+"""An HTTP server on loopback that serves files and simulates faults.
 
 with MediaServer() as server:
-    server.serve("/video.mp4", Reply(503), Reply(body=b"..."))   # one after the other, the last for ever
+    server.serve("/video.mp4", Reply(503), Reply(body=b"..."))   # in turn, the last one repeatedly
     ...                                                          # download server.url + "/video.mp4"
     assert server.requests[0].headers["accept-encoding"] == "identity"
 """
@@ -18,13 +18,13 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How one request is answered."""
+    """The reply to one request."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     declared: int | None = -1
-    """Content-Length: -1 the body's, None leaves it out."""
+    """Content-Length: -1 for the body's, None to leave it out."""
     pieces: Iterable[bytes] | None = None
     """In place of `body`: what is sent piece by piece."""
     pause_s: float = 0.0
@@ -32,9 +32,9 @@ class Reply:
     delay_s: float = 0.0
     """Before the answer."""
     ranges: bool = False
-    """Range requests are understood, and an ETag is given."""
+    """Support range requests and send an ETag."""
     used_once: bool = False
-    """The answer does not say that the connection ends, which is then closed unanswered when it is used again."""
+    """Send no `Connection: close`, but close the connection without an answer when it is used again."""
     raw: bytes | None = None
     """In place of everything: these bytes, then the connection is closed."""
 
@@ -76,7 +76,7 @@ class MediaServer:
         return f"http://{self._server.server_address[0]!s}:{self.port}"
 
     def serve(self, path: str, *replies: Reply) -> str:
-        """Answer `path` so, one reply after the other, the last for ever; the URL to ask for."""
+        """Answer `path` with the replies in turn, the last one repeatedly. Returns the URL."""
         self._replies[path] = list(replies)
         return self.url + path
 
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(reply)
         except OSError:
-            pass  # the client has seen enough
+            pass  # the client has closed the connection
 
     def _answer(self, reply: Reply) -> None:
         status, body, headers = reply.status, reply.body, dict(reply.headers)
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server_owner.closing.wait(reply.pause_s):
                 return
         if reply.used_once:
-            self.rfile.readline()  # until the client asks again, or is done with it
+            self.rfile.readline()  # returns when the client sends another request or closes
 
     def _first_byte(self) -> int | None:
         found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))

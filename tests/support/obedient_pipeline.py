@@ -1,4 +1,4 @@
-"""A warm pipeline process of the real protocol that ends each job as a test tells it to, while the job runs."""
+"""A pipeline process without models that speaks the real protocol and ends each job with the test's verdict."""
 
 import os
 from pathlib import Path
@@ -13,26 +13,26 @@ STAGES = ("download", "vad", "diarization", "transcription", "emotion", "finaliz
 AT = "2026-01-01T00:00:00Z"
 
 
-def say(event, **fields):
+def report(event, **fields):
     print(json.dumps({{"event": event, **fields}}), flush=True)
 
 
-def told():
+def wait_for_verdict():
     verdict = FOLDER / "verdict"
     while not verdict.exists():
         time.sleep(0.01)
-    word = verdict.read_text()
+    outcome = verdict.read_text()
     verdict.unlink()
-    return word
+    return outcome
 
 
 def work(job):
     stages = {{s: {{"startTime": AT, "completionTime": AT}} for s in STAGES}}
     status = {{"attempt": job["attempt"], "stages": stages, "stage": "finalize", "progress": 90}}
-    say("status", jobId=job["jobId"], status=status)
-    if told() == "fail":
+    report("status", jobId=job["jobId"], status=status)
+    if wait_for_verdict() == "fail":
         error = {{"code": "AUDIO_EXTRACTION_ERROR", "message": "오디오 추출 실패: no audio stream"}}
-        say("finished", jobId=job["jobId"], exitCode=11, status={{**status, "error": error}})
+        report("finished", jobId=job["jobId"], exitCode=11, status={{**status, "error": error}})
         return
     data = pathlib.Path({result!r}).read_bytes()
     pathlib.Path(job["resultPath"]).write_bytes(data)
@@ -40,10 +40,10 @@ def work(job):
         "location": job["resultPath"], "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data),
         "segments": 1, "words": 1, "speakers": 1, "language": "ko", "duration": 120.5, "processingTime": 32.1,
     }}
-    say("finished", jobId=job["jobId"], exitCode=0, status={{**status, "result": reference}})
+    report("finished", jobId=job["jobId"], exitCode=0, status={{**status, "result": reference}})
 
 
-say("ready")
+report("ready")
 for line in sys.stdin:
     threading.Thread(target=work, args=(json.loads(line),), daemon=True).start()
 os._exit(0)
@@ -51,7 +51,7 @@ os._exit(0)
 
 
 class ObedientPipeline:
-    """`environment` makes `python -m ecg_pipeline` this one."""
+    """With `environment`, `python -m ecg_pipeline` runs this process."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -66,6 +66,6 @@ class ObedientPipeline:
         return {**os.environ, "PYTHONPATH": str(self._folder)}
 
     def tell(self, verdict: str) -> None:
-        """`complete` or `fail`: for the job that runs, or the next one."""
+        """End the running job, or else the next one; `verdict` is `complete` or `fail`."""
         (self._folder / "new").write_text(verdict)
         (self._folder / "new").rename(self._folder / "verdict")

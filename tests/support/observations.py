@@ -1,4 +1,4 @@
-"""VideoJobs, Jobs and pods as the operator may observe them, for tests of what it decides."""
+"""VideoJobs, Jobs and pods as the operator observes them, for tests of its decisions."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def videojob(**spec: Any) -> VideoJob:
 
 
 class World:
-    """A VideoJob whose plans are carried out at once, and whose Job and pod do what a test says."""
+    """A VideoJob whose plans are carried out at once; a test sets the states of its Job and pod."""
 
     def __init__(self, settings_: OperatorSettings | None = None, **spec: Any) -> None:
         self.settings = settings_ or settings()
@@ -47,7 +47,7 @@ class World:
         self.jobs: dict[str, ObservedJob] = {}
         self.pods: dict[str, ObservedPod] = {}
         self.warnings: tuple[Any, ...] = ()
-        self.heard_at: datetime | None = None
+        self.heartbeat_seen_at: datetime | None = None
         self.plans: list[Plan] = []
 
     @property
@@ -60,7 +60,7 @@ class World:
 
     def observed(self) -> Observed:
         return Observed(
-            self.videojob, tuple(self.jobs.values()), tuple(self.pods.values()), self.warnings, self.heard_at
+            self.videojob, tuple(self.jobs.values()), tuple(self.pods.values()), self.warnings, self.heartbeat_seen_at
         )
 
     def settle(self) -> Plan:
@@ -86,7 +86,7 @@ class World:
     def add_job(self, **changes: Any) -> None:
         name = self.attempt.job_name
         assert name not in self.jobs, "a Job is created twice"
-        job = ObservedJob(name, f"uid-of-{name}", "job", UID, self.attempt.number, False, False, False, None)
+        job = ObservedJob(name, f"uid-of-{name}", "job", UID, False, False, False, None)
         self.jobs[name] = replace(job, **changes)
 
     def change_job(self, **changes: Any) -> None:
@@ -119,7 +119,7 @@ class World:
         self.videojob = self.videojob.model_copy(
             update={"status": self.videojob.status.model_copy(update={"pipeline": report})}
         )
-        self.heard_at = self.now
+        self.heartbeat_seen_at = self.now
         return self.settle()
 
     def complete(self) -> Plan:

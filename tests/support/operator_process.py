@@ -15,11 +15,11 @@ QUICK = {
     "LEASE_RENEW_S": "1",
     "RESYNC_S": "2",
 }
-"""Times for tests that are about something else."""
+"""Short times for tests that are about something else."""
 
 
 class OperatorProcess(Program):
-    """Started as a context manager; `wait_for_log("in_sync")` when it is to be at work."""
+    """Started as a context manager; `wait_for_log("in_sync")` waits until it acts."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""What a pipeline's pod says, played: the seven stages and a real result in ConfigMaps, through the API server.
+"""Reports as a pipeline's pod would: the seven stages and a real result in ConfigMaps, through the API server.
 
-The reports go out with the pod's own token; a refusal ends the play as it would end the pod.
+The reports are sent with the pod's own token; a refusal ends the script as it would end the pod.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""How right a transcript is: word error rate, speakers, start times."""
+"""Accuracy of a transcript: word error rate, speakers, start times."""
 
 import itertools
 import unicodedata
@@ -9,7 +9,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class ScoredWord:
-    """A word as heard or as said; seconds."""
+    """A word, recognized or from the reference; `start` in seconds."""
 
     text: str
     start: float
@@ -49,7 +49,7 @@ class Score:
 
 
 def score(said: Sequence[ScoredWord], heard: Sequence[ScoredWord]) -> Score:
-    """Compare two transcripts; speakers' names do not matter, the best one-to-one naming counts."""
+    """Compare a transcript with its reference; speakers are matched by the best one-to-one naming."""
     left, right = [_plain(w.text) for w in said], [_plain(w.text) for w in heard]
     errors, pairs = _aligned(left, right)
     matched = [(said[i], heard[j]) for i, j in pairs]

@@ -1,4 +1,4 @@
-"""A pipeline process that does what a script says: a real process of the real protocol, without any model.
+"""A pipeline process without models that speaks the real protocol and follows a script.
 
 A script is a list of attempts, the last one for all that follow; an attempt is a list of steps:
 
@@ -6,13 +6,13 @@ A script is a list of attempts, the last one for all that follow; an attempt is 
     "hold"          wait until the test calls `release`
     "exit:134"      end with this code (negative: by this signal)
     "stop"          freeze, as SIGSTOP does
-    "silence"       say nothing more, and wait
-    "garbage"       lines that are no reports
+    "silence"       report nothing more, and wait
+    "garbage"       print lines that are not reports
     "fail:DOWNLOAD_ERROR"   finish with this error
     "gpu-memory:1"  finish with 14, and end a second later (without a number: at once)
     "no-result"     finish with 0 and without a result
 
-An attempt that ends without such an end goes through the stages that are left, and finishes with a result.
+An attempt without a final step goes through the remaining stages and finishes with a result.
 """
 
 import json
@@ -26,7 +26,7 @@ _MAIN = Path(__file__).with_name("scripted_pipeline_main.py")
 
 
 class ScriptedPipeline:
-    """`environment` makes `python -m ecg_pipeline` this one."""
+    """With `environment`, `python -m ecg_pipeline` runs this process."""
 
     def __init__(self, folder: Path, *script: Sequence[str]) -> None:
         self._folder = folder
@@ -41,11 +41,11 @@ class ScriptedPipeline:
         return {**os.environ, "PYTHONPATH": str(self._folder), "SCRIPT_FOLDER": str(self._folder)}
 
     def release(self) -> None:
-        """Let what holds go on, now and later."""
+        """Let all `hold` steps continue, now and later."""
         (self._folder / "released").touch()
 
     def seen(self) -> list[dict[str, object]]:
-        """What the processes did: {"event": "ready" | "job" | "step", "pid": ...} and its details, in order."""
+        """The events of the processes in order: {"event": "ready" | "job" | "step", "pid": ...} and details."""
         log = self._folder / "seen.jsonl"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -53,7 +53,7 @@ class ScriptedPipeline:
         return [e for e in self.seen() if e["event"] == "job" and e["job_id"] == job_id]
 
     def pids(self) -> list[int]:
-        """Of every process that was started, in order."""
+        """The ids of all processes that were started, in order."""
         return [int(str(e["pid"])) for e in self.seen() if e["event"] == "ready"]
 
     def has_done(self, step: str, times: int = 1) -> bool:

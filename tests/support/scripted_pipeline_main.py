@@ -1,4 +1,4 @@
-"""`python -m ecg_pipeline` of a ScriptedPipeline; see there."""
+"""The `python -m ecg_pipeline` of a ScriptedPipeline, which documents the steps."""
 
 import hashlib
 import json
@@ -42,12 +42,12 @@ RESULT = {
 }
 
 
-def saw(event: str, **details: Any) -> None:
+def record(event: str, **details: Any) -> None:
     with (FOLDER / "seen.jsonl").open("a") as log:
         log.write(json.dumps({"event": event, "pid": os.getpid(), **details}) + "\n")
 
 
-def say(event: str, **fields: Any) -> None:
+def report(event: str, **fields: Any) -> None:
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
@@ -75,10 +75,10 @@ class Job:
     def enter(self, stage: str) -> None:
         self.stage, self.progress = stage, PROGRESS[stage]
         self.stages[stage] = {"startTime": now(), "completionTime": now()}
-        say("status", jobId=self.job["jobId"], status=self.status())
+        report("status", jobId=self.job["jobId"], status=self.status())
 
     def finish(self, code: int, **more: Any) -> None:
-        say("finished", jobId=self.job["jobId"], exitCode=code, status=self.status(**more))
+        report("finished", jobId=self.job["jobId"], exitCode=code, status=self.status(**more))
 
     def finish_with_result(self) -> None:
         path = pathlib.Path(self.job["resultPath"])
@@ -99,7 +99,7 @@ class Job:
 
     def run(self, steps: list[str]) -> None:
         for step in steps:
-            saw("step", step=step, job_id=self.job["jobId"])
+            record("step", step=step, job_id=self.job["jobId"])
             name, _, value = step.partition(":")
             if name == "stage":
                 self.enter(value)
@@ -150,15 +150,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     jobs: Jobs = queue.Queue()
     threading.Thread(target=read_jobs, args=(jobs,), daemon=True).start()
-    saw("ready", gpus=os.environ.get("CUDA_VISIBLE_DEVICES"))
+    record("ready", gpus=os.environ.get("CUDA_VISIBLE_DEVICES"))
     for_cpu = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
     if (FOLDER / "broken").exists() or (for_cpu and (FOLDER / "broken-for-cpu").exists()):
         sys.exit("it does not start")
-    say("ready")
+    report("ready")
     script = json.loads((FOLDER / "script.json").read_text())
     while True:
         job = jobs.get()
-        saw("job", job_id=job["jobId"], attempt=job["attempt"], device=job["device"])
+        record("job", job_id=job["jobId"], attempt=job["attempt"], device=job["device"])
         Job(job).run(script[min(job["attempt"], len(script)) - 1])
 
 

@@ -1,4 +1,4 @@
-"""`ecg serve` as its own process, started again on the same data directory or before the same cluster."""
+"""`ecg serve` as a process that can be restarted on the same data directory or cluster."""
 
 import os
 import signal
@@ -18,13 +18,13 @@ __all__ = ["ServerProcess", "is_alive", "kill_9", "wait_until"]
 
 
 def environment_in_cluster(plane: ControlPlane, namespace: str, **own: str) -> dict[str, str]:
-    """For a server whose jobs are VideoJobs."""
+    """The environment of a server with STORE=kubernetes."""
     cluster = {"STORE": "kubernetes", "NAMESPACE": namespace, "KUBECONFIG": str(plane.kubeconfig)}
     return {**environment_without("AWS_", "KUBE"), **cluster, "CALLBACK_ALLOW": "127.0.0.1", **own}
 
 
 class ServerProcess(Program):
-    """Stopped when the context ends; its URL stays the same over restarts."""
+    """Is stopped when the context ends; keeps its URL over restarts."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], *arguments: str) -> None:
         port = free_port()

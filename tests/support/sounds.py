@@ -1,4 +1,4 @@
-"""Made-up sounds whose pitch, level and length are known."""
+"""Synthetic sounds of known pitch, level and length."""
 
 import wave
 from pathlib import Path
@@ -11,7 +11,7 @@ Sound = npt.NDArray[np.float32]
 
 
 def write_wav(path: Path, samples: Sound) -> Path:
-    """16 bit, mono."""
+    """Write 16 bit mono."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -1,4 +1,4 @@
-"""A pipeline process that says what a test wants it to say, where the real one would take a model's time to load."""
+"""A pipeline process without models that prints given lines and exits with given codes."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -35,5 +35,5 @@ def write_pipeline(
 
 
 def jobs_seen(folder: Path) -> list[str]:
-    """The job files it was given, one line of JSON each."""
+    """The jobs that it got, one line of JSON each."""
     return (folder / "ecg_pipeline/jobs.jsonl").read_text().splitlines()

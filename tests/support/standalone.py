@@ -1,4 +1,4 @@
-"""A server with a scripted pipeline, and a backend that it calls back."""
+"""A server with a scripted pipeline, and the backend that receives its callbacks."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ STAGES = ("download", "vad", "diarization", "transcription", "emotion", "finaliz
 
 
 def up_to(stage: str) -> list[str]:
-    """The script's steps through the stages up to this one; none for `queued`."""
+    """The script's steps for the stages up to this one; none for `queued`."""
     return [f"stage:{s}" for s in STAGES[: STAGES.index(stage) + 1]] if stage in STAGES else []
 
 

@@ -15,8 +15,9 @@ from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.host_protocol import PipelineError, ResultReference
 from ecg_contract.videojob.names import videojob_name
 from ecg_contract.videojob.resource import PodReport, VideoJob, VideoJobStatus
-from ecg_operator.decide.attempts import finished, first_attempt
+from ecg_operator.decide.attempts import first_attempt
 from ecg_operator.decide.conditions import derived
+from ecg_operator.decide.run_end import finished
 from ecg_operator.settings import OperatorSettings
 from support.store_contract import BROKEN, RESULT, Outcome
 

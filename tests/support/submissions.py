@@ -1,4 +1,4 @@
-"""A submission as the front door makes them."""
+"""A submission as the API creates them."""
 
 from ecg_api.ports import JobKind, Submission
 from ecg_contract.host_protocol import Source

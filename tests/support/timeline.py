@@ -1,4 +1,4 @@
-"""When what happened between the POST of a video and its result, as a watch on the cluster sees it."""
+"""Measures when each milestone between the POST of a video and its result is reached, by watching the cluster."""
 
 import json
 import threading
@@ -26,7 +26,7 @@ def _container_started(pod: Manifest) -> bool:
 
 
 class Timeline:
-    """Of one VideoJob, from entering the context on. `seconds` has, per milestone, when it was first seen."""
+    """The milestones of one VideoJob. `seconds` has the time of each, from entering the context on."""
 
     def __init__(self, server: ApiAccess, namespace: str, videojob: str) -> None:
         self.began = 0.0
@@ -52,7 +52,7 @@ class Timeline:
         self._threads = [threading.Thread(target=self._follow, args=entry, daemon=True) for entry in watched]
 
     def since(self, moment: float) -> float:
-        """Seconds from the beginning to a moment of time.time()."""
+        """Seconds from entering the context to `moment`, a value of time.time()."""
         return moment - self.began
 
     def __enter__(self) -> Self:
@@ -69,7 +69,7 @@ class Timeline:
         self._admin.close()
 
     def _follow(self, path: str, milestones: list[Milestone]) -> None:
-        """Until all were seen."""
+        """Watch `path` until all milestones were seen."""
         missing = list(milestones)
         try:
             with self._admin.stream("GET", f"{path}&watch=1&timeoutSeconds=120", timeout=130) as answer:
@@ -81,4 +81,4 @@ class Timeline:
                     if not missing:
                         return
         except httpx.HTTPError:
-            return  # what was not seen is missing in the table
+            return  # milestones that were not seen stay out of `seconds`

@@ -1,4 +1,4 @@
-"""A small result as the pipeline stores it."""
+"""A small analysis result, as the pipeline stores it."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""`ecg analyze`: one file or URL through the pipeline in a child process, its transcript on the terminal.
+"""`ecg analyze`: run the pipeline on one file or URL in a child process and print the transcript.
 
-Exit status: 0, the pipeline's own (10 download, 11 audio extraction, 12 processing, 13 models, 14 GPU memory), or
-1 when the pipeline died without a word. The pipeline's speed is what counts, so nothing is imported here but the
-standard library: the child starts within milliseconds.
+Exit status: 0, the pipeline's own (10 download, 11 audio extraction, 12 processing, 13 models, 14 GPU memory), 128
+plus the signal that killed it, or 1 when it left no result. Only the standard library is imported before the pipeline
+has ended, so that its process starts within milliseconds.
 """
 
 import argparse
@@ -20,7 +20,6 @@ from ecg_api.cli.terminal import Progress, complain, say, transcript
 
 _USAGE = 2
 _DIED = 1
-_CPU_MAY_HELP = (14, -signal.SIGABRT, -signal.SIGSEGV)
 _TAIL_LINES = 15
 
 
@@ -34,12 +33,21 @@ def run(arguments: argparse.Namespace) -> int:
         work = Path(folder)
         job = _job(arguments, source, work)
         status = _attempt(job, work, arguments.verbose)
-        if status in _CPU_MAY_HELP and job["device"] != "cpu":
+        if status and job["device"] != "cpu" and _is_retried_on_cpu(status):
             complain("trying again on the CPU")
             status = _attempt({**job, "device": "cpu", "attempt": 2}, work, arguments.verbose)
         if status == 0:
             return _deliver(Path(job["resultPath"]), arguments.output)
-        return status if status > 0 else 128 - status
+        return status
+
+
+def _is_retried_on_cpu(status: int) -> bool:
+    """Whether the servers, too, would retry a first attempt with this exit status on the CPU."""
+    from ecg_contract import attempt_outcome as outcome  # noqa: PLC0415 - pydantic takes long to import
+
+    end = outcome.AttemptEnd(outcome.Cause.EXITED, status)
+    decision = outcome.decide(end, outcome.AttemptCounts(), outcome.RetryPolicy())
+    return isinstance(decision, outcome.Retry) and decision.device == "cpu"
 
 
 def _source(source: str) -> dict[str, str] | None:
@@ -49,7 +57,7 @@ def _source(source: str) -> dict[str, str] | None:
 
 
 def _job(arguments: argparse.Namespace, source: dict[str, str], folder: Path) -> dict[str, Any]:
-    """A `PipelineJob` in JSON; a test holds it to the model."""
+    """A `PipelineJob` as JSON; a test checks it against the model."""
     return {
         "jobId": f"analyze-{os.getpid()}",
         "attempt": 1,
@@ -63,7 +71,7 @@ def _job(arguments: argparse.Namespace, source: dict[str, str], folder: Path) ->
 
 
 def _attempt(job: dict[str, Any], folder: Path, verbose: bool) -> int:
-    """Run the job in a child to its end; its exit status, or minus the signal that killed it."""
+    """Run the job in a child process; returns its exit status as a shell does: 128 + signal where one killed it."""
     job_file, log_file = folder / "job.json", folder / "log"
     job_file.write_text(json.dumps(job))
     with log_file.open("w") as log:
@@ -79,11 +87,11 @@ def _attempt(job: dict[str, Any], folder: Path, verbose: bool) -> int:
             _stop(child)
     if status != 0:
         _explain(status, error, log_file)
-    return status
+    return status if status >= 0 else 128 - status
 
 
 def _follow(reports: IO[bytes] | None) -> dict[str, str] | None:
-    """Show the progress of every `Report` line; the error of the last one that has any."""
+    """Show the progress of each `Report` line; returns the last error that one of them had."""
     assert reports is not None
     progress, error = Progress(), None
     for line in reports:

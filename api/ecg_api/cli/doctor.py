@@ -1,6 +1,6 @@
-"""`ecg doctor`: what an operator should check before the first job, a line each, with what to do about it.
+"""`ecg doctor`: checks an installation before its first job, and prints what to do about each problem.
 
-The front door's own surroundings are checked here; the pipeline's, models and GPU included, by a child process.
+Data directory and backend are checked here; the pipeline, with models and GPU, by a child process.
 """
 
 import argparse
@@ -18,13 +18,14 @@ from urllib.parse import urlsplit
 
 from ecg_api.cli.load_settings import load
 from ecg_api.cli.terminal import complain, say
-from ecg_api.settings import GIB, Settings
+from ecg_api.settings import Settings
 from ecg_api.standalone.settings import StandaloneSettings
 from ecg_common.checks import Finding, Grade
+from ecg_common.setting_types import GIB
 
 _TIMEOUT_S = 10
-_ROOM = 20 * GIB
-"""Two downloads of the greatest size."""
+_MIN_FREE_BYTES = 20 * GIB
+"""Bytes for two downloads of the maximum size."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,7 +52,7 @@ def _show(finding: Finding) -> None:
 
 
 def check_data_dir(folder: Path) -> Finding:
-    """Jobs and results can be written, with room for downloads."""
+    """Check that the data directory is writable and has space for downloads."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -60,18 +61,18 @@ def check_data_dir(folder: Path) -> Finding:
         advice = "create the folder for this user, or set DATA_DIR to one that can be written"
         return Finding.fail("data directory", f"{folder}: {error.strerror}", advice)
     found = f"{folder} is writable, {free / GIB:.0f} GiB free"
-    if free < _ROOM:
-        advice = f"give it {_ROOM // GIB} GiB: a download may take 10 GiB, an upload 2 GiB"
+    if free < _MIN_FREE_BYTES:
+        advice = f"give it {_MIN_FREE_BYTES // GIB} GiB: a download may take 10 GiB, an upload 2 GiB"
         return Finding.warn("data directory", found, advice)
     return Finding.ok("data directory", found)
 
 
 def check_backend(url: str | None) -> Finding:
-    """The backend answers; with what does not matter, its result endpoint takes POST only."""
+    """Check that the backend answers, with any status: its result endpoint only accepts POST."""
     if not url:
         advice = "set BACKEND_URL, or send fastapi_base_url with every request"
         return Finding.warn("backend", "BACKEND_URL is not set", advice)
-    host = urlsplit(url).netloc  # the settings take no credentials in it
+    host = urlsplit(url).netloc  # the settings allow no credentials in it
     try:
         urllib.request.urlopen(url, timeout=_TIMEOUT_S).close()  # noqa: S310 - the settings checked the scheme
     except urllib.error.HTTPError as error:
@@ -83,7 +84,7 @@ def check_backend(url: str | None) -> Finding:
 
 
 def check_pipeline(no_models: bool, environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """What `python -m ecg_pipeline.doctor` finds, as it finds it."""
+    """The findings of `python -m ecg_pipeline.doctor`, as it prints them."""
     command = [sys.executable, "-m", "ecg_pipeline.doctor", *(["--no-models"] if no_models else [])]
     with tempfile.TemporaryFile("w+") as log:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)  # noqa: S603 - ours

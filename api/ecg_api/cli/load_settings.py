@@ -1,4 +1,4 @@
-"""Settings from the environment, or an end that names the wrong ones without repeating their values."""
+"""Loads settings from the environment; errors name the wrong ones without repeating their values."""
 
 from typing import Any, TypeVar
 

@@ -1,4 +1,4 @@
-"""The command `ecg`. Each command's module is imported only when it is the one that was typed."""
+"""The command `ecg`. Only the module of the given subcommand is imported."""
 
 import argparse
 import importlib
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def load_env_file(path: Path) -> None:
-    """Settings from a file; what the environment has already goes before. Ends the program when it cannot be read."""
+    """Set environment variables from a file, except those already set. Exits when it cannot be read."""
     from dotenv import dotenv_values  # noqa: PLC0415 - not needed without the option
 
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""`ecg redeliver`: the final callbacks that never reached the backend, listed, or one of them sent again."""
+"""`ecg redeliver`: lists terminal callbacks that the backend has not accepted, or sends one of them again."""
 
 import argparse
 import json
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _own_server(settings: Settings) -> str:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104 - asked, not bound
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104 - compared, not bound
     return f"http://{host}:{settings.port}"
 
 

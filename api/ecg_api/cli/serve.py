@@ -1,4 +1,4 @@
-"""`ecg serve`: the API server, with its own queue and pipeline process or before a cluster's."""
+"""`ecg serve`: the API server, with its own queue and pipeline process, or with those of a cluster."""
 
 import argparse
 import asyncio
@@ -17,7 +17,7 @@ from ecg_api.standalone.settings import StandaloneSettings
 from ecg_common.logs import configure_logging
 
 _GRACE_S = 5
-"""How long an open request may hold up a stop."""
+"""Seconds that open requests may take to finish on a stop."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,16 +25,16 @@ def run(arguments: argparse.Namespace) -> int:
         os.environ["DATA_DIR"] = str(arguments.data_dir)
     settings = load(Settings, host=arguments.host, port=arguments.port)
     configure_logging(settings.log_file, settings.log_level)
-    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGTERM, _ignore_signal)
     return _in_cluster(settings) if settings.store == "kubernetes" else _standalone(settings)
 
 
 def _standalone(settings: Settings) -> int:
-    from ecg_api.standalone.host import DataDirInUseError, build_app  # noqa: PLC0415 - the other host needs none of it
+    from ecg_api.standalone.host import build_app  # noqa: PLC0415 - the other host needs none of it
 
     try:
         app = build_app(settings, load(StandaloneSettings))
-    except (DataDirInUseError, StoreUnavailableError) as error:
+    except StoreUnavailableError as error:
         complain(f"ecg serve: {error}")
         return 1
     uvicorn.Server(_config(settings, app)).run()
@@ -73,5 +73,5 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
     )
 
 
-def _stopped(*_: object) -> None:
-    """uvicorn stops gracefully and then raises the signal once more; the stop that was asked for is no failure."""
+def _ignore_signal(*_: object) -> None:
+    """uvicorn raises the signal again after its graceful shutdown, which is not a failure."""

@@ -1,4 +1,4 @@
-"""What people see on a terminal: progress, the transcript, complaints. Standard library only, so it starts fast."""
+"""Terminal output: progress, transcript, error messages. Imports only the standard library, to start fast."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ def complain(line: str) -> None:
 
 
 class Progress:
-    """A bar that is redrawn on a terminal; a line per change of message elsewhere."""
+    """A progress bar on a terminal; a line for each new message elsewhere."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -32,7 +32,7 @@ class Progress:
         self._last = message
 
     def done(self) -> None:
-        """Leave the bar as it is and go on below it."""
+        """End the line of the bar."""
         if self._is_terminal and self._last:
             self._write("\n")
 

@@ -1,1 +1,1 @@
-"""The HTTP layer: routes, bodies, errors and the OpenAPI document."""
+"""The HTTP layer: routes, request bodies, errors and the OpenAPI document."""

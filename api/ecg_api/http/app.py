@@ -1,10 +1,8 @@
-"""The API, put together in one place: settings and ports come in, the app comes out."""
-
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+"""Creates the FastAPI application from its settings and ports."""
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Lifespan
 
 from ecg_api.context import Clock, Context
 from ecg_api.http import openapi, problems
@@ -16,25 +14,20 @@ from ecg_api.settings import Settings
 from ecg_common.clock import utc_now
 
 VERSION = "1.2.0"
-"""Of the specification."""
+"""The version of the specification."""
 
 
-class Lifespan(Protocol):
-    """Starts what works beside the API, and stops it."""
-
-    def __call__(self, app: FastAPI, /) -> AbstractAsyncContextManager[None]: ...
-
-
-def create_app(  # noqa: PLR0913 - the ports of the one place where all is put together
+def create_app(  # noqa: PLR0913 - the composition root takes every port
     settings: Settings,
     store: JobStore,
-    lifespan: Lifespan | None = None,
+    lifespan: Lifespan[FastAPI] | None = None,
     *,
     uploads: Uploads | None = None,
     redelivery: Redelivery | None = None,
     clock: Clock = utc_now,
 ) -> FastAPI:
-    """The app. Without `uploads` multipart bodies, without `redelivery` the replay is answered 501."""
+    """The application. Without `uploads`, it answers multipart bodies with 501; without `redelivery`, the list of
+    undelivered callbacks."""
     app = FastAPI(
         title="ECG Audio Analyzer",
         version=VERSION,

@@ -1,4 +1,4 @@
-"""Job ids in URL paths. An id may hold slashes, so the path is matched as it was sent, before `%2F` is decoded.
+"""Job ids in URL paths. An id may contain slashes, so paths are matched before `%2F` is decoded.
 
 `/jobs/a%2Fresult` is the job `a/result`; `/jobs/a/result` is the result of the job `a`.
 """
@@ -13,7 +13,7 @@ _PREFIX = b"/jobs/"
 
 
 class RawJobPaths:
-    """Lets the router see the paths below /jobs/ as they were sent."""
+    """ASGI middleware that gives the router undecoded paths below /jobs/."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""multipart/form-data with one media file, streamed to disk as it arrives."""
+"""Reads multipart/form-data with one media file, which is streamed to disk."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,14 +23,17 @@ OpenSlot = Callable[[str], Awaitable[UploadSlot]]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The form's text fields without the empty ones, and the upload where there was one."""
+    """The non-empty text fields of a form, and its upload."""
 
     fields: dict[str, str]
     upload: UploadSlot | None
 
 
 async def receive_form(request: Request, open_slot: OpenSlot, limit: int, fields_limit: int) -> Form:
-    """Read the body, of at most `limit` bytes. Raises ProblemError 408, 413, 422, 503; then no file is left."""
+    """The form of a request, of at most `limit` bytes in all and `fields_limit` bytes of text fields.
+
+    Raises ProblemError 408, 413, 422 or 503, after the upload's file was removed.
+    """
     parts = _Parts(_boundary(request), fields_limit)
     file = _UploadFile(open_slot)
     try:
@@ -44,7 +47,7 @@ async def receive_form(request: Request, open_slot: OpenSlot, limit: int, fields
         raise
     except OSError:
         file.discard()
-        raise busy(503, "the upload could not be stored", 5) from None
+        raise busy(503, "the upload could not be stored") from None
 
 
 def _boundary(request: Request) -> bytes:
@@ -57,7 +60,7 @@ def _boundary(request: Request) -> bytes:
 
 @dataclass
 class _UploadFile:
-    """The file part on its way to the slot, written by a thread in pieces of about a megabyte."""
+    """Writes the file part to its slot, in a thread and in pieces of about 1 MiB."""
 
     open_slot: OpenSlot
     slot: UploadSlot | None = None
@@ -93,7 +96,7 @@ class _UploadFile:
 
 
 class _Parts:
-    """The parts of the form: `file_name` and the `file_data` not taken yet, and the text fields."""
+    """Parses the form into text fields, `file_name`, and the `file_data` that is not written yet."""
 
     def __init__(self, boundary: bytes, fields_limit: int) -> None:
         self.file_name: str | None = None
@@ -176,6 +179,6 @@ class _Parts:
 
 
 def _base_name(name: str) -> str:
-    """The name without folders and control characters, for people; it never becomes a path."""
+    """The display name of an upload: without folders and control characters. It never becomes a path."""
     last = name.replace("\\", "/").rpartition("/")[2]
     return "".join(c for c in last if c.isprintable())[:_NAME_LENGTH] or "upload"

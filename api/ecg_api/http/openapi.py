@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond the routes' signatures: bodies read by hand, errors, callbacks.
+"""What the OpenAPI document has beyond the routes' signatures: request bodies, errors, callbacks.
 
 The examples are the specification's own.
 """
@@ -15,7 +15,7 @@ from ecg_api.http.problems import MEDIA_TYPE, ProblemDetails
 from ecg_contract.wire.models import RESULT_PATH, CallbackPayload, ProcessVideoRequest, TranscribeRequest
 
 _REF = "#/components/schemas/{model}"
-_READ_BY_HAND: tuple[type[BaseModel], ...] = (ProcessVideoRequest, TranscribeRequest, ProblemDetails)
+_UNDECLARED_MODELS: tuple[type[BaseModel], ...] = (ProcessVideoRequest, TranscribeRequest, ProblemDetails)
 
 VIDEO_EXAMPLE = {
     "job_id": "550e8400-e29b-41d4-a716-446655440000",
@@ -91,7 +91,7 @@ def result(_body: CallbackPayload) -> Response:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may be refused with these."""
+    """The `responses` of a route that answers these statuses as problem+json."""
     content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="ProblemDetails")}}}
     return {s: {"description": _MEANINGS.get(s, HTTPStatus(s).phrase), "content": content} for s in statuses}
 
@@ -101,13 +101,13 @@ def answer_example(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
 
 
 def json_request(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that reads its JSON body by hand."""
+    """The `openapi_extra` of a route whose JSON body is a `model`."""
     content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}, "example": example}}
     return {"requestBody": {"required": True, "content": content}}
 
 
 def json_or_upload(model: type[BaseModel], example: dict[str, Any], options: type[BaseModel]) -> dict[str, Any]:
-    """As `json_request`, or a form with a `file` and the fields of `options`."""
+    """As `json_request`, or else a form with a `file` and the fields of `options`."""
     extra = json_request(model, example)
     form = options.model_json_schema()
     form["properties"] = {"file": {"type": "string", "format": "binary", "title": "File"}, **form["properties"]}
@@ -117,21 +117,14 @@ def json_or_upload(model: type[BaseModel], example: dict[str, Any], options: typ
     return extra
 
 
-JOB_ID_IN_PATH: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": "job_id",
-            "in": "path",
-            "required": True,
-            "description": "The job's id, percent-encoded: a slash in it is `%2F`.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 256},
-        }
-    ]
-}
+_JOB_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 256}
+_JOB_ID_TEXT = "The job's id, percent-encoded: a slash in it is `%2F`."
+_JOB_ID = {"name": "job_id", "in": "path", "required": True, "description": _JOB_ID_TEXT, "schema": _JOB_ID_SCHEMA}
+JOB_ID_IN_PATH: dict[str, Any] = {"parameters": [_JOB_ID]}
 
 
 def install(app: FastAPI) -> None:
-    """Make `app.openapi()` name the models that no signature does, and not FastAPI's own error, which is never sent."""
+    """Add the models that no signature declares to `app.openapi()`; remove FastAPI's own error, which is never sent."""
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:
@@ -139,15 +132,10 @@ def install(app: FastAPI) -> None:
             schemas = schema["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            schemas.update(_definitions())
+            _, undeclared = models_json_schema([(m, "validation") for m in _UNDECLARED_MODELS], ref_template=_REF)
+            schemas.update(undeclared["$defs"])
             schema["components"]["schemas"] = dict(sorted(schemas.items()))
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
-
-
-def _definitions() -> dict[str, Any]:
-    _, schema = models_json_schema([(m, "validation") for m in _READ_BY_HAND], ref_template=_REF)
-    definitions: dict[str, Any] = schema["$defs"]
-    return definitions

@@ -1,4 +1,4 @@
-"""Errors as problem+json (RFC 9457). No message holds an input value: a URL in it may carry a credential."""
+"""Errors as problem+json (RFC 9457). No message repeats an input value, which may be a URL with a credential."""
 
 import logging
 from http import HTTPStatus
@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ecg_api.errors import FieldError, ProblemError, StoreUnavailableError, busy, wrong_fields
 
 MEDIA_TYPE = "application/problem+json"
-_RETRY_S = 5
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +41,7 @@ def problem_response(problem: ProblemError) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every refusal of the routes, and the framework's own 404 and 405, as problem+json."""
+    """Answer the errors of the routes, and the framework's own 404 and 405, as problem+json."""
 
     async def on_problem(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ProblemError)
@@ -52,7 +51,7 @@ def install(app: FastAPI) -> None:
 
     async def on_unavailable(request: Request, error: Exception) -> JSONResponse:
         _log.error("store_unavailable", extra={"path": request.url.path, "reason": str(error)})
-        return problem_response(busy(503, "the jobs cannot be reached; try again later", _RETRY_S))
+        return problem_response(busy(503, "the jobs cannot be reached; try again later"))
 
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -69,7 +68,7 @@ def install(app: FastAPI) -> None:
 
 
 class CatchAll:
-    """Answers what nobody caught with a bare 500; the log gets the traceback's places, not its values."""
+    """ASGI middleware: answers any other exception with 500 and logs the lines of its traceback, without values."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -90,7 +89,7 @@ class CatchAll:
         except ClientDisconnect:
             _log.info("client_left", extra={"path": scope["path"]})
         except Exception as error:
-            _log.error("internal_error", extra={"error": type(error).__name__, "places": _places(error)})
+            _log.error("internal_error", extra={"error": type(error).__name__, "places": _traceback_lines(error)})
             if started:
                 raise ConnectionError("the answer broke off") from None
             await problem_response(ProblemError(500, "an internal error; the server's log has it"))(
@@ -98,10 +97,10 @@ class CatchAll:
             )
 
 
-def _places(error: BaseException) -> list[str]:
-    places = []
+def _traceback_lines(error: BaseException) -> list[str]:
+    lines = []
     traceback = error.__traceback__
     while traceback is not None:
-        places.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
+        lines.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
         traceback = traceback.tb_next
-    return places[-8:]
+    return lines[-8:]

@@ -1,1 +1,1 @@
-"""What the front door does with a job, whichever host keeps it."""
+"""What the API does with a job, whichever store it is in."""

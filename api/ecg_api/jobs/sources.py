@@ -1,7 +1,7 @@
-"""What may be asked for: the form of a source URL, and the digest that says whether two requests are the same.
+"""Validates source URLs, and computes the digest by which two requests are the same.
 
-Only the form is checked here. Which addresses may be reached is decided where the connection is made, by the
-pipeline's guarded downloader: a name can resolve to anything, and FETCH_ALLOW is the pipeline's setting.
+Only the syntax is checked here. Which addresses may be reached is decided when the pipeline's downloader connects: a
+name can resolve to anything, and FETCH_ALLOW is a setting of the pipeline.
 """
 
 import hashlib
@@ -21,23 +21,24 @@ _SIGNATURES = (
     ("key-pair-id", r"key-pair-id|signature|expires|policy"),
     ("sig", r"s(v|s|rt|r|e|t|p|ip|pr|ig|koid|ktid|kt|ke|ks|kv)"),
 )
-"""Per signature scheme the parameter that betrays it, and all that it adds: S3 v2, GCS v2, CloudFront, Azure SAS."""
+"""Per signature scheme: the query parameter it is recognised by, and a pattern of all that it adds. S3 v2, GCS v2,
+CloudFront, Azure SAS."""
 
 
 def checked_source(field: str, url: str) -> Source:
     """The source at `url`. Raises ProblemError 422 that names `field`."""
-    reason = _why_refused(url)
+    reason = _syntax_error(url)
     if reason:
         raise wrong_field(field, f"{reason}; allowed are http, https and s3 URLs, such as s3://bucket/video.mp4")
     return Source(url=url)
 
 
 def source_name(url: str) -> str:
-    """Last part of the URL's path, for people."""
+    """Last segment of the URL's path, as a display name."""
     return basename(unquote(urlsplit(url).path).rstrip("/")) or "media"
 
 
-def _why_refused(url: str) -> str | None:
+def _syntax_error(url: str) -> str | None:
     if any(ord(c) <= 0x20 or 0x7F <= ord(c) <= 0xA0 for c in url):
         return "must not contain spaces or control characters"
     try:
@@ -53,13 +54,13 @@ def _why_refused(url: str) -> str | None:
 
 
 def body_key(**fields: object) -> str:
-    """Digest of a request's fields, their URLs without signatures."""
+    """SHA-256 over a request's fields, in hexadecimal, with signatures removed from URLs."""
     canonical = {k: unsigned(v) if isinstance(v, str) else v for k, v in fields.items()}
     return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
 
 
 def unsigned(url: str) -> str:
-    """The URL without the query parameters that sign it."""
+    """The URL without the query parameters of its signature."""
     head, mark, query = url.partition("?")
     pairs = query.split("&")
     names = {_name(pair) for pair in pairs}

@@ -1,4 +1,4 @@
-"""From a job's record to the words of the wire."""
+"""Converts a job to the response of the status endpoint."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from ecg_api.context import to_second
 from ecg_api.ports import JobState, JobView
 from ecg_contract.stages import Stage
-from ecg_contract.wire.models import JobStatusResponse
+from ecg_contract.wire.models import JobError, JobStatusResponse
 
 WireState = Literal["processing", "completed", "failed", "cancelled"]
 
@@ -31,7 +31,7 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
         message=Stage.COMPLETED.message if job.state is JobState.COMPLETED else pipeline.message if pipeline else "",
         notes=list(pipeline.notes) if pipeline else [],
         attempt=job.attempt,
-        error=job.error,
+        error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
         callback=job.callback,
     )
 
@@ -45,7 +45,7 @@ def _stage(job: JobView) -> Literal["queued"] | Stage:
 
 
 def processing_time_of(job: JobView, now: datetime) -> float | None:
-    """Seconds of the analysis itself where it is known, else since the job was started."""
+    """Seconds of the analysis where known, else from the job's start to its end or `now`; None before the start."""
     if job.state is JobState.COMPLETED and job.pipeline and job.pipeline.result:
         return round(job.pipeline.result.processing_time, 3)
     if job.started_at is None:

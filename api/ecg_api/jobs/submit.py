@@ -1,4 +1,4 @@
-"""From a request to a stored job, or to the refusal that says what to do about it."""
+"""Stores a submitted job, or refuses it with the HTTP status for the reason."""
 
 from ecg_api.context import Context
 from ecg_api.errors import ProblemError, QueueFullError, StoreUnavailableError, busy, wrong_field
@@ -8,30 +8,29 @@ from ecg_callbacks.target import check_callback_base
 from ecg_common.logs import job_logger
 from ecg_common.redact import redact_url
 
-RETRY_FULL_S = 30
-RETRY_UNAVAILABLE_S = 5
+_RETRY_FULL_S = 30
 
 
 async def submit(context: Context, submission: Submission) -> SubmitOutcome:
-    """Store the job durably. Raises ProblemError: 409 another body, 429 the queue is full, 503 it cannot be stored."""
+    """Store the job durably. Raises ProblemError: 409 another body, 429 full queue, 503 store unavailable."""
     log = job_logger(__name__, submission.job_id)
     try:
         outcome = await context.store.submit(submission)
     except QueueFullError:
         log.warning("job_refused", extra={"reason": "queue full"})
-        raise busy(429, "too many jobs are waiting; try again later", RETRY_FULL_S) from None
+        raise busy(429, "too many jobs are waiting; try again later", _RETRY_FULL_S) from None
     except StoreUnavailableError as error:
         log.error("job_not_stored", extra={"reason": str(error)})
-        raise busy(503, "the job could not be stored; nothing was accepted", RETRY_UNAVAILABLE_S) from None
+        raise busy(503, "the job could not be stored; nothing was accepted") from None
     if outcome is SubmitOutcome.CONFLICT:
         log.warning("job_refused", extra={"reason": "conflict"})
         raise ProblemError(409, "job_id: another request under this id is queued, running or completed")
-    log.info("job_submitted", extra={"outcome": outcome, **_story(submission)})
+    log.info("job_submitted", extra={"outcome": outcome, **_log_fields(submission)})
     return outcome
 
 
-def _story(submission: Submission) -> dict[str, str | None]:
-    """What a reader of the log wants to know of a job, without credentials."""
+def _log_fields(submission: Submission) -> dict[str, str | None]:
+    """The job's fields for the log, without credentials."""
     url = submission.source.url
     return {
         "kind": submission.kind,
@@ -42,7 +41,7 @@ def _story(submission: Submission) -> dict[str, str | None]:
 
 
 def callback_base(requested: str | None, settings: Settings) -> str | None:
-    """Where the callbacks of a request go; None sends none. Raises ProblemError 422 that names the setting."""
+    """The base URL of a request's callbacks; None sends none. Raises ProblemError 422 for a forbidden one."""
     base = requested or settings.backend_url
     if base is None:
         return None

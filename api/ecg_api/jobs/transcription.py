@@ -1,4 +1,4 @@
-"""The answer of /transcribe: waiting for the job while the client listens, and the specification's envelope."""
+"""Waits for a transcription while its client is connected, and builds the response body."""
 
 import asyncio
 import json
@@ -9,55 +9,57 @@ from fastapi import Request
 from ecg_api.context import Context, to_second
 from ecg_api.jobs.status import processing_time_of
 from ecg_api.ports import JobState, JobView
+from ecg_contract.attempt_outcome import DEADLINE_MESSAGE
 from ecg_contract.errors import ErrorCode
-from ecg_contract.wire.models import BackendTranscribeResponse, JobError, TranscribeMetadata
+from ecg_contract.host_protocol import PipelineError
+from ecg_contract.wire.models import BackendTranscribeResponse, TranscribeMetadata
 
-TIMED_OUT = JobError(code=ErrorCode.PROCESSING_ERROR, message="처리 시간이 초과되었습니다")
-CANCELLED = JobError(code=ErrorCode.PROCESSING_ERROR, message="작업이 취소되었습니다")
+TIMED_OUT = PipelineError(code=ErrorCode.PROCESSING_ERROR, message=DEADLINE_MESSAGE)
+CANCELLED = PipelineError(code=ErrorCode.PROCESSING_ERROR, message="작업이 취소되었습니다")
 
 
 async def final_job(request: Request, context: Context, job_id: str) -> JobView | None:
-    """The job once it is final. When the wait limit is over, or the client has left, it is cancelled instead."""
+    """The job once it is final. It is cancelled after TRANSCRIBE_WAIT_S, or when the client disconnects."""
     waiting = asyncio.ensure_future(context.store.wait(job_id, context.settings.transcribe_wait_s))
-    leaving = asyncio.ensure_future(_client_leaves(request))
+    disconnect = asyncio.ensure_future(_client_disconnect(request))
     job: JobView | None = None
     try:
-        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((waiting, disconnect), return_when=asyncio.FIRST_COMPLETED)
         job = waiting.result() if waiting.done() else None
     finally:
         waiting.cancel()
-        leaving.cancel()
-        await asyncio.gather(waiting, leaving, return_exceptions=True)
+        disconnect.cancel()
+        await asyncio.gather(waiting, disconnect, return_exceptions=True)
         if job is None or not job.state.is_final:
             await context.store.cancel(job_id)
     return job
 
 
-async def _client_leaves(request: Request) -> None:
+async def _client_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 async def envelope(context: Context, job: JobView | None, filename: str) -> dict[str, Any]:
-    """The specification's BackendTranscribeResponse."""
+    """A `BackendTranscribeResponse` as JSON; `job` None was removed."""
     if job is None:
         return _failure(CANCELLED, None)
     seconds = processing_time_of(job, context.clock())
     stored = await context.store.result(job.job_id) if job.state is JobState.COMPLETED else None
     if stored is None:
-        return _failure(_error_of(job), seconds)
+        return _failure(_failure_reason(job), seconds)
     with stored:
         result = json.loads(await asyncio.to_thread(stored.read))
     return _success(result, _metadata(result, filename, job, context))
 
 
-def _error_of(job: JobView) -> JobError:
+def _failure_reason(job: JobView) -> PipelineError:
     if job.state in (JobState.CANCELLED, JobState.COMPLETED):  # completed, and removed before its result was read
         return CANCELLED
     return (job.error or CANCELLED) if job.state is JobState.FAILED else TIMED_OUT
 
 
-def _failure(error: JobError, seconds: float | None) -> dict[str, Any]:
+def _failure(error: PipelineError, seconds: float | None) -> dict[str, Any]:
     answer = BackendTranscribeResponse(
         success=False, processing_time=seconds or 0.0, error=error.message, error_code=error.code
     )

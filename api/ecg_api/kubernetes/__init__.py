@@ -1,1 +1,1 @@
-"""The front door in a cluster: jobs are VideoJobs, which the operator works on."""
+"""The API in a cluster: jobs are VideoJobs, which the operator works on."""

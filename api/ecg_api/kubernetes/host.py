@@ -1,4 +1,4 @@
-"""The front door in a cluster, put together: the API, and VideoJobs as its job store."""
+"""Builds the API in a cluster, with VideoJobs as its job store."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,9 +20,9 @@ __all__ = ["NoClusterError", "build_app"]
 
 
 async def build_app(settings: Settings, kubernetes: KubernetesSettings) -> FastAPI:
-    """Raises NoClusterError outside a cluster and without KUBECONFIG."""
+    """The application. Raises NoClusterError outside a cluster and without KUBECONFIG."""
     cluster = await connect()
-    watching = await connect(connections=0)  # however many transcriptions wait, they hold up no other request
+    watching = await connect(connections=0)  # a watch per waiting transcription must not block other requests
     store = _store(cluster, watching, kubernetes)
 
     @asynccontextmanager

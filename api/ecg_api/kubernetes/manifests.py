@@ -1,4 +1,4 @@
-"""What a request becomes in the cluster: a VideoJob, and a Secret where its URL is a credential. Pure."""
+"""Builds the VideoJob of a request, and the Secret of a URL that is a credential. Pure."""
 
 import math
 from typing import Any
@@ -23,13 +23,13 @@ Manifest = dict[str, Any]
 
 
 def is_credential(url: str) -> bool:
-    """A query string may sign it, and user information is a password: nobody may read it who reads VideoJobs."""
+    """Whether to hide the URL from readers of VideoJobs: a query may be a signature, user information a password."""
     parts = urlsplit(url)
     return bool(parts.query or parts.username or parts.password)
 
 
 def videojob_manifest(submission: Submission, url: str, source_name: str) -> Manifest:
-    """To be created; `url` is the submission's, or its upload's."""
+    """The VideoJob to create; `url` is the submission's, or that of its upload."""
     name = videojob_name(submission.job_id)
     secret = SecretReference(name=source_secret_name(name)) if is_credential(url) else None
     spec = VideoJobSpec(
@@ -50,7 +50,7 @@ def _whole_seconds(limit_s: float | None) -> int | None:
 
 
 def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:
-    """Whether `wanted` is this VideoJob but for what may change in place."""
+    """Whether `wanted` differs from this VideoJob only in fields that can change in place."""
     spec = VideoJobSpec.model_validate(wanted["spec"])
     return videojob.spec.model_dump(exclude=SPEC_CHANGING) == spec.model_dump(exclude=SPEC_CHANGING)
 

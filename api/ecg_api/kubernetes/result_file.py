@@ -1,7 +1,7 @@
-"""A result of the cluster as a file for a moment: fetched whole and checked before the first byte is answered.
+"""Downloads a stored result to a temporary file, and verifies it before the first byte is served.
 
-A reference is a pod's own word, and pods work on media from anywhere: no part of it becomes a path, and what it leads
-to is answered only where it is what the reference announced.
+The reference comes from a pod that processes untrusted media, so no part of it becomes a path, and only bytes of the
+announced length and digest are served.
 """
 
 from tempfile import TemporaryFile
@@ -14,11 +14,11 @@ from ecg_contract.host_protocol import ResultReference
 
 
 async def fetched(results: ResultSource, result: ResultReference) -> IO[bytes]:
-    """A file without a name, gone when it is closed.
+    """The result as an unnamed temporary file, to be closed by the caller.
 
-    Raises StoreUnavailableError where the result cannot be read, or is another than was announced.
+    Raises StoreUnavailableError where the result cannot be read, or differs from its reference.
     """
-    file = TemporaryFile()  # noqa: SIM115 - whoever asked closes it
+    file = TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
         await _write(results, result, file)
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""The settings of the front door in a cluster."""
+"""Settings of the API in a cluster."""
 
 from ecg_cluster.settings import ResultsSettings
 

@@ -1,4 +1,4 @@
-"""Uploads on their way to the pipeline: a file here, an object in the bucket, a signed URL in the job's Secret."""
+"""Moves uploads to the S3 bucket, from which the pipeline downloads them by a signed URL."""
 
 import asyncio
 import uuid
@@ -18,7 +18,7 @@ _ERRORS = (BotoCoreError, ClientError, S3UploadFailedError)
 
 
 class BucketUploads:
-    """Objects below `<prefix>uploads/`; the bucket's lifecycle rule removes them."""
+    """Stores objects below `<prefix>uploads/`; the bucket's lifecycle rule removes them."""
 
     def __init__(self, client: Any, bucket: str, prefix: str) -> None:
         """`client` is boto3's S3 client."""
@@ -29,7 +29,7 @@ class BucketUploads:
         return UploadSlot(Path(self._folder.name) / uuid.uuid4().hex, name)
 
     async def publish(self, path: Path) -> str:
-        """A URL that the file can be read under; the file is gone then. Raises StoreUnavailableError."""
+        """Move the file to the bucket; returns a signed URL of it. Raises StoreUnavailableError."""
         key = f"{self._prefix}uploads/{path.name}"
         try:
             await asyncio.to_thread(self._client.upload_file, str(path), self._bucket, key)

@@ -1,21 +1,19 @@
-"""A VideoJob as the front door shows it: pure."""
+"""What the API shows of a VideoJob. Pure."""
 
 from datetime import datetime
 
-from ecg_api.ports import JobKind, JobState, JobView
+from ecg_api.ports import JobState, JobView
 from ecg_callbacks.decision import callback_view, redeliver
 from ecg_callbacks.videojob_facts import facts_of, record_of
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
-from ecg_contract.videojob.resource import VideoJob
+from ecg_contract.videojob.resource import ConditionType, VideoJob
 from ecg_contract.videojob.state import terminal_state
-from ecg_contract.wire.models import CallbackView, JobError
-
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
+from ecg_contract.wire.models import CallbackView
 
 
 def state_of(videojob: VideoJob) -> JobState:
-    """Of the run that was asked for last, also when nobody has begun with it."""
+    """The state of the run that was requested last, also before the operator has begun it."""
     spec, status = videojob.spec, videojob.status
     if spec.cancelled_run >= spec.run:
         return JobState.CANCELLED if not _is_over(videojob) else _final(videojob)
@@ -28,27 +26,31 @@ def state_of(videojob: VideoJob) -> JobState:
 
 
 def awaits_redelivery(videojob: VideoJob) -> bool:
-    """It was asked for, and the operator has not seen to it yet."""
+    """Whether a redelivery was requested that the operator has not begun yet."""
     return videojob.spec.redelivery > videojob.status.observed_redelivery
+
+
+def is_undelivered(videojob: VideoJob) -> bool:
+    """Whether the terminal callback of the current run was given up or rejected."""
+    delivered = videojob.status.condition(ConditionType.CALLBACK_DELIVERED)
+    if delivered is None or delivered.status != "False" or awaits_redelivery(videojob):
+        return False
+    return delivered.reason in ("Undelivered", "Rejected") and videojob.status.run == videojob.spec.run
 
 
 def view(videojob: VideoJob) -> JobView:
     spec, status = videojob.spec, videojob.status
     state = state_of(videojob)
     waits_for_new_run = state is JobState.QUEUED and status.run != spec.run
-    error = status.error if state is JobState.FAILED else None
     return JobView(
         job_id=spec.job_id,
-        kind=JobKind.TRANSCRIPTION if spec.interactive else JobKind.VIDEO,
         state=state,
         attempt=status.attempt.number if status.attempt else 0,
-        submitted_at=videojob.metadata.creation_timestamp or _EPOCH,
         started_at=None if waits_for_new_run else _started_at(videojob),
         completed_at=status.completion_time if state.is_final else None,
         pipeline=None if waits_for_new_run else _pipeline(videojob),
-        error=JobError(code=error.code, message=error.message) if error else None,
+        error=status.error if state is JobState.FAILED else None,
         callback=_callback(videojob, waits_for_new_run=waits_for_new_run),
-        source_name=spec.source.name or "media",
     )
 
 

@@ -1,4 +1,4 @@
-"""One attempt followed from the hand-over to its end: reports, heartbeat, deadline, cancellation."""
+"""Follows one attempt in a pipeline process: reports, heartbeat, deadline, cancellation."""
 
 import asyncio
 import hashlib
@@ -15,19 +15,19 @@ _SIGKILL = 137
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds of silence after which the process is taken for hung, and of work left to the job."""
+    """Seconds without a report after which the process counts as hung, and seconds of work left to the job."""
 
     silence_s: float
     deadline_s: float
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: somebody wished it
+class Cancelled(Exception):  # noqa: N818 - a request of the client, not an error
     """The job was cancelled or removed while it ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What is needed to follow an attempt; `cancelled` is set when the job is not wanted any more."""
+    """One attempt; `cancelled` is set when its job was cancelled or removed."""
 
     job: PipelineJob
     child: Child
@@ -35,10 +35,10 @@ class Attempt:
     cancelled: asyncio.Event
     on_status: Callable[[PipelineStatus], Awaitable[None]]
     memory_kills: Callable[[], int]
-    """Processes that the kernel has killed for memory so far."""
+    """Number of processes that the kernel has killed for memory so far."""
 
     async def run(self) -> AttemptEnd:
-        """Raises Cancelled. The process may still be alive afterwards, unless it ended by itself."""
+        """Send the job and return the end of the attempt; the process may still be alive then. Raises Cancelled."""
         kills_before = self.memory_kills()
         await self.child.send(self.job)
         try:
@@ -54,16 +54,16 @@ class Attempt:
             except TimeoutError:
                 return AttemptEnd(Cause.LOST)
             if report is None:
-                return self._died(await self.child.exit_code(), kills_before)
-            if not self._is_mine(report):
+                return self._end_of_process(await self.child.exit_code(), kills_before)
+            if not self._is_of_this_attempt(report):
                 continue
             if report.status is not None:
                 await self.on_status(report.status)
             if report.event == "finished":
-                return await self._finished(report)
+                return await self._end_of_job(report)
 
     async def _next_report(self) -> Report | None:
-        """Raises Cancelled, and TimeoutError after too long a silence."""
+        """Raises Cancelled, and TimeoutError after `silence_s` without a report."""
         reading = asyncio.ensure_future(self.child.next_report())
         stopping = asyncio.ensure_future(self.cancelled.wait())
         try:
@@ -79,17 +79,17 @@ class Attempt:
             reading.cancel()
             stopping.cancel()
 
-    def _is_mine(self, report: Report) -> bool:
-        is_of_this_attempt = report.status is None or report.status.attempt == self.job.attempt
-        return report.event != "ready" and report.job_id == self.job.job_id and is_of_this_attempt
+    def _is_of_this_attempt(self, report: Report) -> bool:
+        is_same_attempt = report.status is None or report.status.attempt == self.job.attempt
+        return report.event != "ready" and report.job_id == self.job.job_id and is_same_attempt
 
-    def _died(self, exit_code: int, kills_before: int) -> AttemptEnd:
+    def _end_of_process(self, exit_code: int, kills_before: int) -> AttemptEnd:
         if exit_code == _SIGKILL:
             killed_for_memory = self.memory_kills() > kills_before
             return AttemptEnd(Cause.OUT_OF_MEMORY if killed_for_memory else Cause.INTERRUPTED, exit_code)
         return AttemptEnd(Cause.EXITED, exit_code)
 
-    async def _finished(self, report: Report) -> AttemptEnd:
+    async def _end_of_job(self, report: Report) -> AttemptEnd:
         status = report.status
         result = status.result if status else None
         if result is not None and not await asyncio.to_thread(_is_stored, result, self.job.result_path):
@@ -98,7 +98,7 @@ class Attempt:
 
 
 def _is_stored(result: ResultReference, path: Path) -> bool:
-    """The reported result lies where it was to be written, whole."""
+    """Whether the result file is at `path` and has the reported digest."""
     if Path(result.location) != path or not path.is_file():
         return False
     with path.open("rb") as file:
@@ -106,7 +106,7 @@ def _is_stored(result: ResultReference, path: Path) -> bool:
 
 
 def memory_kills() -> int:
-    """Of this process's control group, as the kernel counts them; 0 where it does not say."""
+    """The kernel's count of memory kills in this process's control group; 0 where it is not available."""
     try:
         groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:
@@ -115,7 +115,7 @@ def memory_kills() -> int:
 
 
 def _events_of(controllers: str, group: str) -> Path:
-    """Where cgroup v2, which names no controllers, and v1 count."""
+    """The file with the count, of cgroup v2, which names no controllers, or v1."""
     if controllers:
         return Path("/sys/fs/cgroup") / controllers / group.lstrip("/") / "memory.oom_control"
     return Path("/sys/fs/cgroup") / group.lstrip("/") / "memory.events"

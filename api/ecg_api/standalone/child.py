@@ -1,4 +1,4 @@
-"""The pipeline process as the host sees it: jobs go in, reports come out, and it can be stopped within two seconds."""
+"""The pipeline process: takes jobs on stdin, writes reports to stdout, stops within two seconds."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class Child:
-    """A running pipeline process; made by `start`."""
+    """A running pipeline process; created by `ChildStarter`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -37,7 +37,7 @@ class Child:
         return self._process.returncode is None
 
     async def send(self, job: PipelineJob) -> None:
-        """Hand a job over; a process that is gone shows by its reports' end."""
+        """Write a job to stdin. If the process has ended, `next_report` returns None."""
         assert self._process.stdin is not None
         with suppress(ConnectionError):
             self._process.stdin.write(job.to_json().encode() + b"\n")
@@ -47,16 +47,16 @@ class Child:
         """The next report; None once the process has ended."""
         report = await self._reports.get()
         if report is None:
-            self._reports.put_nowait(None)  # it stays ended
+            self._reports.put_nowait(None)  # for the next caller
         return report
 
     async def exit_code(self) -> int:
-        """As a shell gives it: 128 + signal. Waits for the end."""
+        """Wait for the end; the exit code as a shell gives it, 128 + signal."""
         code = await self._process.wait()
         return code if code >= 0 else 128 - code
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """Ask it to end, then kill it and whatever it started."""
+        """Send SIGTERM, and after `grace_s` SIGKILL, to the process and its children."""
         self._signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(grace_s):
@@ -67,7 +67,7 @@ class Child:
             self._signal(signal.SIGKILL)
         await self._process.wait()
         await asyncio.wait([self._reader], timeout=_LAST_LINES_S)
-        self._reader.cancel()  # somebody outside the group may hold stdout open
+        self._reader.cancel()  # a process outside the group may hold stdout open
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -76,20 +76,20 @@ class Child:
     async def _read(self) -> None:
         assert self._process.stdout is not None
         try:
-            while line := await self._next_line(self._process.stdout):
-                self._take(line)
+            while line := await self._read_line(self._process.stdout):
+                self._parse(line)
         finally:
             await self._process.wait()
             self._reports.put_nowait(None)
 
-    async def _next_line(self, stdout: asyncio.StreamReader) -> bytes:
+    async def _read_line(self, stdout: asyncio.StreamReader) -> bytes:
         while True:
             try:
                 return await stdout.readline()
-            except ValueError:  # longer than the limit, and thrown away by the stream
+            except ValueError:  # longer than the limit; the stream has discarded it
                 _log.warning("pipeline_line_too_long", extra={"pid": self.pid})
 
-    def _take(self, line: bytes) -> None:
+    def _parse(self, line: bytes) -> None:
         try:
             self._reports.put_nowait(Report.model_validate_json(line))
         except ValidationError:
@@ -103,7 +103,7 @@ class StartChild(Protocol):
 
 
 class ChildStarter:
-    """Starts `command` in a process group of its own, so that a terminal's Ctrl-C reaches the host alone."""
+    """Starts `command` in its own process group, so that Ctrl-C in a terminal signals only the host."""
 
     def __init__(self, command: Sequence[str] = PIPELINE_COMMAND, environment: Mapping[str, str] = os.environ) -> None:
         self._command = command

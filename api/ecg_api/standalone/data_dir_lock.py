@@ -1,4 +1,4 @@
-"""One server at a time on a data directory."""
+"""The lock that lets one server at a time use a data directory."""
 
 import fcntl
 import os
@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
-class DataDirInUseError(Exception):
-    """Another server works on this data directory; the message says which and what to do."""
+from ecg_api.errors import StoreUnavailableError
 
 
 @contextmanager
 def locked(data_dir: Path) -> Iterator[None]:
-    """Hold the directory's lock, which the kernel frees when the process dies. Raises DataDirInUseError."""
+    """Hold the directory's lock, which the kernel frees when the process dies.
+
+    Raises StoreUnavailableError, whose message names the other server and what to do, while that one holds the lock.
+    """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -21,7 +22,7 @@ def locked(data_dir: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-            raise DataDirInUseError(
+            raise StoreUnavailableError(
                 f"{data_dir.absolute()} is in use by another server (pid {holder}): "
                 "stop that one, or name another folder by --data-dir"
             ) from None

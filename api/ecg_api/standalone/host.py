@@ -1,4 +1,4 @@
-"""The standalone host, put together: the API, the job store, the runner with its pipeline process, the deliverer."""
+"""Builds the standalone host: API, job store, runner with its pipeline process, callback deliverer."""
 
 import asyncio
 import logging
@@ -13,15 +13,16 @@ from ecg_api.errors import StoreUnavailableError
 from ecg_api.http.app import create_app
 from ecg_api.settings import Settings
 from ecg_api.standalone.child import ChildStarter, StartChild
-from ecg_api.standalone.data_dir_lock import DataDirInUseError, locked
+from ecg_api.standalone.data_dir_lock import locked
 from ecg_api.standalone.runner import Runner, RunnerSettings
 from ecg_api.standalone.settings import StandaloneSettings
 from ecg_api.standalone.storage.callback_ledger import CallbackLedger
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.job_files import JobFiles
-from ecg_api.standalone.storage.run_queue import RunLedger
-from ecg_api.standalone.storage.store import Shelf, SqliteStore
+from ecg_api.standalone.storage.run_queue import RunQueue
+from ecg_api.standalone.storage.storage import Storage
+from ecg_api.standalone.storage.store import SqliteStore
 from ecg_api.standalone.warm_child import WarmChild
 from ecg_callbacks.body import FileResults
 from ecg_callbacks.deliverer import Deliverer
@@ -29,52 +30,52 @@ from ecg_callbacks.sender import CallbackSender
 from ecg_common.logs import job_logger
 from ecg_contract.attempt_outcome import RetryPolicy
 
-__all__ = ["DataDirInUseError", "build_app"]
-
 _SWEEP_EVERY_S = 60.0
 _log = logging.getLogger(__name__)
 
 
 def build_app(settings: Settings, standalone: StandaloneSettings, start_child: StartChild | None = None) -> FastAPI:
-    """The app with all that works beside it; the data directory is this process's until the app is shut down.
+    """The application with its background tasks; it locks the data directory until it is shut down.
 
-    Raises DataDirInUseError, and StoreUnavailableError for a database that cannot be opened.
+    Raises StoreUnavailableError while another server uses the directory, and where its database cannot be opened.
     """
     with ExitStack() as opened:
         opened.enter_context(locked(standalone.data_dir))
         files = JobFiles(standalone.data_dir)
         database = Database(files.database)
         opened.callback(database.close)
-        shelf = Shelf(database, files, Changes(), timedelta(seconds=standalone.job_ttl_s))
-        child = WarmChild(start_child or _starter(files), standalone.heartbeat_lost_s, tidy=files.clear_work)
-        store = SqliteStore(shelf, standalone.queue_limit, child.trouble)
-        host = _Host(settings, standalone, shelf, child, opened.pop_all())
+        storage = Storage(database, files, Changes(), timedelta(seconds=standalone.job_ttl_s))
+        child = WarmChild(
+            start_child or _starter(files), standalone.heartbeat_lost_s, remove_temporary_files=files.clear_work
+        )
+        store = SqliteStore(storage, standalone.queue_limit, child.trouble)
+        host = _Host(settings, standalone, storage, child, opened.pop_all())
         return create_app(settings, store, host.lifespan, uploads=store, redelivery=store)
 
 
 def _starter(files: JobFiles) -> StartChild:
-    """The pipeline's own leftovers lie in the data directory, too, so that a killed process leaves nothing for ever."""
+    """Puts the pipeline's temporary files into the data directory, where those of a killed process are removed."""
     return ChildStarter(environment={"WORK_DIR": str(files.work), **os.environ})
 
 
 class _Host:
-    """What lives as long as the app."""
+    """The background tasks of the application."""
 
     def __init__(
-        self, settings: Settings, standalone: StandaloneSettings, shelf: Shelf, child: WarmChild, opened: ExitStack
+        self, settings: Settings, standalone: StandaloneSettings, storage: Storage, child: WarmChild, opened: ExitStack
     ) -> None:
-        self._settings, self._standalone, self._shelf, self._child = settings, standalone, shelf, child
+        self._settings, self._standalone, self._storage, self._child = settings, standalone, storage, child
         self._opened = opened
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
-        """Ends in this order: no new work, the job at hand put back, callbacks in flight finished, files closed."""
+        """On shutdown the running job is put back first, then callbacks in flight are finished, then files closed."""
         with self._opened:
             sender = CallbackSender(FileResults(), self._settings.callback_policy, self._secret)
-            deliverer = Deliverer(CallbackLedger(self._shelf), sender)
-            self._shelf.changes.listen(lambda _job_id: deliverer.wake())
+            deliverer = Deliverer(CallbackLedger(self._storage), sender)
+            self._storage.changes.listen(lambda _job_id: deliverer.wake())
             runner = self._runner()
-            await runner.recover()  # before a request can bring a file that no job owns yet
+            await runner.recover()  # before a request can upload a file that no job owns yet
             tasks = [asyncio.create_task(work) for work in (runner.run(), self._expire_jobs(), deliverer.run())]
             try:
                 yield
@@ -94,19 +95,19 @@ class _Host:
             self._standalone.heartbeat_lost_s,
             RetryPolicy(self._standalone.cpu_fallback),
         )
-        return Runner(RunLedger(self._shelf), self._shelf.files, self._shelf.changes, self._child, settings)
+        return Runner(RunQueue(self._storage), self._storage.files, self._storage.changes, self._child, settings)
 
     async def _expire_jobs(self) -> None:
-        ledger = RunLedger(self._shelf)
+        queue = RunQueue(self._storage)
         while True:
-            with suppress(StoreUnavailableError, OSError):  # asked again in a minute
-                for job_id in await ledger.expire():
+            with suppress(StoreUnavailableError, OSError):  # tried again after the pause
+                for job_id in await queue.expire():
                     job_logger(__name__, job_id).info("job_expired")
             await asyncio.sleep(_SWEEP_EVERY_S)
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    """One task's trouble does not keep the next from ending well."""
+    """Cancel the task and log its error, so that the next one is ended, too."""
     task.cancel()
     await asyncio.wait([task])
     if not task.cancelled() and (error := task.exception()) is not None:

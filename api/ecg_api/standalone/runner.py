@@ -1,4 +1,4 @@
-"""Runs the queued jobs, one at a time, in a pipeline process that stays warm between them."""
+"""Runs the queued jobs, one at a time, in a pipeline process that keeps its models loaded between jobs."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from ecg_api.standalone.child import Child
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.job_files import JobFiles
 from ecg_api.standalone.storage.job_record import JobRecord
-from ecg_api.standalone.storage.run_queue import AttemptKey, RunLedger, key_of
+from ecg_api.standalone.storage.run_queue import AttemptKey, RunQueue, key_of
 from ecg_api.standalone.warm_child import WarmChild
 from ecg_common.logs import JobLogger, job_logger
 from ecg_contract.attempt_outcome import AttemptEnd, Cause, Complete, Decision, Fail, Retry, RetryPolicy, decide
@@ -20,20 +20,20 @@ from ecg_contract.host_protocol import Device, PipelineJob, PipelineStatus
 from ecg_contract.options import options_of
 
 _PAUSE_S = 1.0
-_GOES_ON_AFTER = (
+_REUSABLE_AFTER = (
     ExitCode.OK,
     ExitCode.DOWNLOAD,
     ExitCode.AUDIO_EXTRACTION,
     ExitCode.PROCESSING,
     ExitCode.MODEL_LOADING,
 )
-"""Ends of a job that leave its process fit for the next one."""
+"""Exit codes of a job after which its process can take the next one."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerSettings:
-    """Seconds, and what may be tried again."""
+    """Limits in seconds, and the retry policy."""
 
     deadline_s: float
     heartbeat_lost_s: float
@@ -41,14 +41,14 @@ class RunnerSettings:
 
 
 class Runner:
-    """`run` goes on until it is cancelled; then the job at hand is put back, uncounted."""
+    """`run` ends when it is cancelled; the running job is then queued again, without counting the attempt."""
 
     def __init__(
-        self, ledger: RunLedger, files: JobFiles, changes: Changes, child: WarmChild, settings: RunnerSettings
+        self, queue: RunQueue, files: JobFiles, changes: Changes, child: WarmChild, settings: RunnerSettings
     ) -> None:
-        self._ledger, self._files, self._child, self._settings = ledger, files, child, settings
+        self._queue, self._files, self._child, self._settings = queue, files, child, settings
         self._woken = asyncio.Event()
-        self._at_hand: AttemptKey | None = None
+        self._running: AttemptKey | None = None
         self._cancelled = asyncio.Event()
         self._check: asyncio.Future[None] | None = None
         changes.listen(self._on_change)
@@ -56,40 +56,40 @@ class Runner:
     async def run(self) -> None:
         try:
             while True:
-                await self._work_off_the_queue()
+                await self._next_job()
         finally:
             await asyncio.shield(self._child.drop())
 
     async def recover(self) -> None:
-        """Jobs that were running when the host died go on; to be awaited before anything is accepted."""
-        await self._ledger.sweep_files()
-        for job in await self._ledger.interrupted():
+        """Queue again the jobs that were running when the host died; to be awaited before requests are served."""
+        await self._queue.sweep_files()
+        for job in await self._queue.interrupted():
             await self._conclude(job, AttemptEnd(Cause.INTERRUPTED))
 
-    async def _work_off_the_queue(self) -> None:
-        """Until it is empty, then wait for it to fill; a store that fails is asked again."""
+    async def _next_job(self) -> None:
+        """Run the next job, or wait for a change; after an error, pause."""
         try:
-            if await self._ledger.next_device() is Device.AUTO:  # another kind of process is started for its job alone
+            if await self._queue.next_device() is Device.AUTO:  # a process without GPU is started for its job only
                 await self._child.ready()
             self._woken.clear()
-            job = await self._ledger.claim()
+            job = await self._queue.claim()
             if job is None:
                 await self._woken.wait()
             else:
-                await self._work_on(job)
+                await self._run_job(job)
         except StoreUnavailableError as error:
             _log.error("store_unavailable", extra={"reason": str(error)})
             await asyncio.sleep(_PAUSE_S)
-        except Exception:  # jobs wait for nobody else: the runner goes on whatever happened
+        except Exception:  # no other task runs the queued jobs
             _log.exception("runner_failed")
             await asyncio.sleep(_PAUSE_S)
 
-    async def _work_on(self, job: JobRecord) -> None:
+    async def _run_job(self, job: JobRecord) -> None:
         log = job_logger(__name__, job.job_id, attempt=job.attempt)
         self._cancelled.clear()
-        self._at_hand = key_of(job)
+        self._running = key_of(job)
         try:
-            await self._conclude(job, await self._followed(job, log))
+            await self._conclude(job, await self._attempt_end(job, log))
         except Cancelled:
             log.info("attempt_cancelled")
             await self._child.drop()
@@ -97,10 +97,10 @@ class Runner:
             await asyncio.shield(self._put_back(job, log))
             raise
         finally:
-            self._at_hand = None
+            self._running = None
 
-    async def _followed(self, job: JobRecord, log: JobLogger) -> AttemptEnd:
-        """The end of an attempt, also when the host itself could not follow it."""
+    async def _attempt_end(self, job: JobRecord, log: JobLogger) -> AttemptEnd:
+        """The end of the attempt, also after an unexpected error in the host."""
         try:
             return await self._attempt(job, log)
         except Cancelled:
@@ -121,17 +121,17 @@ class Runner:
             child=child,
             limits=Limits(self._settings.heartbeat_lost_s, left_s),
             cancelled=self._cancelled,
-            on_status=_Reports(self._ledger, key_of(job)).take,
+            on_status=_Reports(self._queue, key_of(job)).take,
             memory_kills=memory_kills,
         )
         end = await attempt.run()
         log.info("attempt_ended", extra={"cause": str(end.cause), "exit_code": end.exit_code})
-        if end.cause is not Cause.EXITED or end.exit_code not in _GOES_ON_AFTER:
+        if end.cause is not Cause.EXITED or end.exit_code not in _REUSABLE_AFTER:
             await self._child.drop()
         return end
 
     async def _child_for(self, job: JobRecord, left_s: float) -> Child | None:
-        """A process for the job; None when its time is over before one starts. Raises Cancelled."""
+        """A process for the job; None when `left_s` is over before one has started. Raises Cancelled."""
         starting = asyncio.ensure_future(self._child.ready(cpu=job.device is Device.CPU))
         stopping = asyncio.ensure_future(self._cancelled.wait())
         try:
@@ -148,14 +148,14 @@ class Runner:
         decision = decide(end, job.counts, self._settings.policy)
         log = job_logger(__name__, job.job_id, attempt=job.attempt)
         await self._store_end(key_of(job), decision, log)
-        event, details = _told(decision)
+        event, details = _log_event(decision)
         log.info(event, extra=details)
 
     async def _store_end(self, key: AttemptKey, decision: Decision, log: JobLogger) -> None:
-        """However long the store is away: nobody else would end this job."""
+        """Retries while the store is unavailable, because no other task ends this job."""
         while True:
             try:
-                return await self._ledger.end(key, decision)
+                return await self._queue.end(key, decision)
             except StoreUnavailableError as error:
                 log.error("attempt_end_not_stored", extra={"reason": str(error)})
                 await asyncio.sleep(_PAUSE_S)
@@ -163,8 +163,8 @@ class Runner:
     async def _put_back(self, job: JobRecord, log: JobLogger) -> None:
         await self._child.drop()
         try:
-            await self._ledger.put_back(key_of(job))
-        except StoreUnavailableError as error:  # the next start finds it running, and counts an interruption
+            await self._queue.put_back(key_of(job))
+        except StoreUnavailableError as error:  # the next start finds it running and counts an interruption
             log.error("job_not_put_back", extra={"reason": str(error)})
         else:
             log.info("job_put_back")
@@ -181,36 +181,36 @@ class Runner:
 
     def _on_change(self, job_id: str) -> None:
         self._woken.set()
-        if self._at_hand is not None and self._at_hand.job_id == job_id:
-            self._check = asyncio.ensure_future(self._check_whether_wanted(self._at_hand))
+        if self._running is not None and self._running.job_id == job_id:
+            self._check = asyncio.ensure_future(self._set_cancelled_if_removed(self._running))
 
-    async def _check_whether_wanted(self, key: AttemptKey) -> None:
-        with suppress(StoreUnavailableError):  # asked again at the next report
-            if await self._ledger.current(key) is None and self._at_hand == key:
+    async def _set_cancelled_if_removed(self, key: AttemptKey) -> None:
+        with suppress(StoreUnavailableError):  # checked again after the next report
+            if await self._queue.current(key) is None and self._running == key:
                 self._cancelled.set()
 
 
 class _Reports:
-    """Stores what changed; heartbeats alone are not worth a write to the disk."""
+    """Stores changed reports; a report that changes only the heartbeat is not written."""
 
-    def __init__(self, ledger: RunLedger, key: AttemptKey) -> None:
-        self._ledger, self._key = ledger, key
+    def __init__(self, queue: RunQueue, key: AttemptKey) -> None:
+        self._queue, self._key = queue, key
         self._last: PipelineStatus | None = None
 
     async def take(self, status: PipelineStatus) -> None:
-        told = status.model_copy(update={"heartbeat_time": None})
-        if told == self._last:
+        report = status.model_copy(update={"heartbeat_time": None})
+        if report == self._last:
             return
         try:
-            await self._ledger.report(self._key, status)
-        except StoreUnavailableError as error:  # the next report holds this one's news, too
+            await self._queue.report(self._key, status)
+        except StoreUnavailableError as error:  # the next report includes this one
             _log.error("report_not_stored", extra={"job_id": self._key.job_id, "reason": str(error)})
         else:
-            self._last = told
+            self._last = report
 
 
-def _told(decision: Decision) -> tuple[str, dict[str, object]]:
-    """The log event of a decision."""
+def _log_event(decision: Decision) -> tuple[str, dict[str, object]]:
+    """The log event of a decision, and its fields."""
     match decision:
         case Complete(result):
             return "job_completed", {"segments": result.segments, "words": result.words}

@@ -1,4 +1,4 @@
-"""Keeps one pipeline process ready: started ahead of the first job, started anew when it has died."""
+"""Keeps one pipeline process ready: started before the first job, restarted after it has ended."""
 
 import asyncio
 import logging
@@ -18,17 +18,17 @@ class WarmChild:
 
     start: StartChild
     silence_s: float
-    """Longest wait for a process to be ready."""
+    """Longest time in seconds until a process is ready."""
     first_pause_s: float = 1.0
-    """After a process that died before it was ready; doubled each time."""
-    tidy: Callable[[], None] = lambda: None
-    """Called when a process has ended: it may have been killed with its temporary files in place."""
+    """Seconds of pause after a process that ended before it was ready; doubled each time."""
+    remove_temporary_files: Callable[[], None] = lambda: None
+    """Called after a process was stopped; removes its temporary files."""
     _child: Child | None = None
     _sees_gpu: bool = True
     _failed_starts: int = 0
 
     async def ready(self, *, cpu: bool = False) -> Child:
-        """A process that takes jobs, without GPUs where `cpu` says so. Tries until there is one."""
+        """A process that accepts jobs; with `cpu`, one that sees no GPU. Retries until one has started."""
         if self._child is not None and (not self._child.is_alive or self._sees_gpu == cpu):
             await self.drop()
         while self._child is None:
@@ -36,14 +36,14 @@ class WarmChild:
         return self._child
 
     async def drop(self) -> None:
-        """End the process, within two seconds."""
+        """Stop the process, within two seconds."""
         child, self._child = self._child, None
         if child is not None:
             await child.stop()
-            await asyncio.to_thread(self.tidy)
+            await asyncio.to_thread(self.remove_temporary_files)
 
     def trouble(self) -> Sequence[str]:
-        """What keeps the work from going on, a sentence each."""
+        """The reasons, a sentence each, why jobs are not being worked on."""
         if not self._failed_starts:
             return ()
         return (f"the pipeline process ended {self._failed_starts} times before it was ready: see the log",)
@@ -51,7 +51,7 @@ class WarmChild:
     async def _try_to_start(self, cpu: bool) -> None:
         try:
             child = await self.start(cpu=cpu)
-        except OSError as error:  # no memory, no process left: it may pass
+        except OSError as error:  # out of memory or processes, which may pass
             await self._pause({"reason": str(error)})
             return
         try:

@@ -27,7 +27,7 @@ def to_wire(result: AnalysisResult) -> WireResult:
         segments=[_segment(segment, end) for segment in result.segments],
         word_segments=[_word_segment(w, end) for segment in result.segments for w in segment.words],
         speakers=_speakers(result.segments, end),
-        text=result.text or " ".join(s.text.strip() for s in result.segments),
+        text=" ".join(s.text.strip() for s in result.segments),
         language=result.language_detected,
         duration=end,
         metadata=WireMetadata(

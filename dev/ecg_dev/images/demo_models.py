@@ -15,7 +15,9 @@ def stage_demo_models() -> str:
     """A copy of the demo models that names whisperX's files by their place in the image. Returns the folder."""
     folder = ROOT / _STAGED
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "demo/models", folder, ignore=shutil.ignore_patterns("README.md", "nltk_data"))
+    shutil.copytree(
+        ROOT / "demo/models", folder, ignore=shutil.ignore_patterns("README.md", "nltk_data", "__pycache__")
+    )
     diarization = folder / "diarization/config.yaml"
     diarization.write_text(CONFIG.format(segmentation=_SEGMENTATION))
     os.utime(diarization, (0, 0))  # a copy whose time differs would be another layer

@@ -1,1 +1,1 @@
-"""The analysis: stages, models, and how their results become one."""
+"""The analysis: its stages, their models, and the assembly of the result."""

@@ -1,4 +1,4 @@
-"""Sentences, turns and emotions put together: words with times, speakers and features."""
+"""Combines sentences, speaker turns and emotions into segments of words with times, speakers and acoustic features."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ecg_contract.result import Emotion, Segment, SpeakerTurn, Word
 from ecg_pipeline.acoustics import word_features
-from ecg_pipeline.analysis.speaker_assignment import majority, speakers_of
+from ecg_pipeline.analysis.speaker_assignment import assign_speakers, majority
 from ecg_pipeline.analysis.word_times import timed_words
 from ecg_pipeline.ports import SAMPLE_RATE, Samples, Sentence
 
@@ -18,12 +18,15 @@ def assemble(
     turns: Sequence[SpeakerTurn],
     emotions: Sequence[Emotion | None],
 ) -> list[Segment]:
-    """whisperX's sentences as segments, each with the speaker of most of its words."""
+    """One segment per sentence that has words; its speaker is that of most of its words.
+
+    `emotions` has one entry per sentence.
+    """
     duration = len(samples) / SAMPLE_RATE
     timed = [timed_words(sentence, language, duration) for sentence in sentences]
     flat = [word for words in timed for word in words]
     spans = np.array([(word.start, word.end) for word in flat]).reshape(-1, 2)
-    speakers = speakers_of(spans[:, 0], spans[:, 1], turns)
+    speakers = assign_speakers(spans[:, 0], spans[:, 1], turns)
     features = word_features(samples, spans)
     words = iter(
         [Word(w.text, w.start, w.end, w.score, s, f) for w, s, f in zip(flat, speakers, features, strict=True)]

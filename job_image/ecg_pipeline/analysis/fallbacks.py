@@ -1,6 +1,7 @@
-"""What is tried when memory runs out or a model does not load; each step is logged and noted in the status.
+"""Fallbacks when the GPU runs out of memory or a model does not load; each is logged and noted in the job's status.
 
-GPU out of memory is a plain `RuntimeError` in CTranslate2 and a class of its own in torch, so it is told by its text.
+CTranslate2 raises a plain `RuntimeError` for exhausted GPU memory and torch a class of its own, so such errors are
+recognized by their text.
 """
 
 import logging
@@ -25,7 +26,7 @@ _LARGE = ("large", "large-v1", "large-v2", "large-v3", "large-v3-turbo", "turbo"
 
 @dataclass(frozen=True, slots=True)
 class AsrPlan:
-    """How to run the transcription."""
+    """Parameters of a transcription that decide how much memory it takes."""
 
     batch_size: int
     compute_type: str
@@ -36,7 +37,7 @@ class AsrPlan:
 
 @dataclass(frozen=True, slots=True)
 class BatchShare:
-    """A part of the configured batch sizes."""
+    """A share, in 0..1, of the configured batch sizes."""
 
     share: float
 
@@ -53,14 +54,17 @@ def is_gpu_memory_error(error: BaseException) -> bool:
 
 
 def asr_plans(batch_size: int, compute_type: str) -> tuple[AsrPlan, ...]:
-    """As configured, then half the batch, then that in int8."""
+    """The plans in the order of trial: as configured, then half the batch, then half the batch in int8."""
     half = max(1, batch_size // 2)
     plans = (AsrPlan(batch_size, compute_type), AsrPlan(half, compute_type), AsrPlan(half, "int8"))
     return tuple(dict.fromkeys(plans))
 
 
 def with_less_memory(what: str, plans: Sequence[Plan], work: Callable[[Plan], T], note: Note) -> T:
-    """`work` with the first of `plans` that fits into the GPU. Raises TransientError (GPU_MEMORY_ERROR)."""
+    """The result of `work` with the first of `plans` that fits into GPU memory.
+
+    Raises TransientError (GPU_MEMORY_ERROR) where none does, and what else `work` raises.
+    """
     for plan, following in zip(plans, [*plans[1:], None], strict=True):
         try:
             return work(plan)
@@ -68,7 +72,7 @@ def with_less_memory(what: str, plans: Sequence[Plan], work: Callable[[Plan], T]
             if not is_gpu_memory_error(error):
                 raise
             _log.warning("gpu_memory_exhausted", extra={"work": what, "plan": str(plan), "next": str(following)})
-        if following is not None:  # out of the handler: the traceback holds the tensors
+        if following is not None:  # outside the except block, whose traceback keeps the tensors alive
             note(f"{what}: GPU memory did not suffice, trying {following}")
     raise gpu_memory_error(what)
 
@@ -78,7 +82,7 @@ def gpu_memory_error(what: str) -> TransientError:
 
 
 def smaller_models(name: str) -> tuple[str, ...]:
-    """`name`, then the sizes below it; a folder or a name that is no size has none below."""
+    """`name`, then the Whisper sizes below it; none for a folder or a name that is no size."""
     stem, suffix = (name[:-3], ".en") if name.endswith(".en") else (name, "")
     size = "large-v3" if stem in _LARGE else stem
     if size not in _SIZES or Path(name).exists():
@@ -88,7 +92,10 @@ def smaller_models(name: str) -> tuple[str, ...]:
 
 
 def first_that_loads(name: str, load: Callable[[str], T]) -> tuple[str, T]:
-    """The model `name` or the next smaller that loads. Raises FatalError (MODEL_LOADING_ERROR)."""
+    """The name and model of the first size that loads, from `name` downwards.
+
+    Raises FatalError (MODEL_LOADING_ERROR) where none does, and GPU memory errors as they come.
+    """
     names = smaller_models(name)
     for candidate, following in zip(names, [*names[1:], None], strict=True):
         try:

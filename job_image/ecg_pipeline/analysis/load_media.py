@@ -1,34 +1,34 @@
-"""The job's media as samples: fetched unless it is a local file, then decoded once for all stages."""
+"""Loads a job's media: downloads it unless it is a local file, and decodes it once for all stages."""
 
 from pathlib import Path
 
 from ecg_contract.errors import ErrorCode, FatalError, download_failed
 from ecg_contract.host_protocol import Source
 from ecg_contract.stages import Stage
-from ecg_pipeline.analysis.progress import StatusBoard
+from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.ports import Samples
 from ecg_pipeline.settings import PipelineSettings
 
 _FETCH_PART = 0.7
-"""Part of the download's progress that is the transfer; the rest is decoding."""
+"""Share of the download stage's progress that is the transfer; the rest is decoding."""
 
 
-def obtain(source: Source, settings: PipelineSettings, board: StatusBoard, work: Path) -> Samples:
-    """16 kHz mono samples. Raises UsageError or TransientError."""
-    from ecg_pipeline.media.decode import decode  # noqa: PLC0415 - beside the models' imports, not before them
+def load_media(source: Source, settings: PipelineSettings, progress: ProgressReporter, work: Path) -> Samples:
+    """The media's samples. `work` is the folder to download to. Raises AnalysisError."""
+    from ecg_pipeline.media.decode import decode  # noqa: PLC0415 - imported while the models load, not before
 
     decoding_from = 0.0 if source.path else _FETCH_PART
 
     def decoded(done: float, declared: float | None) -> None:
         if declared:
-            board.advance(Stage.DOWNLOAD, decoding_from + (1 - decoding_from) * done / declared)
+            progress.advance(Stage.DOWNLOAD, decoding_from + (1 - decoding_from) * done / declared)
 
-    path = source.path or _fetched(_url(source), settings, board, work)
-    audio = decode(path, settings.media_limits, decoded)
+    path = source.path or _download(_url(source), settings, progress, work)
+    audio = decode(path, settings.media_max_seconds, decoded)
     if not source.path:
         path.unlink(missing_ok=True)
     for note in audio.notes:
-        board.note(note)
+        progress.note(note)
     return audio.samples
 
 
@@ -42,11 +42,11 @@ def _url(source: Source) -> str:
         raise FatalError(ErrorCode.DOWNLOAD_ERROR, download_failed(reason)) from None
 
 
-def _fetched(url: str, settings: PipelineSettings, board: StatusBoard, work: Path) -> Path:
+def _download(url: str, settings: PipelineSettings, progress: ProgressReporter, work: Path) -> Path:
     from ecg_pipeline.fetch import fetch  # noqa: PLC0415 - as above
 
     def fetched(done: int, total: int | None) -> None:
         if total:
-            board.advance(Stage.DOWNLOAD, _FETCH_PART * done / total)
+            progress.advance(Stage.DOWNLOAD, _FETCH_PART * done / total)
 
     return fetch(url, work / "media", settings, fetched).path

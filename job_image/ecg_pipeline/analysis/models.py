@@ -1,7 +1,7 @@
-"""The models of one process: loaded in the background, kept between jobs.
+"""The models of the process: loaded in the background, kept between jobs.
 
-One thread loads, in the order in which a job needs them: imports hold the interpreter's lock anyway, and the libraries
-are not made to be imported by several threads at once.
+A single thread loads them in the order in which a job needs them: imports hold the interpreter's lock anyway, and the
+model libraries do not support concurrent imports.
 """
 
 import logging
@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -31,38 +30,38 @@ from ecg_pipeline.settings import PipelineSettings
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _KEPT = {"aligner": 2, "emotion": 2}
-"""How many models of a kind stay loaded; one, where not said."""
+"""How many models of a kind stay loaded; one of any other kind."""
 
 
 class ModelCache:
-    """Loads each model once and keeps the newest few of each kind."""
+    """Loads each model once and keeps the most recently used of each kind."""
 
     def __init__(self) -> None:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
         self._models: dict[tuple[str, Hashable], Future[Any]] = {}
 
     def submit(self, kind: str, key: Hashable, load: Callable[[], Any]) -> Future[Any]:
-        """The model, loaded now or before; the oldest of its kind goes first when there are too many."""
+        """A model's future: loads the model unless it is cached, and evicts the least recently used of its kind."""
         entry = (kind, key)
         future = self._models.pop(entry, None)
         self._drop_old(kind)
-        self._models[entry] = future or self._loader.submit(_timed, kind, key, load)
+        self._models[entry] = future or self._loader.submit(_load_timed, kind, key, load)
         return self._models[entry]
 
     def forget_failures(self) -> None:
-        """What did not load is tried again when it is next asked for."""
+        """Drop failed loads, so that the next request tries again."""
         failed = [entry for entry, future in self._models.items() if future.done() and future.exception()]
         for entry in failed:
             del self._models[entry]
 
     def _drop_old(self, kind: str) -> None:
-        """Make room for one."""
+        """Make room for one more model of `kind`."""
         same = [entry for entry in self._models if entry[0] == kind]
         for entry in same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
             del self._models[entry]
 
 
-def _timed(kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
+def _load_timed(kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
     began = time.monotonic()
     model = load()
     name = " ".join(map(str, key)) if isinstance(key, tuple) else str(key or "all")
@@ -70,16 +69,8 @@ def _timed(kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
     return model
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A transcriber and the name of the model that did load."""
-
-    model: str
-    transcriber: Transcriber
-
-
 class JobModels:
-    """The models as one job wants them. Methods wait until the model is there."""
+    """The models for the language and device of one job. Methods wait until the model is loaded."""
 
     def __init__(
         self, engines: Engines, settings: PipelineSettings, cache: ModelCache, job: PipelineJob, note: Note
@@ -95,7 +86,7 @@ class JobModels:
         _log.info("models_chosen", extra={"asr_model": settings.asr_model, **chosen})
 
     def prefetch(self) -> None:
-        """Begin to load what the job will need, in that order."""
+        """Begin to load all models of the job, in the order in which its stages need them."""
         self._cache.forget_failures()
         self._voice_activity()
         self._diarizer()
@@ -107,12 +98,17 @@ class JobModels:
             self._emotion_classifier(emotion)
 
     @property
+    def asr_model(self) -> str:
+        """The configured Whisper model."""
+        return self._settings.asr_model
+
+    @property
     def asr_plans(self) -> tuple[AsrPlan, ...]:
         return asr_plans(self._settings.asr_batch_size, self._compute_type)
 
     def voice_activity(self) -> VoiceActivity:
         """Raises AnalysisError."""
-        return _loaded("VAD", self._voice_activity(), "reinstall whisperx, whose package holds the model")
+        return _await_model("VAD", self._voice_activity(), "reinstall whisperx, whose package holds the model")
 
     def diarizer(self) -> Diarizer:
         """Raises AnalysisError."""
@@ -121,22 +117,25 @@ class JobModels:
             f"set HF_TOKEN and accept the conditions on https://huggingface.co/{name} as the token's owner,"
             " or set DIARIZATION_MODEL to a local folder"
         )
-        return _loaded(f"diarization {name}", self._diarizer(), advice)
+        return _await_model(f"diarization {name}", self._diarizer(), advice)
 
-    def transcriber(self, compute_type: str) -> Loaded:
-        """Raises AnalysisError. Another number format than the loaded model's replaces it."""
-        loaded = _loaded("Whisper", self._transcriber(compute_type), "check ASR_MODEL")
-        if loaded.model != self._settings.asr_model:
-            self._note(f"Whisper {self._settings.asr_model} did not load, {loaded.model} is used")
-        return loaded
+    def transcriber(self, compute_type: str) -> tuple[str, Transcriber]:
+        """The transcriber and its model's name, which may be smaller than the configured one. Raises AnalysisError.
+
+        A model loaded with another compute type is replaced.
+        """
+        name, transcriber = _await_model("Whisper", self._transcriber(compute_type), "check ASR_MODEL")
+        if name != self.asr_model:
+            self._note(f"Whisper {self.asr_model} did not load, {name} is used")
+        return name, transcriber
 
     def aligner(self, language: str) -> Aligner | None:
-        """None where none is configured for the language; raises what the library raises."""
+        """None where no model is configured for the language. Raises what the library raises."""
         name = self._settings.align_models.get(language)
         return None if name is None else self._aligner(language, name).result()
 
     def emotion_classifier(self, language: str) -> EmotionClassifier | None:
-        """None where none is configured for the language; raises what the library raises."""
+        """None where no model is configured for the language. Raises what the library raises."""
         name = self._settings.emotion_models.get(language)
         return None if name is None else self._emotion_classifier(name).result()
 
@@ -146,13 +145,10 @@ class JobModels:
     def _diarizer(self) -> "Future[Diarizer]":
         return self._cache.submit("diarizer", self.device, lambda: self._engines.diarizer(self.device))
 
-    def _transcriber(self, compute_type: str) -> "Future[Loaded]":
-        name, device, threads = self._settings.asr_model, self.device, self._threads
-
-        def load() -> Loaded:
-            sized = partial(self._engines.transcriber, device=device, compute_type=compute_type, threads=threads)
-            return Loaded(*first_that_loads(name, sized))
-
+    def _transcriber(self, compute_type: str) -> "Future[tuple[str, Transcriber]]":
+        name, device, threads = self.asr_model, self.device, self._threads
+        sized = partial(self._engines.transcriber, device=device, compute_type=compute_type, threads=threads)
+        load = partial(first_that_loads, name, sized)
         return self._cache.submit("transcriber", (name, device, compute_type, threads), load)
 
     def _aligner(self, language: str, name: str) -> "Future[Aligner]":
@@ -160,16 +156,16 @@ class JobModels:
         return self._cache.submit("aligner", key, lambda: self._engines.aligner(language, name, self.device))
 
     def _emotion_classifier(self, name: str) -> "Future[EmotionClassifier]":
-        load = lambda: self._engines.emotion_classifier(name, self.device)  # noqa: E731 - as its neighbours
+        load = partial(self._engines.emotion_classifier, name, self.device)
         return self._cache.submit("emotion", (name, self.device), load)
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _loaded(what: str, model: Future[T], advice: str) -> T:
+def _await_model(what: str, model: Future[T], advice: str) -> T:
     try:
         return model.result()
     except AnalysisError:

@@ -1,6 +1,6 @@
-"""One analysis from media to result, in the order in which it reports its stages.
+"""One analysis from media to result, in the order in which its stages are reported.
 
-Everything it needs is passed in; the models load in the background while the media is fetched.
+The models load in the background while the media is fetched.
 """
 
 import time
@@ -10,45 +10,45 @@ from ecg_contract.host_protocol import PipelineJob
 from ecg_contract.result import AnalysisResult
 from ecg_contract.stages import Stage
 from ecg_pipeline.analysis.assemble import assemble
-from ecg_pipeline.analysis.load_media import obtain
+from ecg_pipeline.analysis.load_media import load_media
 from ecg_pipeline.analysis.models import JobModels
-from ecg_pipeline.analysis.progress import StatusBoard
+from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.analysis.stages import Stages
 from ecg_pipeline.ports import SAMPLE_RATE
 from ecg_pipeline.settings import PipelineSettings
 
 
 def analyze(
-    job: PipelineJob, settings: PipelineSettings, models: JobModels, board: StatusBoard, work: Path
+    job: PipelineJob, settings: PipelineSettings, models: JobModels, progress: ProgressReporter, work: Path
 ) -> AnalysisResult:
-    """The result of `job`. Raises AnalysisError; what libraries raise otherwise comes through as it is."""
+    """The result of `job`; `work` is a folder for temporary files. Raises AnalysisError or what libraries raise."""
     began = time.monotonic()
-    board.enter(Stage.DOWNLOAD)
+    progress.enter(Stage.DOWNLOAD)
     models.prefetch()
-    samples = obtain(job.source, settings, board, work)  # (n,) float32 at 16 kHz, shared by all stages
-    board.complete_download()
-    stages = Stages(job, settings, models, board, samples)
+    samples = load_media(job.source, settings, progress, work)  # (n,) float32 at 16 kHz, shared by all stages
+    progress.complete_download()
+    stages = Stages(job, models, progress, samples)
 
-    board.enter(Stage.VAD)
-    chunks = stages.find_speech()  # stretches of speech that fit Whisper's window
+    progress.enter(Stage.VAD)
+    chunks = stages.find_speech()  # stretches of speech of at most ASR_CHUNK_SIZE seconds
 
-    board.enter(Stage.DIARIZATION)
-    transcript = stages.begin_transcription(chunks)  # on the CPU beside the diarization
+    progress.enter(Stage.DIARIZATION)
+    await_transcript = stages.begin_transcription(chunks)  # on the CPU in parallel with the diarization
     turns = stages.diarize(chunks)
 
-    board.enter(Stage.TRANSCRIPTION)
-    language, sentences = transcript()  # with word times, as far as the aligner found them
+    progress.enter(Stage.TRANSCRIPTION)
+    transcript = await_transcript()  # sentences with word times, as far as the aligner found them
 
-    board.enter(Stage.EMOTION)
-    emotions = stages.classify_emotions(sentences, language)  # one a sentence, or None
+    progress.enter(Stage.EMOTION)
+    emotions = stages.classify_emotions(transcript)  # one per sentence, or None
 
-    board.enter(Stage.FINALIZE)
+    progress.enter(Stage.FINALIZE)
     return AnalysisResult(
-        segments=assemble(samples, sentences, language, turns, emotions),
+        segments=assemble(samples, transcript.sentences, transcript.language, turns, emotions),
         duration=len(samples) / SAMPLE_RATE,
         language_requested=job.language.value,
-        language_detected=language,
-        model_version=stages.model_version,
+        language_detected=transcript.language,
+        model_version=f"whisperx-{Path(transcript.model).name}",
         device=models.device,
         processing_time=time.monotonic() - began,
     )

@@ -1,10 +1,9 @@
-"""One attempt's status: where it stands, told whenever a stage changes and at least each heartbeat."""
+"""The status of one attempt, reported whenever a stage changes and at least once per heartbeat interval."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 from ecg_common.clock import utc_now
 from ecg_contract.host_protocol import PipelineError, PipelineJob, PipelineStatus, ResultReference, StageTimes
@@ -16,11 +15,11 @@ _DOWNLOADING = "비디오 다운로드 중..."
 _TICK_S = 0.5
 
 
-class StatusBoard:
-    """Holds the status and reports it; may be written and read by several threads. Stages only go forward."""
+class ProgressReporter:
+    """Holds the status and reports it; safe to use from several threads. Stages only go forward."""
 
-    def __init__(self, job: PipelineJob, reporter: Reporter, clock: Callable[[], datetime] = utc_now) -> None:
-        self._job_id, self._reporter, self._clock = job.job_id, reporter, clock
+    def __init__(self, job: PipelineJob, reporter: Reporter, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._job_id, self._reporter, self._monotonic = job.job_id, reporter, monotonic
         self._lock = threading.RLock()
         self._status = PipelineStatus(attempt=job.attempt, message=_DOWNLOADING)
         self._reported_at = float("-inf")
@@ -32,9 +31,9 @@ class StatusBoard:
             return self._status
 
     def enter(self, stage: Stage) -> None:
-        """Begin `stage`; the one before it ends now if it has not."""
+        """Begin `stage`; earlier stages without an end end now."""
         with self._lock:
-            now, stages = self._clock(), dict(self._status.stages)
+            now, stages = utc_now(), dict(self._status.stages)
             for earlier in _STAGES[: _STAGES.index(stage)]:
                 times = stages.get(earlier) or StageTimes(start_time=now)
                 stages[earlier] = times.model_copy(update={"completion_time": times.completion_time or now})
@@ -42,22 +41,22 @@ class StatusBoard:
             floor = 0.0 if stage is Stage.DOWNLOAD else float(stage.progress)
             message = _DOWNLOADING if stage is Stage.DOWNLOAD else stage.message
             self._update(stages=stages, stage=stage, progress=max(self._status.progress, floor), message=message)
-            self._emit()
+            self._report()
 
     def complete_download(self) -> None:
         with self._lock:
-            now, times = self._clock(), self._status.stages.get(Stage.DOWNLOAD)
+            now, times = utc_now(), self._status.stages.get(Stage.DOWNLOAD)
             begun = (times and times.start_time) or now
             stages = {**self._status.stages, Stage.DOWNLOAD: StageTimes(start_time=begun, completion_time=now)}
             self._update(stages=stages, progress=float(Stage.DOWNLOAD.progress), message=Stage.DOWNLOAD.message)
-            self._emit()
+            self._report()
 
     def advance(self, stage: Stage, fraction: float) -> None:
-        """`fraction` of `stage` is done; ignored when another stage is the current one."""
+        """Record that `fraction` of `stage` is done; ignored unless `stage` is the current one."""
         with self._lock:
             if stage is not self._status.stage:
                 return
-            first, last = _span(stage)
+            first, last = _progress_range(stage)
             progress = first + (last - first) * min(max(fraction, 0.0), 1.0)
             if progress > self._status.progress:
                 self._update(progress=round(progress, 1))
@@ -65,7 +64,7 @@ class StatusBoard:
     def note(self, text: str) -> None:
         with self._lock:
             self._update(notes=(*self._status.notes, text))
-            self._emit()
+            self._report()
 
     def complete(self, result: ResultReference) -> PipelineStatus:
         with self._lock:
@@ -79,11 +78,15 @@ class StatusBoard:
             return self._status
 
     @contextmanager
-    def beating(self, heartbeat_s: float, progress_s: float) -> Iterator[None]:
-        """Report from a thread of its own: changes each `progress_s`, anything each `heartbeat_s`."""
+    def heartbeats(self, heartbeat_s: float, progress_s: float) -> Iterator[None]:
+        """While the context is open, a thread calls `report_if_due`."""
         stop = threading.Event()
-        arguments = (stop, heartbeat_s, progress_s)
-        thread = threading.Thread(target=self._beat, args=arguments, name="heartbeat", daemon=True)
+
+        def run() -> None:
+            while not stop.wait(min(_TICK_S, progress_s, heartbeat_s / 2)):
+                self.report_if_due(heartbeat_s, progress_s)
+
+        thread = threading.Thread(target=run, name="heartbeat", daemon=True)
         thread.start()
         try:
             yield
@@ -91,25 +94,25 @@ class StatusBoard:
             stop.set()
             thread.join()
 
-    def _beat(self, stop: threading.Event, heartbeat_s: float, progress_s: float) -> None:
-        while not stop.wait(min(_TICK_S, progress_s, heartbeat_s / 2)):
-            with self._lock:
-                silent = time.monotonic() - self._reported_at
-                if silent >= heartbeat_s - _TICK_S or (self._unreported and silent >= progress_s):
-                    self._emit()
+    def report_if_due(self, heartbeat_s: float, progress_s: float) -> None:
+        """Report a change when the last report is `progress_s` old, and in any case when it is `heartbeat_s` old."""
+        with self._lock:
+            age = self._monotonic() - self._reported_at
+            if age >= heartbeat_s - _TICK_S or (self._unreported and age >= progress_s):
+                self._report()
 
     def _update(self, **changes: object) -> None:
         self._status = self._status.model_copy(update=changes)
         self._unreported = True
 
-    def _emit(self) -> None:
-        self._update(heartbeat_time=self._clock())
-        self._reported_at, self._unreported = time.monotonic(), False
+    def _report(self) -> None:
+        self._update(heartbeat_time=utc_now())
+        self._reported_at, self._unreported = self._monotonic(), False
         self._reporter.report(self._job_id, self._status)
 
 
-def _span(stage: Stage) -> tuple[float, float]:
-    """A stage's part of the progress bar, in percent; the download's percentage is that of its end."""
+def _progress_range(stage: Stage) -> tuple[float, float]:
+    """The percentages at which a stage begins and ends; the specification's for the download is that of its end."""
     if stage is Stage.DOWNLOAD:
         return 0.0, float(stage.progress)
     following = _STAGES[min(_STAGES.index(stage) + 1, len(_STAGES) - 1)]

@@ -1,7 +1,8 @@
-"""Which speaker says which word.
+"""Assigns a speaker to each word.
 
-A speaker's turns make a function of time, how long he has spoken so far; a word's overlap with him is its difference
-over the word. So the work is (speakers x words) interpolations, not words x turns comparisons.
+For each speaker, the seconds spoken up to a time are a function of that time; a word's overlap with the speaker's turns
+is the difference of that function between the word's end and start. So the work is (speakers x words) interpolations
+instead of (words x turns) comparisons.
 """
 
 from collections import Counter
@@ -16,27 +17,27 @@ Times = npt.NDArray[np.float64]
 FIRST = "SPEAKER_00"
 
 
-def speakers_of(starts: Times, ends: Times, turns: Sequence[SpeakerTurn]) -> list[str]:
-    """The speaker of each word: the one that overlaps most, else the nearest; SPEAKER_00 when there are no turns.
+def assign_speakers(starts: Times, ends: Times, turns: Sequence[SpeakerTurn]) -> list[str]:
+    """The speaker of each word: the one whose turns overlap it most, else the nearest; SPEAKER_00 without turns.
 
     Speakers are numbered in the order of their first words in time.
     """
     if not turns:
         return [FIRST] * len(starts)
     by_speaker = _turns_by_speaker(turns)
-    overlap = np.stack([_spoken(t, ends) - _spoken(t, starts) for t in by_speaker])  # (speakers, words)
+    overlap = np.stack([_seconds_spoken(t, ends) - _seconds_spoken(t, starts) for t in by_speaker])  # (speakers, words)
     nearest = np.stack([_distance(t, (starts + ends) / 2) for t in by_speaker]).argmin(0)
     chosen = np.where(overlap.max(0) > 1e-9, overlap.argmax(0), nearest)
-    return _renumbered(chosen, starts)
+    return _in_order_of_appearance(chosen, starts)
 
 
 def majority(speakers: Sequence[str]) -> str:
-    """The most frequent one, of equals the first; SPEAKER_00 for none."""
+    """The most frequent speaker, the first of equals; SPEAKER_00 for an empty sequence."""
     return Counter(speakers).most_common(1)[0][0] if speakers else FIRST
 
 
 def _turns_by_speaker(turns: Sequence[SpeakerTurn]) -> list[Times]:
-    """Per speaker an array (turns, 2) of starts and ends, sorted and without overlap."""
+    """For each speaker an array (turns, 2) of starts and ends, sorted and without overlap."""
     names = dict.fromkeys(turn.speaker for turn in turns)
     return [_merged(sorted((t.start, t.end) for t in turns if t.speaker == name)) for name in names]
 
@@ -51,8 +52,8 @@ def _merged(spans: Sequence[tuple[float, float]]) -> Times:
     return np.array(merged, dtype=np.float64)
 
 
-def _spoken(turns: Times, at: Times) -> Times:
-    """Seconds of `turns` before each time of `at`."""
+def _seconds_spoken(turns: Times, at: Times) -> Times:
+    """Seconds of `turns` before each time in `at`."""
     lengths = turns[:, 1] - turns[:, 0]
     before = np.concatenate([[0.0], np.cumsum(lengths)])
     knots = np.repeat(before, 2)[1:-1]  # value at start and at end of each turn
@@ -61,7 +62,7 @@ def _spoken(turns: Times, at: Times) -> Times:
 
 
 def _distance(turns: Times, at: Times) -> Times:
-    """Seconds from each time to the nearest turn; 0 inside one."""
+    """Seconds from each time in `at` to the nearest turn; 0 inside one."""
     following = np.searchsorted(turns[:, 0], at, side="right")
     after = np.append(turns[:, 0], np.inf)[following] - at
     since = at - np.insert(turns[:, 1], 0, -np.inf)[following]
@@ -69,7 +70,7 @@ def _distance(turns: Times, at: Times) -> Times:
     return nearest
 
 
-def _renumbered(chosen: npt.NDArray[np.intp], starts: Times) -> list[str]:
+def _in_order_of_appearance(chosen: npt.NDArray[np.intp], starts: Times) -> list[str]:
     order: dict[int, int] = {}
     for index in chosen[np.argsort(starts, kind="stable")]:
         order.setdefault(int(index), len(order))

@@ -1,10 +1,10 @@
-"""The stages' own work, with what is done when a model or its memory is missing."""
+"""The work of each stage, with its fallbacks for a missing model or exhausted GPU memory."""
 
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
+from typing import NamedTuple
 
 from ecg_common.redact import redact_text
 from ecg_contract.host_protocol import PipelineJob
@@ -13,33 +13,34 @@ from ecg_contract.result import Emotion, SpeakerTurn
 from ecg_contract.stages import Stage
 from ecg_pipeline.analysis.fallbacks import SHARES, AsrPlan, BatchShare, is_gpu_memory_error, with_less_memory
 from ecg_pipeline.analysis.models import JobModels
-from ecg_pipeline.analysis.progress import StatusBoard
+from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.analysis.word_times import unaligned
 from ecg_pipeline.ports import SAMPLE_RATE, Aligner, Chunk, OnProgress, Samples, Sentence, Utterance
-from ecg_pipeline.settings import PipelineSettings
-
-Transcript = tuple[str, Sequence[Sentence]]
-"""The language, and what was said."""
 
 _log = logging.getLogger(__name__)
 UNDETERMINED = "und"
-"""ISO 639's code, for audio without speech whose language was to be detected."""
+"""ISO 639 code for audio without speech whose language was to be detected."""
 _INAUDIBLE = 1e-4
-"""Three steps of 16 bit sound, -80 dB: hours of less are not worth the minutes that a VAD takes for them."""
+"""Peak below which audio counts as silent (-80 dB, three steps of 16 bit sound), so that the VAD need not run."""
 _SHORTEST_EMOTION_S = 0.3
 _EMOTION_BATCH = 8
 _ASR_PART = 0.7
-"""Part of the transcription's progress that is recognition; the rest is alignment."""
+"""Share of the transcription's progress that is recognition; the rest is alignment."""
+
+
+class Transcript(NamedTuple):
+    """Sentences in `language`, transcribed by the Whisper model `model`."""
+
+    language: str
+    sentences: Sequence[Sentence]
+    model: str
 
 
 class Stages:
-    """One job's stages over its samples."""
+    """The stages of one job over its samples."""
 
-    def __init__(
-        self, job: PipelineJob, settings: PipelineSettings, models: JobModels, board: StatusBoard, samples: Samples
-    ) -> None:
-        self._job, self._models, self._board, self._samples = job, models, board, samples
-        self.model_version = f"whisperx-{Path(settings.asr_model).name}"
+    def __init__(self, job: PipelineJob, models: JobModels, progress: ProgressReporter, samples: Samples) -> None:
+        self._job, self._models, self._progress, self._samples = job, models, progress, samples
 
     def find_speech(self) -> Sequence[Chunk]:
         if max(self._samples.max(initial=0.0), -self._samples.min(initial=0.0)) < _INAUDIBLE:
@@ -54,70 +55,74 @@ class Stages:
         """Raises AnalysisError."""
         if not chunks:
             return []
-        diarizer, progress = self._models.diarizer(), self._progress(Stage.DIARIZATION)
+        diarizer, on_progress = self._models.diarizer(), self._on_progress(Stage.DIARIZATION)
 
         def turns(plan: BatchShare) -> Sequence[SpeakerTurn]:
-            return diarizer.turns(self._samples, plan.share, progress)
+            return diarizer.turns(self._samples, plan.share, on_progress)
 
-        return with_less_memory("diarization", SHARES, turns, self._board.note)
+        return with_less_memory("diarization", SHARES, turns, self._progress.note)
 
     def begin_transcription(self, chunks: Sequence[Chunk]) -> Callable[[], Transcript]:
-        """What waits for the transcript. On a GPU the work starts only then: together the two may not fit into it."""
+        """Returns a function that waits for the transcript.
+
+        On a GPU the work starts only when it is called: transcription and diarization together may not fit into memory.
+        """
         if self._models.device != "cpu" or not chunks:
-            return partial(self.transcribe, chunks)
-        self._models.diarizer()  # when it does not load, the job fails at once
+            return partial(self._transcribe, chunks)
+        self._models.diarizer()  # fails the job now, not after the transcription, when it does not load
         worker = ThreadPoolExecutor(1, thread_name_prefix="transcription")
-        transcript = worker.submit(self.transcribe, chunks)
+        transcript = worker.submit(self._transcribe, chunks)
         worker.shutdown(wait=False)
         return transcript.result
 
-    def transcribe(self, chunks: Sequence[Chunk]) -> Transcript:
-        """The language and what was said, aligned. Raises AnalysisError."""
+    def _transcribe(self, chunks: Sequence[Chunk]) -> Transcript:
+        """Recognize and align the speech. Raises AnalysisError."""
         requested = self._job.language
         if not chunks:
-            return (UNDETERMINED if requested is Language.AUTO else requested.value), []
-
-        def work(plan: AsrPlan) -> tuple[str, Sequence[Utterance]]:
-            return self._recognize(chunks, plan)
-
-        plans = self._models.asr_plans
-        language, utterances = with_less_memory("transcription", plans, work, self._board.note)
-        if not any(u.text.strip() for u in utterances):
+            language = UNDETERMINED if requested is Language.AUTO else requested.value
+            return Transcript(language, [], self._models.asr_model)
+        recognize = partial(self._recognize, chunks)
+        plans, note = self._models.asr_plans, self._progress.note
+        language, found, model = with_less_memory("transcription", plans, recognize, note)
+        utterances = [u for u in found if u.text.strip()]
+        if not utterances:
             self._no_result("no words were recognized")
-        return language, self._align([u for u in utterances if u.text.strip()], language)
+        return Transcript(language, self._align(utterances, language), model)
 
-    def classify_emotions(self, sentences: Sequence[Sentence], language: str) -> Sequence[Emotion | None]:
-        """One for each sentence; None where it is switched off, too short, or without a model for the language."""
+    def classify_emotions(self, transcript: Transcript) -> Sequence[Emotion | None]:
+        """One per sentence; None where detection is off, the sentence too short, or no model fits the language."""
+        sentences = transcript.sentences
         nothing = [None] * len(sentences)
         lengths = [s.end - s.start for s in sentences]
         chosen = [i for i, length in enumerate(lengths) if length >= _SHORTEST_EMOTION_S]
         if not self._job.emotion_detection or not chosen:
             return nothing
         try:
-            found = self._emotions([_cut(self._samples, sentences[i]) for i in chosen], language)
+            found = self._emotions([_clip(self._samples, sentences[i]) for i in chosen], transcript.language)
         except Exception as error:
             self._degraded("emotion", error, "emotion is left out")
             return nothing
         by_sentence = dict(zip(chosen, found, strict=True)) if found else {}
         return [by_sentence.get(i) for i in range(len(sentences))]
 
-    def _recognize(self, chunks: Sequence[Chunk], plan: AsrPlan) -> tuple[str, Sequence[Utterance]]:
-        loaded, requested = self._models.transcriber(plan.compute_type), self._job.language
-        self.model_version = f"whisperx-{Path(loaded.model).name}"
-        transcriber, progress = loaded.transcriber, self._progress(Stage.TRANSCRIPTION, 0.0, _ASR_PART)
+    def _recognize(self, chunks: Sequence[Chunk], plan: AsrPlan) -> tuple[str, Sequence[Utterance], str]:
+        """The language, what was said, and the name of the model."""
+        model, transcriber = self._models.transcriber(plan.compute_type)
+        requested, on_progress = self._job.language, self._on_progress(Stage.TRANSCRIPTION, 0.0, _ASR_PART)
         detected = transcriber.detect_language(self._samples, chunks) if requested is Language.AUTO else requested.value
         _log.info("language_chosen", extra={"language": detected, "requested": requested.value})
-        return detected, transcriber.transcribe(self._samples, chunks, detected, plan.batch_size, progress)
+        utterances = transcriber.transcribe(self._samples, chunks, detected, plan.batch_size, on_progress)
+        return detected, utterances, model
 
     def _align(self, utterances: Sequence[Utterance], language: str) -> Sequence[Sentence]:
-        """Word times by the language's model; without them the words share their sentence's time."""
+        """Sentences with word times from the aligner; without one the words' times are interpolated later."""
         if not utterances:
             return []
         try:
             aligner: Aligner | None = self._models.aligner(language)
             if aligner is not None:
-                return aligner.align(self._samples, utterances, self._progress(Stage.TRANSCRIPTION, _ASR_PART, 1.0))
-            self._board.note(f"no alignment model for {language}: word times are interpolated")
+                return aligner.align(self._samples, utterances, self._on_progress(Stage.TRANSCRIPTION, _ASR_PART, 1.0))
+            self._progress.note(f"no alignment model for {language}: word times are interpolated")
         except Exception as error:
             self._degraded("alignment", error, "word times are interpolated")
         return unaligned(utterances)
@@ -125,27 +130,27 @@ class Stages:
     def _emotions(self, clips: Sequence[Samples], language: str) -> Sequence[Emotion]:
         classifier = self._models.emotion_classifier(language)
         if classifier is None:
-            self._board.note(f"no emotion model for {language}: emotion is left out")
+            self._progress.note(f"no emotion model for {language}: emotion is left out")
             return []
-        progress = self._progress(Stage.EMOTION)
+        on_progress = self._on_progress(Stage.EMOTION)
 
         def classify(plan: BatchShare) -> Sequence[Emotion]:
-            return classifier.classify(clips, int(_EMOTION_BATCH * plan.share), progress)
+            return classifier.classify(clips, int(_EMOTION_BATCH * plan.share), on_progress)
 
-        return with_less_memory("emotion", SHARES, classify, self._board.note)
+        return with_less_memory("emotion", SHARES, classify, self._progress.note)
 
     def _degraded(self, what: str, error: Exception, consequence: str) -> None:
         reason = "GPU memory did not suffice" if is_gpu_memory_error(error) else f"{type(error).__name__}: {error}"
         _log.error(f"{what}_failed", extra={"reason": redact_text(reason)}, exc_info=error)
-        self._board.note(f"{what} failed ({type(error).__name__}): {consequence}")
+        self._progress.note(f"{what} failed ({type(error).__name__}): {consequence}")
 
     def _no_result(self, reason: str) -> None:
         _log.warning("whisperx_pipeline_no_result", extra={"reason": reason})
-        self._board.note(reason)
+        self._progress.note(reason)
 
-    def _progress(self, stage: Stage, first: float = 0.0, last: float = 1.0) -> OnProgress:
-        return lambda fraction: self._board.advance(stage, first + (last - first) * fraction)
+    def _on_progress(self, stage: Stage, first: float = 0.0, last: float = 1.0) -> OnProgress:
+        return lambda fraction: self._progress.advance(stage, first + (last - first) * fraction)
 
 
-def _cut(samples: Samples, sentence: Sentence) -> Samples:
+def _clip(samples: Samples, sentence: Sentence) -> Samples:
     return samples[int(sentence.start * SAMPLE_RATE) : int(sentence.end * SAMPLE_RATE)]

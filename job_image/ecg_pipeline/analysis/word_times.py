@@ -1,4 +1,4 @@
-"""From what the aligner leaves to words that all have times."""
+"""Gives times to the words that the aligner left without any."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ class TimedWord:
 
 
 def unaligned(utterances: Sequence[Utterance]) -> list[Sentence]:
-    """Utterances as sentences without words, for want of an aligner."""
+    """Utterances as sentences without words, where there is no aligner."""
     return [Sentence(u.start, u.end, u.text) for u in utterances]
 
 
 def timed_words(sentence: Sentence, language: str, duration: float) -> list[TimedWord]:
-    """Words lacking times share the gap between their neighbours by their lengths in characters."""
+    """The sentence's words; those without times share the gap between their neighbours by their lengths."""
     start, end = _span(sentence.start, sentence.end, duration)
     words = sentence.words or [AlignedWord(text) for text in split(sentence.text, language)]
     known = [_known(word, duration) for word in words]
@@ -43,7 +43,7 @@ def timed_words(sentence: Sentence, language: str, duration: float) -> list[Time
 
 
 def split(text: str, language: str) -> list[str]:
-    """Words at spaces; characters in the languages without spaces, as whisperX has it."""
+    """Words at spaces; characters in the languages without spaces, as whisperX splits them."""
     return [c for c in text if not c.isspace()] if language in WITHOUT_SPACES else text.split()
 
 

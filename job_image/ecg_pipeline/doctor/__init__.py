@@ -1,1 +1,1 @@
-"""Checks of an installation: `ecg doctor` and the self-test of an image."""
+"""Checks of an installation, for `ecg doctor` and an image's self-test."""

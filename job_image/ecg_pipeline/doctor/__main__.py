@@ -1,4 +1,4 @@
-"""`python -m ecg_pipeline.doctor`: checks the pipeline's environment and models; prints a JSON `Finding` a line."""
+"""`python -m ecg_pipeline.doctor`: checks the pipeline's environment and models; prints one JSON `Finding` per line."""
 
 import argparse
 import os
@@ -25,7 +25,7 @@ def main() -> int:
 
 
 def _own_stdout() -> TextIO:
-    """Stdout for findings alone: what libraries print goes to stderr from now on."""
+    """The real stdout, for findings only: what libraries print goes to stderr from now on."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return out

@@ -1,9 +1,10 @@
-"""Checks of the GPU, the gated models and S3, as `ecg doctor` runs them."""
+"""The checks of `ecg doctor` for the GPU, the gated model and S3."""
 
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -11,12 +12,13 @@ from ecg_common.checks import Finding
 from ecg_pipeline.settings_media import FetchSettings
 
 _SPECIFIED_MIB = 15_000
-"""What a card that is sold with 16 GB reports."""
+"""A card sold with 16 GB reports a little less than 16 GiB."""
 _TIMEOUT_S = 10.0
+_TOKEN_CHECK = "HF_TOKEN"  # noqa: S105 - the name of a check
 
 
 def check_gpu() -> Finding:
-    """The card and its memory against the recommended 16 GB."""
+    """Whether there is a GPU with the recommended 16 GB."""
     query = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
     try:
         line = subprocess.check_output(query, text=True, timeout=_TIMEOUT_S).splitlines()[0]  # noqa: S603 - constant
@@ -36,32 +38,37 @@ def grade_gpu(name: str, total_mib: int, free_mib: int) -> Finding:
     return Finding.ok("GPU", found)
 
 
-def check_gated_model(model: str, token: str | None, endpoint: str | None = None) -> Finding:
-    """The right to load `model` from the hub: a token, and consent to the model's conditions."""
-    name = "HF_TOKEN"
+def check_gated_model(model: str, token: str | None) -> Finding:
+    """Whether `token` may load `model` from the hub, whose conditions the token's owner has to accept."""
     if Path(model).exists():
-        return Finding.ok(name, f"not needed: {model} is a local folder")
-    page = f"https://huggingface.co/{model}"
-    url = f"{endpoint or os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}/{model}/resolve/main/config.yaml"
+        return Finding.ok(_TOKEN_CHECK, f"not needed: {model} is a local folder")
+    url = f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}/{model}/resolve/main/config.yaml"
     try:
         answer = httpx.head(url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=_TIMEOUT_S)
     except httpx.HTTPError as error:
         advice = "allow the connection, or set DIARIZATION_MODEL to a local copy"
-        return Finding.warn(name, f"the hub does not answer: {type(error).__name__}", advice)
-    if answer.status_code < 400:
-        return Finding.ok(name, f"{model} may be loaded")
-    if answer.status_code == 403:
-        return Finding.fail(name, f"no consent for {model}", f"accept the conditions on {page} as the token's owner")
-    if answer.status_code == 401:
+        return Finding.warn(_TOKEN_CHECK, f"the hub does not answer: {type(error).__name__}", advice)
+    return _grade_hub_answer(answer.status_code, model, has_token=bool(token))
+
+
+def _grade_hub_answer(status: int, model: str, has_token: bool) -> Finding:
+    page = f"https://huggingface.co/{model}"
+    if status < 400:
+        return Finding.ok(_TOKEN_CHECK, f"{model} may be loaded")
+    if status == 403:
+        return Finding.fail(
+            _TOKEN_CHECK, f"no consent for {model}", f"accept the conditions on {page} as the token's owner"
+        )
+    if status == 401:
         advice = f"make a token at https://huggingface.co/settings/tokens and accept the conditions on {page}"
-        return Finding.fail(name, "is wrong" if token else "is not set", advice)
-    return Finding.fail(name, f"{model}: the hub answers {answer.status_code}", "check DIARIZATION_MODEL's name")
+        return Finding.fail(_TOKEN_CHECK, "is wrong" if has_token else "is not set", advice)
+    return Finding.fail(_TOKEN_CHECK, f"{model}: the hub answers {status}", "check DIARIZATION_MODEL's name")
 
 
 def check_s3(settings: FetchSettings) -> Iterator[Finding]:
-    """Credentials for private buckets, and each bucket that S3_BUCKETS names."""
+    """Whether there are credentials for private buckets, and whether each bucket in S3_BUCKETS is readable."""
     import boto3  # noqa: PLC0415 - takes a second
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
 
     advice = "give the machine a role, or set AWS credentials, where private buckets are to be read"
     try:
@@ -75,15 +82,19 @@ def check_s3(settings: FetchSettings) -> Iterator[Finding]:
         yield Finding.fail("S3", f"the credentials are refused: {type(error).__name__}", advice)
         return
     client = boto3.client("s3", endpoint_url=settings.s3_endpoint_url, region_name=_region())
-    for bucket in settings.s3_buckets:
-        try:
-            client.head_bucket(Bucket=bucket)
-        except (BotoCoreError, ClientError) as error:
-            answer = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-            advice = f"allow s3:ListBucket and s3:GetObject on {bucket}, or mend S3_BUCKETS"
-            yield Finding.fail(f"S3 bucket {bucket}", f"is not readable ({answer})", advice)
-        else:
-            yield Finding.ok(f"S3 bucket {bucket}", "is readable")
+    yield from (_check_bucket(client, bucket) for bucket in settings.s3_buckets)
+
+
+def _check_bucket(client: Any, bucket: str) -> Finding:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
+
+    try:
+        client.head_bucket(Bucket=bucket)
+    except (BotoCoreError, ClientError) as error:
+        answer = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+        advice = f"allow s3:ListBucket and s3:GetObject on {bucket}, or mend S3_BUCKETS"
+        return Finding.fail(f"S3 bucket {bucket}", f"is not readable ({answer})", advice)
+    return Finding.ok(f"S3 bucket {bucket}", "is readable")
 
 
 def _region() -> str:

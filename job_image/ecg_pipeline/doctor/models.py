@@ -1,4 +1,4 @@
-"""Whether each configured model loads, asked of the engines that jobs use."""
+"""Checks that each configured model loads with the engines that jobs use."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ _LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One model: what it is for, its name, the setting that chooses it, and whether jobs go on without it."""
+    """One model: its purpose and name, the setting that chooses it, and whether jobs fail without it."""
 
     purpose: str
     model: str
@@ -26,7 +26,7 @@ class Check:
 
 
 def check_models(engines: Engines, settings: PipelineSettings) -> Iterator[Finding]:
-    """A finding per model, as each has been loaded; the device first."""
+    """Findings for the device, then for each model once it has been loaded."""
     try:
         device = engines.device("auto")
     except Exception as error:
@@ -38,7 +38,7 @@ def check_models(engines: Engines, settings: PipelineSettings) -> Iterator[Findi
 
 
 def model_checks(engines: Engines, settings: PipelineSettings, device: str) -> Iterator[Check]:
-    """All models that jobs may need."""
+    """A check for each configured model."""
     asr, diarization = settings.asr_model, settings.diarization_model
     compute_type = engines.compute_type(device)
     load_asr = partial(engines.transcriber, asr, device, compute_type, _THREADS)
@@ -54,7 +54,7 @@ def model_checks(engines: Engines, settings: PipelineSettings, device: str) -> I
 
 
 def load_check(check: Check) -> Finding:
-    """Load the model."""
+    """The finding of loading the model."""
     began = time.monotonic()
     try:
         check.load()

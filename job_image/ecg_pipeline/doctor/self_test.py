@@ -1,6 +1,6 @@
-"""`python -m ecg_pipeline --self-test`: whether an image is whole, a line a finding.
+"""`python -m ecg_pipeline --self-test`: checks an image and prints one line per finding.
 
-Libraries are loaded, and so are models that lie in folders. Those that a job would download are named alone.
+Loads the libraries and the models in local folders; models that a job would download are only listed.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from ecg_pipeline.settings import PipelineSettings
 
 
 def self_test(engines: Engines, settings: PipelineSettings, out: BinaryIO) -> int:
-    """Exit status: 1 when jobs would fail."""
+    """Returns the exit status: 1 when jobs would fail, else 0."""
     failed = False
     for finding in _findings(engines, settings):
         failed |= finding.grade is Grade.FAIL

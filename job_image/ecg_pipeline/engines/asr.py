@@ -31,7 +31,7 @@ class WhisperXTranscriber:
         self._model = self._pipeline.model
 
     def detect_language(self, samples: Samples, chunks: Sequence[Chunk]) -> str:
-        """The language that is likeliest over several chunks from all of the audio, not its first 30 s."""
+        """The most probable language, summed over several chunks from the whole audio, not only its first 30 s."""
         if not self._model.model.is_multilingual:
             return "en"
         mels = torch.stack([self._mel(_cut(samples, chunk)) for chunk in spread(chunks, _LANGUAGE_SAMPLES)])
@@ -51,7 +51,7 @@ class WhisperXTranscriber:
             language=language,
             progress_callback=lambda percent: on_progress(percent / 100),
         )
-        return [Utterance(s["start"], s["end"], s["text"], s.get("avg_logprob")) for s in found["segments"]]
+        return [Utterance(s["start"], s["end"], s["text"]) for s in found["segments"]]
 
     def _mel(self, samples: Samples) -> torch.Tensor:
         """Shape (mels, 3000): up to 30 s, padded."""

@@ -1,11 +1,11 @@
-"""Which device and number format to use."""
+"""Chooses the device and the Whisper model's number format."""
 
 import functools
 
 
 @functools.cache
 def has_gpu() -> bool:
-    """Whether both CTranslate2 and torch see a GPU; torch is imported only where the quick answer is yes."""
+    """Whether both CTranslate2 and torch see a GPU; torch, slow to import, is asked only where CTranslate2 sees one."""
     import ctranslate2  # noqa: PLC0415 - loaded with the job
 
     if ctranslate2.get_cuda_device_count() == 0:

@@ -1,6 +1,8 @@
-"""Speaker turns by a pyannote pipeline on the in-memory waveform: given a path it is five to ten times slower."""
+"""Speaker turns by a pyannote pipeline. It gets the waveform, as it is five to ten times slower when given a path."""
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,13 +12,15 @@ from ecg_contract.result import SpeakerTurn
 from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples
 
 _STEPS = {"segmentation": (0.0, 0.5), "embeddings": (0.5, 0.99)}
-"""Part of the work that each of pyannote's steps takes."""
+"""First and last share of the progress for each of pyannote's steps."""
 
 
 class PyannoteDiarizer:
     """`name` is a name on the hub or a folder. Raises RuntimeError when the hub refuses it."""
 
     def __init__(self, name: str, device: str, token: str | None) -> None:
+        if Path(name).is_dir():
+            sys.path.append(str(Path(name).resolve()))  # for the modules that the folder's checkpoints name
         pipeline = Pipeline.from_pretrained(name, token=token)
         if pipeline is None:
             raise RuntimeError("the hub refused the model")
@@ -24,7 +28,7 @@ class PyannoteDiarizer:
         self._batch_sizes = (pipeline.segmentation_batch_size, pipeline.embedding_batch_size)
 
     def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
-        """Turns without overlap: where two speak at once, the one that is heard more clearly."""
+        """Turns without overlap: where two people speak at once, the one whom pyannote finds more likely."""
         segmentation, embedding = (max(1, int(size * batch_share)) for size in self._batch_sizes)
         self._pipeline.segmentation_batch_size, self._pipeline.embedding_batch_size = segmentation, embedding
         audio = {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE}

@@ -10,7 +10,7 @@ from ecg_contract.result import Emotion
 from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples
 
 _LONGEST_S = 30
-"""More of a clip says nothing more, and attention's memory grows with the square."""
+"""Clips are cut to this length, as the memory of attention grows with its square."""
 
 
 class TransformersEmotionClassifier:
@@ -22,7 +22,7 @@ class TransformersEmotionClassifier:
         self._device = device
 
     def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]:
-        """In batches of similar length, so that little is padded."""
+        """One emotion per clip, in the order of `clips`; batches hold clips of similar length to save padding."""
         order = np.argsort([len(clip) for clip in clips])
         found: dict[int, Emotion] = {}
         for first in range(0, len(order), batch_size):

@@ -1,4 +1,4 @@
-"""The engines behind one door. Each method imports its libraries when it is called: nothing heavy before a job."""
+"""The engines, as one class whose methods import their libraries when called: nothing heavy loads before a job."""
 
 import os
 import shutil
@@ -65,10 +65,10 @@ class Libraries:
 
 
 def provide_compiled_code() -> None:
-    """librosa's functions as the image's making compiled them: doing it again takes 13 s of a job's start.
+    """Reuse librosa's functions as compiled while the image was built: compiling them takes 13 s at a job's start.
 
-    NUMBA_CACHE_SEED is a folder that may be read alone, and numba uses none that it cannot write, so it is copied to
-    NUMBA_CACHE_DIR. Must run before numba is imported.
+    numba uses no cache folder that it cannot write to, so the read-only NUMBA_CACHE_SEED is copied to NUMBA_CACHE_DIR.
+    Must run before numba is imported.
     """
     seed, target = os.environ.get("NUMBA_CACHE_SEED"), os.environ.get("NUMBA_CACHE_DIR")
     if seed and target and not Path(target).exists():

@@ -1,4 +1,4 @@
-"""NLTK's sentence splitter, which whisperX's alignment wants and would otherwise download."""
+"""NLTK's sentence splitter, which whisperX's alignment needs and would otherwise download."""
 
 import atexit
 import logging
@@ -14,9 +14,9 @@ _FILES = ("abbrev_types.txt", "collocations.tab", "ortho_context.tab", "sent_sta
 
 
 def provide_punkt(language: str, folder: str | None) -> None:
-    """Make `punkt_tab` of the language findable: from `folder`, from where NLTK looks, else empty parameters.
+    """Have NLTK find the language's `punkt_tab`: in `folder`, in its own folders, or else as empty parameters.
 
-    Empty ones split after every full stop that a capital follows; they only lack the abbreviations.
+    Empty parameters split after every full stop before a capital letter; they only lack the abbreviations.
     """
     name = PUNKT_LANGUAGES.get(language, "english")
     if folder is not None and folder not in nltk.data.path:

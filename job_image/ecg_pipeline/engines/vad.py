@@ -1,4 +1,4 @@
-"""Speech regions by whisperX's pyannote VAD, whose checkpoint is in the wheel."""
+"""Speech regions by whisperX's pyannote VAD, whose checkpoint is part of its package."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,17 +7,16 @@ import torch
 from whisperx.vads.pyannote import Pyannote
 from whisperx.vads.vad import Vad
 
-from ecg_contract.result import SpeechRegion
 from ecg_pipeline.ports import SAMPLE_RATE, Chunk, Samples
 
 ONSET, OFFSET = 0.500, 0.363
 """whisperX's own thresholds on the speech probability."""
 SHORTEST_CHUNK_S = 0.1
-"""A chunk of less holds no word: Whisper invents a sentence for it, and an aligner may be unable to take it."""
+"""A shorter chunk contains no word: Whisper invents a sentence for it, and an aligner may fail on it."""
 
 
 class PyannoteVoiceActivity:
-    """Regions merged into chunks of at most `chunk_size` seconds."""
+    """Finds speech regions and merges them into chunks of at most `chunk_size` seconds."""
 
     def __init__(self, device: str, chunk_size: float) -> None:
         self._vad = Pyannote(torch.device(device), vad_onset=ONSET, vad_offset=OFFSET)
@@ -30,15 +29,14 @@ class PyannoteVoiceActivity:
 
 
 class KnownRegions(Vad):  # type: ignore[misc] # whisperx is untyped
-    """Hands whisperX the chunks that were found before: `load_model(vad_model=...)`."""
+    """Stands in for whisperX's VAD (`load_model(vad_model=...)`) and returns the chunks that were found before."""
 
     def __init__(self) -> None:
         super().__init__(ONSET)
         self.chunks: Sequence[Chunk] = ()
 
     def __call__(self, audio: Any, **_: Any) -> list[dict[str, Any]]:
-        regions = [[(r.start, r.end) for r in chunk.regions] for chunk in self.chunks]
-        return [{"start": c.start, "end": c.end, "segments": r} for c, r in zip(self.chunks, regions, strict=True)]
+        return [{"start": c.start, "end": c.end, "segments": list(c.regions)} for c in self.chunks]
 
     @staticmethod
     def preprocess_audio(audio: Any) -> Any:
@@ -50,5 +48,5 @@ class KnownRegions(Vad):  # type: ignore[misc] # whisperx is untyped
 
 
 def _chunk(merged: dict[str, Any]) -> Chunk:
-    regions = tuple(SpeechRegion(float(start), float(end)) for start, end in merged["segments"])
+    regions = tuple((float(start), float(end)) for start, end in merged["segments"])
     return Chunk(float(merged["start"]), float(merged["end"]), regions)

@@ -1,4 +1,4 @@
-"""The libraries of the engines: that they load, and which they are."""
+"""Checks that the engines' libraries load, and reports their versions."""
 
 import importlib
 import importlib.metadata
@@ -22,7 +22,7 @@ def check_libraries() -> Iterator[Finding]:
 
 
 def check_cudnn() -> Finding:
-    """What the GPU's number formats and networks run on."""
+    """The versions of cuDNN and CUDA, and the number of GPUs."""
     import torch  # noqa: PLC0415 - slow to import
 
     version = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]

@@ -1,10 +1,10 @@
-"""From a media file to 16 kHz mono samples, decoded once by ffmpeg's libraries (PyAV).
+"""Decodes a media file once to 16 kHz mono samples, with ffmpeg's libraries (PyAV).
 
-The file is hostile: it is opened by a local path with a list of formats and protocols, so that no playlist or
-reference inside it is followed, and what it declares is not believed. Memory: 4 bytes a sample, 230 MB an hour
-(921 MB for 4 h), in one buffer that grows in place; nothing is copied at the end.
+The file is untrusted: it is opened by a local path with an allow list of formats and protocols, so that ffmpeg follows
+no playlist or reference inside it, and the declared length is checked against the decoded one. Memory: 4 bytes a
+sample, 230 MB an hour (921 MB for 4 h), in one buffer that grows in place and is not copied at the end.
 
-Times are those of the container: sample 0 is the moment at which a player starts (`media_timeline`).
+Sample 0 is the moment at which a player starts the file (see `timeline`).
 """
 
 import logging
@@ -14,81 +14,71 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
-import numpy.typing as npt
 from av.stream import Discard
 
 from ecg_contract.errors import ErrorCode, UsageError, audio_extraction_failed
-from ecg_pipeline.media.samples import SAMPLE_RATE, Buffer, MediaError, Resampler, too_long
-from ecg_pipeline.media.sniff import is_mp4, wav_part_there, why_no_media
+from ecg_pipeline.media.samples import Buffer, MediaError, Resampler, too_long
+from ecg_pipeline.media.sniff import is_mp4, not_media_reason, wav_share_present
 from ecg_pipeline.media.timeline import Timeline
-from ecg_pipeline.settings_media import MediaLimits
+from ecg_pipeline.ports import Samples
+from ecg_pipeline.settings_media import MAX_MEDIA_S
 
 FORMATS = "mov,matroska,webm,mp3,wav,ogg,flac,aac,mpegts,avi"
 PROTOCOLS = "file,pipe"
 _MAX_STREAMS = 100
 _COUNTED = {"mov", "wav", "flac"}
-"""Formats that declare the track's length as a count; others estimate it from the bit rate or declare another's."""
+"""Formats that declare the audio track's own length; others estimate it from the bit rate or declare the file's."""
 _DECLARED = _COUNTED | {"matroska"}
 _SHORT_S, _SHORT_PART = 1.0, 0.005
-"""How much shorter than declared a file may be, in seconds and as a part, before it counts as cut off."""
+"""A file counts as truncated when it is shorter than declared by more than both of these seconds and this share."""
 _LOST_PART = 0.1
-"""Part of the audio packets that may be unreadable."""
+"""Share of the audio packets that may be unreadable."""
 _REPORT_S = 30.0
 
 OnDecoded = Callable[[float, float | None], None]
-"""Called with the seconds decoded and, where declared, the seconds there are."""
-Log = logging.Logger | logging.LoggerAdapter[Any]
+"""Called with the seconds decoded so far and the declared length in seconds, if any."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audio:
-    """Decoded audio."""
-
-    samples: npt.NDArray[np.float32]
-    """Shape (n,), mono, finite, in [-1, 1]."""
-    sample_rate: int = SAMPLE_RATE
+    samples: Samples
+    """Finite, in [-1, 1]."""
     notes: tuple[str, ...] = ()
-    """What was repaired on the way, for people."""
-
-    @property
-    def duration(self) -> float:
-        """In seconds."""
-        return len(self.samples) / self.sample_rate
+    """What was repaired during decoding, in sentences for people."""
 
 
 def decode(
     path: Path,
-    limits: MediaLimits | None = None,
+    max_seconds: float = MAX_MEDIA_S,
     on_progress: OnDecoded = lambda done, declared: None,
-    log: Log = logging.getLogger(__name__),  # noqa: B008 -- the same logger every time
 ) -> Audio:
     """The file's default audio track. Raises UsageError (AUDIO_EXTRACTION_ERROR)."""
     try:
-        return _Decoding(path, limits or MediaLimits(), on_progress).run()
+        return _Decoding(path, max_seconds, on_progress).run()
     except MediaError as error:
-        log.error("audio_extraction_failed", extra={"reason": str(error)})
+        _log.error("audio_extraction_failed", extra={"reason": str(error)})
         raise UsageError(ErrorCode.AUDIO_EXTRACTION_ERROR, audio_extraction_failed(str(error))) from None
 
 
 class _Decoding:
-    """One file's way through; raises MediaError."""
+    """The state of decoding one file. Methods raise MediaError."""
 
-    def __init__(self, path: Path, limits: MediaLimits, on_progress: OnDecoded) -> None:
-        self._path, self._limits, self._on_progress = path, limits, on_progress
+    def __init__(self, path: Path, max_seconds: float, on_progress: OnDecoded) -> None:
+        self._path, self._max_seconds, self._on_progress = path, max_seconds, on_progress
         self._packets = self._lost = self._lost_before_frame = 0
         self._reported = 0.0
         self._reached = 0.0
-        """Latest end of any track's packet, as the file's timestamps have it."""
+        """Latest end of any track's packet so far, in seconds, by the file's timestamps."""
 
     def run(self) -> Audio:
-        reason = why_no_media(self._path)
+        reason = not_media_reason(self._path)
         if reason:
             raise MediaError(reason)
         with _opened(self._path) as container:
             self._prepare(container)
             for packet in self._demuxed(container):
-                self._take(packet)
+                self._decode_packet(packet)
             self._resampler.flush()
         return self._finished()
 
@@ -96,17 +86,17 @@ class _Decoding:
         self._track = _audio_track(container)
         self._format = container.format.name.partition(",")[0]
         self._declared = _declared_seconds(container, self._track, self._format)
-        if self._format in _DECLARED and (self._declared or 0.0) > self._limits.max_seconds:
-            raise too_long(self._declared or 0.0, self._limits.max_seconds)
+        if self._format in _DECLARED and (self._declared or 0.0) > self._max_seconds:
+            raise too_long(self._declared or 0.0, self._max_seconds)
         self._origin = (container.start_time or 0) / av.time_base
         length = container.duration / av.time_base if container.duration else self._declared
         self._timeline = Timeline(self._origin, length)
-        self._buffer = Buffer(self._limits.max_seconds, min(self._declared or 60.0, 3600.0))
+        self._buffer = Buffer(self._max_seconds, min(self._declared or 60.0, 3600.0))
         self._resampler = Resampler(self._buffer.append)
 
     def _demuxed(self, container: Any) -> Iterator[Any]:
-        """The audio packets, until the file ends or cannot be read on."""
-        # A track's own declared length needs only its own packets; a container's needs the other tracks' too.
+        """The audio packets, until the file ends or a read fails."""
+        # A length declared for the file is compared with the end of all tracks, so video packets are read for it, too.
         others = [] if self._format in _COUNTED else [s for s in container.streams if s.type == "video"]
         for stream in container.streams:
             if stream is not self._track and stream not in others:
@@ -120,7 +110,7 @@ class _Decoding:
         except (av.error.FFmpegError, OSError):
             self._lost += 1
 
-    def _take(self, packet: Any) -> None:
+    def _decode_packet(self, packet: Any) -> None:
         self._packets += 1
         try:
             frames = packet.decode()
@@ -128,12 +118,12 @@ class _Decoding:
             self._lost += 1
             return
         for frame in frames:
-            self._place(frame)
+            self._append_frame(frame)
         if self._buffer.seconds >= self._reported + _REPORT_S:
             self._reported = self._buffer.seconds
             self._on_progress(self._reported, self._declared)
 
-    def _place(self, frame: Any) -> None:
+    def _append_frame(self, frame: Any) -> None:
         after_loss, self._lost_before_frame = self._lost > self._lost_before_frame, self._lost
         time = None if frame.pts is None else float(frame.pts * frame.time_base)
         place = self._timeline.place(time, frame.samples / (frame.sample_rate or 1), after_loss=after_loss)
@@ -153,11 +143,11 @@ class _Decoding:
 
     def _check_complete(self) -> None:
         declared = self._declared or 0.0
-        if self._format == "wav":  # whose declared length ffmpeg cuts to what is there
-            declared = self._buffer.seconds / wav_part_there(self._path)
-        there = self._buffer.seconds if self._format in _COUNTED else max(self._reached, self._buffer.seconds)
-        if self._format in _DECLARED and declared - there > max(_SHORT_S, _SHORT_PART * declared):
-            raise MediaError(f"the file is cut off: {there:.1f} s could be decoded of {declared:.1f} s declared")
+        if self._format == "wav":  # ffmpeg shortens a WAV file's declared length to what is present
+            declared = self._buffer.seconds / wav_share_present(self._path)
+        present = self._buffer.seconds if self._format in _COUNTED else max(self._reached, self._buffer.seconds)
+        if self._format in _DECLARED and declared - present > max(_SHORT_S, _SHORT_PART * declared):
+            raise MediaError(f"the file is cut off: {present:.1f} s could be decoded of {declared:.1f} s declared")
 
     def _notes(self) -> Iterator[str]:
         if self._lost:
@@ -182,7 +172,7 @@ def _packets(container: Any, tracks: list[Any]) -> Iterator[Any]:
         try:
             yield from container.demux(*tracks)
         except IndexError:
-            continue  # PyAV knows no track that appears in the middle of a file; its packet is skipped
+            continue  # PyAV cannot map a track that first appears mid-file; its packet is skipped
         return
 
 

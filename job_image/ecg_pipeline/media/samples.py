@@ -1,4 +1,4 @@
-"""From decoded frames of any format, rate and number of channels to one buffer of 16 kHz mono samples."""
+"""Converts decoded frames of any format, rate and number of channels to one buffer of 16 kHz mono samples."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,23 +7,22 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-SAMPLE_RATE = 16000
-Samples = npt.NDArray[np.float32]
+from ecg_pipeline.ports import SAMPLE_RATE, Samples
 
 _GROWTH = 1.125
 _RATES = range(1000, 768_001)
-"""Beyond them libswresample's filters take memory without bound."""
+"""Accepted sample rates: outside them libswresample's filters take unbounded memory."""
 
 _PLANES = 8
-"""PyAV 18 reads beyond the last of eight planes."""
+"""From this many planes on, frames are interleaved first: PyAV 18 reads beyond the last of eight planes."""
 
 
 class MediaError(Exception):
-    """The media cannot be used; the message says why, for people."""
+    """The media cannot be used; the message tells a person why."""
 
 
 class Buffer:
-    """Samples, shape (n,), that grow in place up to a limit."""
+    """Collects samples in an array that grows in place up to a limit."""
 
     def __init__(self, max_seconds: float, expected_s: float | None = None) -> None:
         self._max = round(max_seconds * SAMPLE_RATE)
@@ -36,21 +35,21 @@ class Buffer:
         return self.length / SAMPLE_RATE
 
     def append(self, samples: Samples) -> None:
-        """`samples` cut to [-1, 1]. Raises MediaError beyond the limit."""
-        np.clip(samples, -1.0, 1.0, out=self._next(len(samples)))
+        """Append `samples`, clipped to [-1, 1]. Raises MediaError beyond the limit."""
+        np.clip(samples, -1.0, 1.0, out=self._extend(len(samples)))
 
     def silence_until(self, seconds: float) -> None:
-        """Raises MediaError beyond the limit."""
+        """Append silence up to `seconds`. Raises MediaError beyond the limit."""
         missing = round(seconds * SAMPLE_RATE) - self.length
         if missing > 0:
-            self._next(missing)[:] = 0.0
+            self._extend(missing)[:] = 0.0
 
     def finish(self) -> Samples:
-        """The samples, without a copy; the buffer is not used afterwards."""
+        """The samples, without a copy; the buffer must not be used afterwards."""
         self._samples.resize(self.length, refcheck=False)
         return self._samples
 
-    def _next(self, count: int) -> Samples:
+    def _extend(self, count: int) -> Samples:
         end = self.length + count
         if end > self._max:
             raise too_long(end / SAMPLE_RATE, self._max_seconds)
@@ -72,10 +71,10 @@ class Resampler:
         self._swr: Any = None
         self._packer: Any = None
         self.not_finite = 0
-        """Samples that were NaN or infinite, and are silence now."""
+        """Number of samples that were NaN or infinite and were replaced by silence."""
 
     def push(self, frame: Any, skip: int = 0) -> None:
-        """A frame without its first `skip` samples. Raises MediaError."""
+        """Take a frame without its first `skip` samples. Raises MediaError."""
         form = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
         if form != self._format:
             self.flush()
@@ -86,7 +85,7 @@ class Resampler:
             self._pass_on()
 
     def flush(self) -> None:
-        """Pass on whatever is held; what comes next begins anew."""
+        """Pass on all held samples and reset the resampler, as before a gap or another format."""
         self._pass_on()
         if self._swr is not None:
             self._emit(None)
@@ -114,7 +113,7 @@ class Resampler:
         self._emit(frame)
 
     def _packed(self, frame: Any) -> Any:
-        """The frame interleaved, where it has more planes than PyAV hands out whole."""
+        """The frame, interleaved where it has more planes than PyAV converts correctly."""
         if not frame.format.is_planar or frame.layout.nb_channels < _PLANES:
             return frame
         if self._packer is None:
@@ -154,7 +153,7 @@ def _by_channel(frame: Any) -> npt.NDArray[Any]:
 
 
 def _to_float(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Full scale is 1."""
+    """Samples of any number format as floats, full scale 1."""
     if samples.dtype.kind == "f":
         return samples
     bits = 8 * samples.dtype.itemsize

@@ -1,4 +1,4 @@
-"""Says what a file is that a server sent in place of media."""
+"""Recognizes files that are not media, such as a login page that a server sent instead."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ _TEXTS = {
 }
 
 
-def why_no_media(path: Path) -> str | None:
-    """What the file is instead, from its first bytes; None when it may be media."""
+def not_media_reason(path: Path) -> str | None:
+    """Why the file is not media, from its first bytes; None when it may be media."""
     head = _head(path)
     if not head:
         return "the file is empty"
@@ -29,8 +29,8 @@ def is_mp4(path: Path) -> bool:
     return _head(path)[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
-def wav_part_there(path: Path) -> float:
-    """How much of the file that a WAV header declares is there, at most 1."""
+def wav_share_present(path: Path) -> float:
+    """Share of the length declared in the WAV header that the file really has, at most 1."""
     head = _head(path)
     declared = int.from_bytes(head[4:8], "little") + 8
     is_unknown = head[:4] != b"RIFF" or declared >= 0xFFFF_FFFF or declared <= 44  # written to a pipe, or RF64

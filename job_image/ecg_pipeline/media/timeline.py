@@ -1,33 +1,33 @@
-"""Where decoded frames belong on the container's clock. Pure; everything is in seconds.
+"""Places decoded frames on the container's clock. Pure; all times are in seconds.
 
-Timestamps are believed as long as they are plausible: a gap becomes silence and a short overlap is dropped, so that a
-word's time is the moment at which a player plays it. A jump beyond the file's declared end, or back by more than a
-second, is a broken clock: from there on frames simply follow one another.
+Plausible timestamps are used: a gap becomes silence and a short overlap is dropped, so that a word's time is the moment
+at which a player plays it. A jump beyond the file's declared end, or back by more than a second, means that the
+timestamps are broken: the frame follows the one before, and later timestamps count from there.
 """
 
 from dataclasses import dataclass
 
 _JITTER = 0.05
-"""Timestamps are rounded, by some writers to video frames."""
+"""Tolerated deviation: timestamps are rounded, by some writers to video frames."""
 _OVERLAP = 1.0
 _UNDECLARED_GAP = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What happens before a frame is taken."""
+    """What to do before a frame is appended."""
 
     silence_until: float | None = None
-    """The frame begins here, later than what came before it ended."""
+    """Fill with silence up to here, where the frame begins."""
     drop: float = 0.0
-    """So much of the frame's beginning has been heard already."""
+    """Seconds to drop from the frame's beginning: they overlap what was appended before."""
 
 
 FOLLOWS = Place()
 
 
 class Timeline:
-    """Follows one track's clock."""
+    """Follows the timestamps of one track."""
 
     def __init__(self, origin: float, end: float | None) -> None:
         """`origin` is the container's time zero; `end` the declared length, None when nothing is declared."""
@@ -35,10 +35,10 @@ class Timeline:
         self._now = 0.0
         self._started = False
         self.jumps = 0
-        """Times that the clock was found broken."""
+        """How often the timestamps jumped implausibly."""
 
     def place(self, time: float | None, duration: float, *, after_loss: bool = False) -> Place:
-        """For the next frame; `after_loss`: packets before it could not be decoded, so the smallest gap counts."""
+        """Place the next frame. `after_loss`: packets before it could not be decoded, so even a tiny gap is filled."""
         start = self._now if time is None else time - self._origin
         gap = start - self._now
         tolerance = 0.001 if after_loss or not self._started else _JITTER

@@ -1,1 +1,1 @@
-"""The process around the analysis: jobs in, reports out, signals, logs."""
+"""The pipeline process around the analysis: its jobs, signals and logs."""

@@ -1,4 +1,4 @@
-"""One job from its first report to its last, and what its failures are called."""
+"""Runs one job, from its first report to its last, and maps its failure to an error code."""
 
 import hashlib
 import logging
@@ -14,7 +14,7 @@ from ecg_contract.wire.result import wire_json
 from ecg_pipeline.analysis.fallbacks import gpu_memory_error, is_gpu_memory_error
 from ecg_pipeline.analysis.models import JobModels, ModelCache
 from ecg_pipeline.analysis.pipeline import analyze
-from ecg_pipeline.analysis.progress import StatusBoard
+from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.ports import Engines, Reporter, ResultSink
 from ecg_pipeline.process.logs import JobIdFilter
 from ecg_pipeline.settings import PipelineSettings
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JobRunner:
-    """What all jobs of a process share."""
+    """Runs jobs one after another with the same models, reporter and sink."""
 
     settings: PipelineSettings
     engines: Engines
@@ -34,35 +34,35 @@ class JobRunner:
     models: ModelCache = field(default_factory=ModelCache)
 
     def warm_up(self) -> None:
-        """Begin to import the libraries."""
+        """Begin to import the libraries in the background."""
         self.models.submit("libraries", None, self.engines.warm_up)
 
     def run(self, job: PipelineJob) -> int:
-        """The job's exit code; what goes wrong is reported, not raised."""
+        """Returns the job's exit code; failures are reported, not raised."""
         with self.job_id.running(job.job_id):
             return self._run(job)
 
     def _run(self, job: PipelineJob) -> int:
-        board = StatusBoard(job, self.reporter)
+        progress = ProgressReporter(job, self.reporter)
         _log.info("job_started", extra={"attempt": job.attempt})
-        with board.beating(self.settings.heartbeat_seconds, self.settings.progress_seconds):
+        with progress.heartbeats(self.settings.heartbeat_seconds, self.settings.progress_seconds):
             try:
-                status, exit_code = board.complete(self._result(job, board)), ExitCode.OK
+                status, exit_code = progress.complete(self._result(job, progress)), ExitCode.OK
             except Exception as error:
                 failure = _as_analysis_error(error)
                 _log.error("job_failed", extra={"error_code": failure.code.value, "reason": failure.message})
-                status = board.fail(PipelineError(code=failure.code, message=failure.message))
+                status = progress.fail(PipelineError(code=failure.code, message=failure.message))
                 exit_code = failure.exit_code
         if exit_code is ExitCode.OK:
             _log.info("analysis_completed", extra={"result_bytes": status.result.bytes if status.result else 0})
         self.reporter.finished(job.job_id, status, exit_code)
         return int(exit_code)
 
-    def _result(self, job: PipelineJob, board: StatusBoard) -> ResultReference:
-        models = JobModels(self.engines, self.settings, self.models, job, board.note)
-        Path(tempfile.gettempdir()).mkdir(parents=True, exist_ok=True)  # machines tidy their temporary folders up
+    def _result(self, job: PipelineJob, progress: ProgressReporter) -> ResultReference:
+        models = JobModels(self.engines, self.settings, self.models, job, progress.note)
+        Path(tempfile.gettempdir()).mkdir(parents=True, exist_ok=True)  # it may have been cleaned up since the start
         with tempfile.TemporaryDirectory(prefix="job-") as work:
-            result = analyze(job, self.settings, models, board, Path(work))
+            result = analyze(job, self.settings, models, progress, Path(work))
         data = wire_json(result)
         if len(data) > MAX_RESULT_BYTES:
             raise FatalError(

@@ -1,7 +1,7 @@
-"""Log lines of the running job carry its id, those of libraries too.
+"""Logging of the pipeline process: JSON lines that carry the running job's id, those of libraries too.
 
-One job runs at a time in a process, so its id is the process's; whisperX quotes the transcript in its warnings, and
-text stands in results only.
+A process runs one job at a time, so the id is global. The transcript belongs in results only, so it is removed from
+whisperX's warnings, which quote it.
 """
 
 import io
@@ -40,7 +40,7 @@ class JobIdFilter(logging.Filter):
 
 
 class LoggedOutput(io.TextIOBase):
-    """What libraries print, and what handlers of their own write to stderr, becomes log lines."""
+    """A stream that logs what libraries print, or write to stderr with handlers of their own."""
 
     def __init__(self) -> None:
         self._thread = threading.local()
@@ -49,7 +49,7 @@ class LoggedOutput(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        if not getattr(self._thread, "is_writing", False):  # logging itself complains to stderr
+        if not getattr(self._thread, "is_writing", False):  # logging reports its own errors to stderr
             self._thread.is_writing = True
             try:
                 for line in filter(None, map(str.strip, text.splitlines())):
@@ -60,7 +60,7 @@ class LoggedOutput(io.TextIOBase):
 
 
 def configure(log_file: Path | None, level: str) -> JobIdFilter:
-    """Set logging up as the contract says, libraries included."""
+    """Set up logging, libraries included. Returns the filter that adds the job's id."""
     configure_logging(log_file, level)
     logging.captureWarnings(capture=True)
     job_id = JobIdFilter()
@@ -68,8 +68,8 @@ def configure(log_file: Path | None, level: str) -> JobIdFilter:
         handler.addFilter(job_id)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed")  # samples come from memory
-    # A handler keeps whisperX from adding one that prints to stdout.
+    warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed")  # unused: samples are passed in memory
+    # whisperX adds a handler that prints to stdout unless there is one.
     whisperx = logging.getLogger("whisperx")
     whisperx.addHandler(logging.NullHandler())
     whisperx.setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Jobs from stdin, one at a time, until its end."""
+"""Runs jobs from stdin, one at a time, until its end."""
 
 import logging
 import os
@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineJob
 from ecg_pipeline.process.job_runner import JobRunner
-from ecg_pipeline.process.signals import EXIT_TERMINATED
+from ecg_pipeline.process.process_setup import EXIT_TERMINATED
 
 _log = logging.getLogger(__name__)
 
 
 def serve(runner: JobRunner, stdin: BinaryIO, ready: Callable[[], None]) -> int:
-    """The process's exit code. A process that ran out of GPU memory must not go on: what it holds is fragmented."""
+    """The process's exit code. Ends after a job that ran out of GPU memory: the process's GPU memory is fragmented."""
     busy = threading.Event()
     jobs = _read_ahead(stdin, busy)
     runner.warm_up()
@@ -32,7 +32,7 @@ def serve(runner: JobRunner, stdin: BinaryIO, ready: Callable[[], None]) -> int:
 
 
 def _read_ahead(stdin: BinaryIO, busy: threading.Event) -> "queue.Queue[bytes | None]":
-    """Lines as they come, None at the end; an end while a job runs means that the host is gone."""
+    """A queue of stdin's lines, then None. Exits the process when stdin ends during a job: the host is gone."""
     jobs: queue.Queue[bytes | None] = queue.Queue()
 
     def read() -> None:

@@ -1,4 +1,4 @@
-"""`DeliveryLedger` on VideoJobs: what was delivered is recorded in `status.callbacks`."""
+"""`DeliveryLedger` on VideoJobs: deliveries are recorded in `status.callbacks`."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,34 +9,32 @@ from ecg_cluster.errors import ConflictError, NotFoundError
 from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
 from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.decide.conditions import derived
+from ecg_operator.decide.reconcile import refreshed_status
 from ecg_operator.observe.cache import Cache
-from ecg_operator.observe.snapshot import Observed
-
-Refresh = Callable[[Observed], VideoJobStatus]
-"""The status with all brought up to date that may be written in passing."""
+from ecg_operator.settings import OperatorSettings
 
 
 class VideoJobLedger:
-    """Keys are `<name>/<uid>`: a VideoJob that was deleted and created anew is another."""
+    """Keys are `<name>/<uid>`: a VideoJob that was deleted and created again is another one."""
 
-    def __init__(self, cache: Cache, writer: StatusWriter, refresh: Refresh, clock: Callable[[], datetime]) -> None:
-        self._cache, self._writer, self._refresh, self._clock = cache, writer, refresh, clock
+    def __init__(
+        self, cache: Cache, writer: StatusWriter, settings: OperatorSettings, clock: Callable[[], datetime]
+    ) -> None:
+        self._cache, self._writer, self._settings, self._clock = cache, writer, settings, clock
         self._pending: dict[str, Pending] = {}
+        """By the VideoJob's name."""
 
-    def saw(self, videojob: VideoJob) -> bool:
-        """Keep the list of what is to be sent; True where there is something for this one."""
-        key = f"{videojob.metadata.name}/{videojob.metadata.uid}"
-        waiting = None
-        if videojob.metadata.deletion_timestamp is None:
-            waiting = pending_of(key, record_of(videojob.status), facts_of(videojob), self._clock())
-        if waiting is None:
-            self._pending.pop(key, None)
+    def update(self, name: str) -> bool:
+        """Read the cached VideoJob again; True where it has a callback to send."""
+        videojob, pending = self._cache.videojobs.get(name), None
+        if videojob is not None and videojob.metadata.deletion_timestamp is None:
+            key = f"{name}/{videojob.metadata.uid}"
+            pending = pending_of(key, record_of(videojob.status), facts_of(videojob), self._clock())
+        if pending is None:
+            self._pending.pop(name, None)
             return False
-        self._pending[key] = waiting
+        self._pending[name] = pending
         return True
-
-    def forget(self, name: str, uid: str) -> None:
-        self._pending.pop(f"{name}/{uid}", None)
 
     def __len__(self) -> int:
         """Jobs with a callback to send, now or later."""
@@ -51,29 +49,30 @@ class VideoJobLedger:
 
     async def record(self, key: str, change: Change) -> None:
         name = key.partition("/")[0]
-        async with self._writer.only(name):
+        async with self._writer.locked(name):
             while (videojob := self._find(key)) is not None:
                 try:
-                    written = await self._writer.write(videojob, self._changed(name, videojob, change))
+                    await self._writer.write(videojob, self._changed(name, videojob, change))
                 except ConflictError:
                     await self._writer.read(name)
                 except NotFoundError:
-                    break
-                else:
-                    self.saw(written)
+                    self._pending.pop(name, None)
                     return
-        self._pending.pop(key, None)
+                else:
+                    break
+            self.update(name)
 
     def _changed(self, name: str, videojob: VideoJob, change: Change) -> VideoJobStatus:
         observed = self._cache.observe(name)
-        status = self._refresh(observed) if observed else videojob.status
+        now = self._clock()
+        status = refreshed_status(observed, self._settings, now) if observed else videojob.status
         status = status.model_copy(update={"callbacks": change(record_of(videojob.status))})
-        return derived(videojob, status, self._clock())
+        return derived(videojob, status, now)
 
     def _find(self, key: str) -> VideoJob | None:
         name, _, uid = key.partition("/")
-        videojob = self._cache.videojob(name)
+        videojob = self._cache.videojobs.get(name)
         if videojob is None or videojob.metadata.uid != uid or videojob.metadata.deletion_timestamp is not None:
-            self._pending.pop(key, None)
+            self.update(name)
             return None
         return videojob

@@ -1,4 +1,4 @@
-"""A job's story as Kubernetes Events on its VideoJob, for `kubectl describe`; an Event that fails is only logged."""
+"""Kubernetes Events on VideoJobs, for `kubectl describe`; an Event that cannot be created is only logged."""
 
 import logging
 import time
@@ -17,11 +17,11 @@ _MESSAGE_LENGTH = 1000
 _log = logging.getLogger(__name__)
 
 
-class Story:
+class EventRecorder:
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self._cluster, self._namespace = cluster, namespace
 
-    async def tell(self, videojob: VideoJob, note: Note) -> None:
+    async def record(self, videojob: VideoJob, note: Note) -> None:
         try:
             await self._cluster.create(paths.core(self._namespace, "events"), event_manifest(videojob, note))
         except ClusterError as error:

@@ -1,4 +1,4 @@
-"""The objects that the operator creates, as plain JSON: pure, apart from sending them."""
+"""Builds the objects that the operator creates, as plain JSON: pure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from ecg_contract.host_protocol import Device, PipelineJob, Source
 from ecg_contract.options import options_of
 from ecg_contract.videojob.manifests import labels, owned_metadata, url_secret
 from ecg_contract.videojob.names import JOB_ANNOTATION, SOURCE_KEY, result_secret_name
-from ecg_contract.videojob.resource import Profile, VideoJob
+from ecg_contract.videojob.resource import Attempt, Profile, VideoJob
 from ecg_operator.act.pod_config import PodConfig
 from ecg_operator.decide.attempt_end import deadline
 from ecg_operator.observe.snapshot import CONTAINER
@@ -22,15 +22,15 @@ RESULT_FOLDER = "/etc/ecg/result"
 WORK_FOLDER = "/work"
 USER = 10001
 _BACKSTOP_S = 600
-"""How much later than the operator the Job itself ends an attempt: the operator knows the better reason."""
+"""How much later than the operator the Job's own deadline ends an attempt: the operator gives the better reason."""
 _GRACE_S = 30
-_RETRIED_OUTSIDE = (134, 137, 139, 143)
-"""Exit codes that stay readable in the Job's condition beside the pipeline's own."""
+_SIGNAL_EXIT_CODES = (134, 137, 139, 143)
+"""Exit codes, beside the pipeline's own, that the Job's condition names: abort, kill, crash, terminate."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobParts:
-    """What a Job is made from beside its VideoJob."""
+    """What a Job is built from beside its VideoJob."""
 
     settings: OperatorSettings
     config: PodConfig
@@ -40,8 +40,7 @@ class JobParts:
 
 def job_manifest(videojob: VideoJob, parts: JobParts) -> Manifest:
     """The Job of the current attempt."""
-    attempt = videojob.status.attempt
-    assert attempt is not None
+    attempt = _attempt(videojob)
     metadata = owned_metadata(attempt.job_name, videojob.metadata.name, videojob.metadata.uid, attempt.number)
     owner = metadata["ownerReferences"][0]
     limit = int(deadline(videojob, parts.settings).total_seconds()) + _BACKSTOP_S
@@ -63,15 +62,13 @@ def job_manifest(videojob: VideoJob, parts: JobParts) -> Manifest:
 
 def result_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
     """The Secret with an attempt's presigned upload URL."""
-    attempt, metadata = videojob.status.attempt, videojob.metadata
-    assert attempt is not None
+    attempt, metadata = _attempt(videojob), videojob.metadata
     return url_secret(result_secret_name(attempt.job_name), metadata.name, metadata.uid, url, attempt.number)
 
 
 def pipeline_job(videojob: VideoJob) -> PipelineJob:
-    """What the pod is told, by an annotation that the downward API makes a file of."""
-    spec, attempt = videojob.spec, videojob.status.attempt
-    assert attempt is not None
+    """The pod's task, in an annotation that the downward API mounts as a file."""
+    spec, attempt = videojob.spec, _attempt(videojob)
     in_secret = spec.source.secret_ref is not None
     source = Source(url_file=f"{SOURCE_FOLDER}/{SOURCE_KEY}") if in_secret else Source(url=spec.source.url)
     return PipelineJob(
@@ -84,36 +81,35 @@ def pipeline_job(videojob: VideoJob) -> PipelineJob:
     )
 
 
+def _attempt(videojob: VideoJob) -> Attempt:
+    assert videojob.status.attempt is not None
+    return videojob.status.attempt
+
+
 def _failure_rules() -> list[Manifest]:
-    """One rule per exit code, so that the Job's condition names the code when the pod is gone. No `Ignore`: it would
-    start a second pod inside the Job, without limit."""
-    codes = [int(code) for code in ExitCode if code is not ExitCode.OK] + list(_RETRIED_OUTSIDE)
+    """One rule per exit code, so that the Job's condition names the code when the pod is deleted. No `Ignore`: it would
+    start further pods inside the Job, without limit."""
+    codes = [int(code) for code in ExitCode if code is not ExitCode.OK] + list(_SIGNAL_EXIT_CODES)
     return [
-        {
-            "action": "FailJob",
-            "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [code]},
-        }
+        {"action": "FailJob", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [code]}}
         for code in codes
     ]
 
 
 def _pod_template(videojob: VideoJob, parts: JobParts) -> Manifest:
-    config, metadata, attempt = parts.config, videojob.metadata, videojob.status.attempt
-    assert attempt is not None
-    own = labels(metadata.name, metadata.uid, attempt.number)
+    config, metadata, attempt = parts.config, videojob.metadata, _attempt(videojob)
+    fixed = labels(metadata.name, metadata.uid, attempt.number)
     annotations = {**config.annotations, JOB_ANNOTATION: pipeline_job(videojob).to_json()}
     return {
-        "metadata": {"labels": {**config.labels, **own}, "annotations": annotations},
+        "metadata": {"labels": {**config.labels, **fixed}, "annotations": annotations},
         "spec": _pod_spec(videojob, parts),
     }
 
 
 def _pod_spec(videojob: VideoJob, parts: JobParts) -> Manifest:
     settings, config = parts.settings, parts.config
-    attempt = videojob.status.attempt
-    assert attempt is not None
-    profile = config.profile(attempt.profile)
-    urgent = config.interactive_priority_class_name if videojob.spec.interactive else None
+    profile = config.profile(_attempt(videojob).profile)
+    interactive = config.interactive_priority_class_name if videojob.spec.interactive else None
     spec: Manifest = {
         "restartPolicy": "Never",
         "serviceAccountName": settings.pipeline_service_account,
@@ -133,7 +129,7 @@ def _pod_spec(videojob: VideoJob, parts: JobParts) -> Manifest:
         "tolerations": profile.tolerations,
         "affinity": profile.affinity,
         "runtimeClassName": profile.runtime_class_name,
-        "priorityClassName": urgent or profile.priority_class_name,
+        "priorityClassName": interactive or profile.priority_class_name,
         "imagePullSecrets": [{"name": s} if isinstance(s, str) else s for s in config.image_pull_secrets],
     }
     return {name: value for name, value in spec.items() if value not in (None, {}, [])}
@@ -141,8 +137,6 @@ def _pod_spec(videojob: VideoJob, parts: JobParts) -> Manifest:
 
 def _container(videojob: VideoJob, parts: JobParts) -> Manifest:
     settings, config = parts.settings, parts.config
-    attempt = videojob.status.attempt
-    assert attempt is not None
     return {
         "name": CONTAINER,
         "image": settings.pipeline_image,
@@ -150,7 +144,7 @@ def _container(videojob: VideoJob, parts: JobParts) -> Manifest:
         "command": ["python", "-m", "ecg_pipeline", "--job", JOB_FILE],
         "env": _merged(_environment(videojob, parts), config.env),
         "envFrom": config.env_from,
-        "resources": config.profile(attempt.profile).resources,
+        "resources": config.profile(_attempt(videojob).profile).resources,
         "volumeMounts": [*_mounts(videojob, parts), *config.volume_mounts],
         "terminationMessagePolicy": "File",
         "securityContext": {
@@ -164,18 +158,14 @@ def _container(videojob: VideoJob, parts: JobParts) -> Manifest:
 def _environment(videojob: VideoJob, parts: JobParts) -> list[Manifest]:
     fields = {"POD_NAME": "metadata.name", "POD_UID": "metadata.uid", "POD_NAMESPACE": "metadata.namespace"}
     own: list[Manifest] = [{"name": n, "valueFrom": {"fieldRef": {"fieldPath": path}}} for n, path in fields.items()]
-    values = {
-        "VIDEOJOB_NAME": videojob.metadata.name,
-        "VIDEOJOB_UID": videojob.metadata.uid,
-        "WORK_DIR": WORK_FOLDER,
-    }
+    values = {"VIDEOJOB_NAME": videojob.metadata.name, "VIDEOJOB_UID": videojob.metadata.uid, "WORK_DIR": WORK_FOLDER}
     if parts.result_location is not None:
         values |= {"RESULT_LOCATION": parts.result_location, "RESULT_URL_FILE": f"{RESULT_FOLDER}/{SOURCE_KEY}"}
     return own + [{"name": name, "value": value} for name, value in values.items()]
 
 
 def _merged(own: list[Manifest], extra: list[Manifest]) -> list[Manifest]:
-    """Names of `extra` replace `own` ones but for what tells the pod who it is, which nobody may change."""
+    """`own` variables, and those of `extra` with other names: nobody may change what identifies the pod."""
     fixed = {variable["name"] for variable in own}
     return own + [variable for variable in extra if variable["name"] not in fixed]
 
@@ -190,13 +180,13 @@ def _volumes(videojob: VideoJob, parts: JobParts) -> list[Manifest]:
     ]
     if videojob.spec.source.secret_ref is not None:
         volumes.append(_secret_volume("source", videojob.spec.source.secret_ref.name))
-    if parts.result_location is not None and videojob.status.attempt is not None:
-        volumes.append(_secret_volume("result", result_secret_name(videojob.status.attempt.job_name)))
+    if parts.result_location is not None:
+        volumes.append(_secret_volume("result", result_secret_name(_attempt(videojob).job_name)))
     return volumes
 
 
 def _secret_volume(name: str, secret: str) -> Manifest:
-    """Readable by the container's user alone; the pod waits until the Secret is there."""
+    """Readable by the container's user alone; the pod waits until the Secret exists."""
     return {"name": name, "secret": {"secretName": secret, "defaultMode": 0o400}}
 
 
@@ -204,7 +194,7 @@ def _mounts(videojob: VideoJob, parts: JobParts) -> list[Manifest]:
     mounts: list[Manifest] = [
         {"name": "job", "mountPath": "/etc/ecg/job", "readOnly": True},
         {"name": "work", "mountPath": WORK_FOLDER},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a folder of the container's own
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a mount of the container
     ]
     if videojob.spec.source.secret_ref is not None:
         mounts.append({"name": "source", "mountPath": SOURCE_FOLDER, "readOnly": True})

@@ -1,4 +1,4 @@
-"""What the cluster's owners add to the pipeline's pods: a JSON file that the chart renders from its values."""
+"""What the cluster's administrators add to the pipeline's pods: a JSON file that the chart renders from its values."""
 
 import json
 from pathlib import Path
@@ -40,12 +40,12 @@ class PodConfig(_Model):
     labels: dict[str, str] = Field(default_factory=dict)
     image_pull_secrets: list[str | Manifest] = Field(default_factory=list)
     interactive_priority_class_name: str | None = None
-    """Priority class of jobs that somebody waits for."""
+    """Priority class of interactive jobs."""
 
     def profile(self, which: Profile) -> PodProfile:
         return self.gpu if which is Profile.GPU else self.cpu
 
 
 def load_pod_config(path: Path | None) -> PodConfig:
-    """Raises OSError, and pydantic.ValidationError for what cannot be a pod's."""
+    """Raises OSError, and pydantic.ValidationError for unknown or malformed fields."""
     return PodConfig.model_validate(json.loads(path.read_text())) if path else PodConfig()

@@ -1,26 +1,30 @@
-"""The operator's one way to write a status: whole, and only over the version that was decided on."""
+"""Writes a VideoJob's status: whole, and only over the version that was decided on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import NotFoundError
-from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
+from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
+from ecg_operator.decide.plan import Plan
 from ecg_operator.observe.cache import Cache
+
+_LONGEST_DELAY = timedelta(seconds=3)
 
 
 class StatusWriter:
-    """Writes pass through the cache, so that who looks next sees them before the watch brings them."""
+    """Puts what it writes and reads into the cache, so that the next pass sees it before the watch brings it."""
 
     def __init__(self, cluster: Cluster, namespace: str, cache: Cache) -> None:
         self._cluster, self._namespace, self._cache = cluster, namespace, cache
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def only(self, name: str) -> AsyncIterator[None]:
-        """One reader-and-writer of a VideoJob at a time, within this process."""
+    async def locked(self, name: str) -> AsyncIterator[None]:
+        """Lock a VideoJob for reading and writing, within this process."""
         lock, waiting = self._locks.get(name, (asyncio.Lock(), 0))
         self._locks[name] = (lock, waiting + 1)
         try:
@@ -43,14 +47,58 @@ class StatusWriter:
             "resourceVersion": metadata.resource_version,
         }
         written = await self._cluster.replace(paths.videojobs(self._namespace, metadata.name, "status"), manifest)
-        self._cache.put_videojob(written)
+        self._cache.videojobs.put(written)
         return VideoJob.from_manifest(written)
 
     async def read(self, name: str) -> VideoJob | None:
-        """As the API server has it now; the cache is brought up to date."""
+        """The VideoJob as the API server has it now, None where it has none. Raises ClusterError."""
         try:
             manifest = await self._cluster.get(paths.videojobs(self._namespace, name))
         except NotFoundError:
             return None
-        self._cache.put_videojob(manifest)
+        self._cache.videojobs.put(manifest)
         return VideoJob.from_manifest(manifest)
+
+
+class WriteDelay:
+    """Delays a write that only people would notice, so that it goes out together with another one.
+
+    Owns since when the write of each VideoJob is delayed; in memory only: an operator that starts delays it again.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._since: dict[str, datetime] = {}
+
+    def seconds_left(self, videojob: VideoJob, plan: Plan) -> float:
+        """How long the plan may still wait; 0 when it should be carried out now."""
+        name, now = videojob.metadata.name, self._clock()
+        if plan.acts or plan.status == videojob.status or not is_for_people(videojob.status, plan.status):
+            self.forget(name)
+            return 0.0
+        left = self._since.setdefault(name, now) + _LONGEST_DELAY - now
+        if left <= timedelta(0):
+            self.forget(name)
+        return max(left.total_seconds(), 0.0)
+
+    def forget(self, name: str) -> None:
+        self._since.pop(name, None)
+
+
+def is_for_people(before: VideoJobStatus, after: VideoJobStatus) -> bool:
+    """Whether the two differ in nothing that a program waits for: only in texts and times."""
+    return _for_programs(before) == _for_programs(after)
+
+
+def _for_programs(status: VideoJobStatus) -> tuple[object, ...]:
+    attempt, scheduled = status.attempt, status.condition(ConditionType.SCHEDULED)
+    succeeded = status.condition(ConditionType.SUCCEEDED)
+    return (
+        status.run,
+        status.completion_time,
+        status.observed_redelivery,
+        status.callbacks,
+        attempt and (attempt.number, attempt.pod_uid, attempt.stuck_since is None),
+        scheduled and scheduled.status,
+        succeeded and (succeeded.status, succeeded.reason),
+    )

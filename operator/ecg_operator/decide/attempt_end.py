@@ -1,4 +1,4 @@
-"""Whether the current attempt has ended, and how: pure. What that means for the job is decided by `lifecycle`."""
+"""Whether the current attempt has ended, and how: pure. `attempt_outcome` decides what that means for the job."""
 
 from datetime import datetime, timedelta
 
@@ -13,15 +13,17 @@ from ecg_operator.settings import OperatorSettings, seconds
 
 
 def attempt_end(observed: Observed, settings: OperatorSettings, now: datetime) -> AttemptEnd | None:
-    """None while it goes on. The pod's own word, which the API server took from it alone, comes first."""
+    """None while it goes on. The report of its pod comes first: the API server takes it from no other."""
     attempt = observed.videojob.status.attempt
     if attempt is None:
         return None
-    return _reported(observed.videojob) or _seen(observed, attempt) or _overdue(observed, attempt, settings, now)
+    return (
+        _reported(observed.videojob) or _observed_end(observed, attempt) or _overdue(observed, attempt, settings, now)
+    )
 
 
 def active_time(videojob: VideoJob, now: datetime) -> timedelta:
-    """Time of work over all attempts of the run, without queueing."""
+    """Working time over all attempts of the run, without the time in queues."""
     status = videojob.status
     started = status.attempt.start_time if status.attempt else None
     current = now - started if started else timedelta(0)
@@ -29,8 +31,13 @@ def active_time(videojob: VideoJob, now: datetime) -> timedelta:
 
 
 def active_seconds(videojob: VideoJob, now: datetime) -> float:
-    """The same as the status has it."""
+    """`active_time` as the status has it: seconds to the millisecond."""
     return round(active_time(videojob, now).total_seconds(), 3)
+
+
+def last_seen_at_work(observed: Observed, started: datetime) -> datetime:
+    """The pod's last heartbeat, or its start."""
+    return max(filter(None, (observed.heartbeat_seen_at, started)))
 
 
 def deadline(videojob: VideoJob, settings: OperatorSettings) -> timedelta:
@@ -46,35 +53,37 @@ def _reported(videojob: VideoJob) -> AttemptEnd | None:
     return None
 
 
-def _seen(observed: Observed, attempt: Attempt) -> AttemptEnd | None:
+def _observed_end(observed: Observed, attempt: Attempt) -> AttemptEnd | None:
     job, pod = observed.job(), observed.pod()
     if job is None or job.deleted:
         return AttemptEnd(Cause.INTERRUPTED) if attempt.job_uid else None
     if job.suspended:
         return None
     if pod is None:
-        return _of(job.failed) if job.failed else None
+        return _end_of(job.failed) if job.failed else None
     if pod.ended is not None:
-        return _of(pod.ended, _said(pod))
+        return _end_of(pod.ended, _termination_message(pod))
     if job.failed is not None and job.failed.deadline:
-        return _of(job.failed)
+        return _end_of(job.failed)
     return AttemptEnd(Cause.INTERRUPTED) if pod.deleted else None
 
 
-def _of(ended: Ended, error: PipelineError | None = None) -> AttemptEnd:
+def _end_of(ended: Ended, error: PipelineError | None = None) -> AttemptEnd:
     if ended.deadline:
         return AttemptEnd(Cause.DEADLINE)
     if ended.out_of_memory:
         return AttemptEnd(Cause.OUT_OF_MEMORY, ended.exit_code)
     if ended.out_of_disk:
         return AttemptEnd(Cause.OUT_OF_DISK, ended.exit_code)
-    if ended.interrupted or ended.exit_code == ExitCode.FENCED:  # the current attempt's pod was wrong to stop
+    if (
+        ended.interrupted or ended.exit_code == ExitCode.FENCED
+    ):  # it was the current attempt's pod and should not have stopped
         return AttemptEnd(Cause.INTERRUPTED, ended.exit_code)
     return AttemptEnd(Cause.EXITED, ended.exit_code, error=error)
 
 
-def _said(pod: ObservedPod) -> PipelineError | None:
-    """The termination message, for a pod whose last report did not arrive."""
+def _termination_message(pod: ObservedPod) -> PipelineError | None:
+    """The error that it wrote there, for a pod whose last report did not arrive."""
     try:
         return PipelineError.model_validate_json(pod.ended.message) if pod.ended and pod.ended.message else None
     except ValidationError:
@@ -86,5 +95,5 @@ def _overdue(observed: Observed, attempt: Attempt, settings: OperatorSettings, n
         return None
     if active_time(observed.videojob, now) >= deadline(observed.videojob, settings):
         return AttemptEnd(Cause.DEADLINE)
-    heard = max(filter(None, (observed.heard_at, attempt.start_time)))
-    return AttemptEnd(Cause.LOST) if now - heard >= seconds(settings.heartbeat_lost_s) else None
+    silence = now - last_seen_at_work(observed, attempt.start_time)
+    return AttemptEnd(Cause.LOST) if silence >= seconds(settings.heartbeat_lost_s) else None

@@ -1,18 +1,18 @@
-"""Attempts as they begin and end, in the status: pure."""
+"""Statuses in which an attempt begins, or loses its pod: pure."""
 
 from datetime import datetime
 
 from ecg_contract.attempt_outcome import AttemptCounts
-from ecg_contract.host_protocol import Device, PipelineError
+from ecg_contract.host_protocol import Device
 from ecg_contract.videojob.names import job_name
 from ecg_contract.videojob.resource import Attempt, ConditionType, Profile, VideoJob, VideoJobStatus
 from ecg_operator.decide.attempt_end import active_seconds
-from ecg_operator.decide.conditions import Holds, with_condition
+from ecg_operator.decide.conditions import with_condition
 from ecg_operator.settings import OperatorSettings
 
 
 def first_attempt(videojob: VideoJob, settings: OperatorSettings, now: datetime) -> VideoJobStatus:
-    """The status of a run that begins."""
+    """The status of a new run."""
     profile = Profile.GPU if videojob.spec.enable_gpu and settings.gpu_enabled else Profile.CPU
     fresh = {
         "run": videojob.spec.run,
@@ -25,40 +25,20 @@ def first_attempt(videojob: VideoJob, settings: OperatorSettings, now: datetime)
     return _with_attempt(videojob, videojob.status.model_copy(update=fresh), profile, now)
 
 
-def next_attempt(  # noqa: PLR0913, PLR0917 - what it depends on
-    videojob: VideoJob,
-    status: VideoJobStatus,
-    counts: AttemptCounts | None,
-    device: Device | None,
-    settings: OperatorSettings,
-    now: datetime,
+def next_attempt(
+    videojob: VideoJob, counts: AttemptCounts | None, device: Device | None, settings: OperatorSettings, now: datetime
 ) -> VideoJobStatus:
-    """The same run once more; `device` None keeps the profile of the last attempt."""
+    """The same run with another attempt; `device` None keeps the profile of the last one."""
     last = videojob.status.attempt
     assert last is not None
     profile = Profile.CPU if device is Device.CPU or not settings.gpu_enabled else last.profile
     spent = {"retries": counts, "active_seconds": active_seconds(videojob, now)}
-    return _with_attempt(videojob, status.model_copy(update=spent), profile, now)
+    return _with_attempt(videojob, videojob.status.model_copy(update=spent), profile, now)
 
 
 def unassigned(attempt: Attempt) -> Attempt:
-    """Without its pod: what that still reports is refused."""
+    """Without its pod, whose reports are refused from now on."""
     return attempt.model_copy(update={"pod_uid": None, "pod_name": None, "node_name": None, "start_time": None})
-
-
-def finished(
-    videojob: VideoJob, status: VideoJobStatus, error: PipelineError | None, reason: str, now: datetime
-) -> VideoJobStatus:
-    """The run's end; from now on the API server takes no report of a pod."""
-    holds: Holds = "False" if error or reason != "Succeeded" else "True"
-    ended = {
-        "run": videojob.spec.run,
-        "completion_time": now,
-        "error": error,
-        "active_seconds": active_seconds(videojob, now),
-    }
-    message = error.message if error else ""
-    return with_condition(status.model_copy(update=ended), ConditionType.SUCCEEDED, holds, reason, message, now)
 
 
 def _with_attempt(videojob: VideoJob, status: VideoJobStatus, profile: Profile, now: datetime) -> VideoJobStatus:

@@ -1,4 +1,4 @@
-"""The status as people and programs read it, derived: conditions, phase, the words beside them. Pure."""
+"""The parts of a status that are derived from the rest: conditions, phase, message. Pure."""
 
 from datetime import datetime
 from typing import Literal
@@ -20,7 +20,7 @@ _CALLBACK_CONDITION: dict[str, tuple[Holds, str]] = {
 }
 
 
-def with_condition(  # noqa: PLR0913, PLR0917 - what a condition has
+def with_condition(  # noqa: PLR0913, PLR0917 - the fields of a condition
     status: VideoJobStatus, kind: ConditionType, holds: Holds, reason: str, message: str, now: datetime
 ) -> VideoJobStatus:
     """`status` with one condition replaced; its transition time is kept while `holds` is the same."""
@@ -33,7 +33,7 @@ def with_condition(  # noqa: PLR0913, PLR0917 - what a condition has
 
 
 def derived(videojob: VideoJob, status: VideoJobStatus, now: datetime) -> VideoJobStatus:
-    """`status` with everything brought up to date that follows from the rest of it."""
+    """`status` with all derived parts brought up to date."""
     view = callback_view(record_of(status), facts_of(videojob.model_copy(update={"status": status})))
     holds, reason = _CALLBACK_CONDITION[view.state]
     status = with_condition(status, ConditionType.CALLBACK_DELIVERED, holds, reason, view.last_error or "", now)

@@ -1,4 +1,4 @@
-"""What an attempt waits for before it runs, in the words of whoever keeps it waiting: pure."""
+"""What an attempt waits for before it runs, as Kubernetes says it: pure."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ _HARMLESS = ("ContainerCreating", "PodInitializing")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """`reason` is one word, as Kubernetes gives it; `stuck`: somebody has to mend something."""
+    """`reason` is one word, as Kubernetes gives it; `stuck`: a person has to repair something."""
 
     reason: str
     message: str
@@ -53,6 +53,6 @@ def _of_pod(observed: Observed, pod: ObservedPod) -> Waiting:
 
 
 def _from_events(observed: Observed, uid: str) -> Waiting | None:
-    """Some reasons exist in events alone: a quota's refusal, a missing Secret."""
+    """Some reasons are only in events: a refusal by a quota, a missing Secret."""
     warning = next((w for w in observed.warnings if w.about_uid == uid), None)
     return Waiting(warning.reason, warning.message, warning.reason in _STUCK) if warning else None

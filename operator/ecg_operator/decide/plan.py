@@ -1,4 +1,4 @@
-"""What is to be done about a VideoJob: the outcome of `reconcile`, carried out by `apply`."""
+"""What is to be done about a VideoJob: returned by `reconcile`, carried out by `Applier.apply`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from ecg_operator.observe.snapshot import ObservedJob
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line of the job's story: a Kubernetes Event on the VideoJob."""
+    """A Kubernetes Event to create on the VideoJob."""
 
     reason: str
     message: str
@@ -22,7 +22,7 @@ class Plan:
     """First the status is written, then the rest is done, in this order of fields."""
 
     status: VideoJobStatus
-    """As it should be; nothing is written where it is so already."""
+    """As it should be; written where it differs from the present one."""
     delete_jobs: tuple[ObservedJob, ...] = ()
     create_job: bool = False
     """The Job of `status.attempt`."""
@@ -31,7 +31,7 @@ class Plan:
     delete_videojob: bool = False
     notes: tuple[Note, ...] = ()
     again_at: datetime | None = None
-    """When to look again, if nothing happens before."""
+    """When to reconcile again, if nothing happens before."""
 
     @property
     def acts(self) -> bool:

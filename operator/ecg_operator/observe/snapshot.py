@@ -1,6 +1,6 @@
-"""Jobs and pods as the operator needs them: small, read once from what the API server said.
+"""Jobs and pods as small records, read once from the API server's JSON: pure.
 
-Pure. A reader of `reconcile` need not know where Kubernetes hides an exit code.
+So `reconcile` need not know where Kubernetes puts an exit code.
 """
 
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ecg_contract.videojob.names import ATTEMPT_LABEL, VIDEOJOB_LABEL
+from ecg_contract.videojob.names import VIDEOJOB_LABEL
 from ecg_contract.videojob.resource import VideoJob
 
 CONTAINER = "pipeline"
@@ -16,7 +16,7 @@ Manifest = dict[str, Any]
 
 _EXIT_CODE = re.compile(r"failed with exit code (\d+) matching FailJob rule")
 _OWN_DISK_LIMIT = re.compile(r"exceed(s|ed) .*limit")
-"""What a kubelet says of a pod that it evicts for the pod's own limit, and not because the node is full."""
+"""A kubelet's message when it evicts a pod for the pod's own limit, and not because the node is full."""
 _INTERRUPTED = (
     "Evicted",
     "Preempting",
@@ -50,9 +50,9 @@ class ObservedPod:
     created: datetime
     node: str | None
     deleted: bool
-    """Somebody asked for its deletion."""
+    """Its deletion was requested."""
     started: datetime | None
-    """When its container began to run."""
+    """When its container started."""
     waiting: tuple[str, str] | None
     """Reason and message of what its container, or the scheduler, waits for."""
     ended: Ended | None
@@ -69,10 +69,10 @@ class ObservedJob:
     videojob: str
     owner_uid: str | None
     """uid of the VideoJob that owns it."""
-    attempt: int
     deleted: bool
+    """Its deletion was requested."""
     suspended: bool
-    """By a queue such as Kueue, whose business that is."""
+    """By a queue such as Kueue, which will also resume it."""
     succeeded: bool
     failed: Ended | None
 
@@ -94,8 +94,8 @@ class Observed:
     jobs: tuple[ObservedJob, ...] = ()
     pods: tuple[ObservedPod, ...] = ()
     warnings: tuple[Warning_, ...] = ()
-    heard_at: datetime | None = None
-    """When the pod's last report was seen here, by this clock; or since when the operator is in sync, if later."""
+    heartbeat_seen_at: datetime | None = None
+    """When the pod's last heartbeat came, by the operator's clock; or since when its cache is in sync, if later."""
 
     def job(self) -> ObservedJob | None:
         """The current attempt's Job."""
@@ -105,23 +105,29 @@ class Observed:
         return next((job for job in self.jobs if job.name == wanted and job.owner_uid == uid), None)
 
     def pod(self) -> ObservedPod | None:
-        """The current Job's pod: the newest that lives, else the newest."""
+        """The current Job's pod: the newest live one, else the newest."""
         job = self.job()
         pods = [pod for pod in self.pods if job is not None and pod.job_uid == job.uid]
         return max(pods, key=lambda pod: (pod.is_live, pod.created), default=None)
 
+    def own_jobs(self) -> tuple[ObservedJob, ...]:
+        """This VideoJob's Jobs that are not being deleted."""
+        return tuple(job for job in self.jobs if job.owner_uid == self.videojob.metadata.uid and not job.deleted)
+
+    def active_jobs(self) -> tuple[ObservedJob, ...]:
+        """Those of them that may have a pod at work."""
+        return tuple(job for job in self.own_jobs() if not (job.failed or job.succeeded))
+
 
 def observed_job(manifest: Manifest) -> ObservedJob:
     metadata, status = manifest["metadata"], manifest.get("status") or {}
-    labels = metadata.get("labels") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or [] if c.get("status") == "True"}
     failed = conditions.get("Failed") or conditions.get("FailureTarget")
     return ObservedJob(
         name=metadata["name"],
         uid=metadata["uid"],
-        videojob=labels.get(VIDEOJOB_LABEL, ""),
+        videojob=(metadata.get("labels") or {}).get(VIDEOJOB_LABEL, ""),
         owner_uid=_owner_uid(metadata, "VideoJob"),
-        attempt=int(labels.get(ATTEMPT_LABEL, 0)),
         deleted=bool(metadata.get("deletionTimestamp")),
         suspended=bool(manifest["spec"].get("suspend")),
         succeeded="Complete" in conditions or "SuccessCriteriaMet" in conditions,
@@ -158,8 +164,8 @@ def _container(status: Manifest) -> Manifest:
 
 
 def _started(state: Manifest) -> datetime | None:
-    begun = (state.get("running") or state.get("terminated") or {}).get("startedAt")
-    return _time(begun) if begun else None
+    started = (state.get("running") or state.get("terminated") or {}).get("startedAt")
+    return _time(started) if started else None
 
 
 def _waiting(status: Manifest, state: Manifest) -> tuple[str, str] | None:

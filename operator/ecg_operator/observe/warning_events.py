@@ -1,4 +1,4 @@
-"""Warning events of Jobs and pods: a quota's refusal or a missing Secret is told nowhere else."""
+"""Watches Warning events of Jobs and pods: a refusal by a quota or a missing Secret is reported nowhere else."""
 
 import asyncio
 import logging
@@ -15,19 +15,19 @@ _FIELDS = "type=Warning"
 _log = logging.getLogger(__name__)
 
 
-async def watch_warnings(cluster: Cluster, namespace: str, tell: Callable[[Warning_], None]) -> None:
-    """Until cancelled. Losing it costs words in a status, no job: what goes wrong is logged and tried again."""
+async def watch_warnings(cluster: Cluster, namespace: str, warn: Callable[[Warning_], None]) -> None:
+    """Until cancelled. A failure is logged and tried again: without these events a status only says less."""
     path = paths.core(namespace, "events")
     while True:
         try:
             listed, version = await cluster.list(path, fields=_FIELDS)
             for event in listed:
-                _told(event, tell)
+                _pass_on(event, warn)
             while True:
                 async for event in cluster.watch(path, version, field=_FIELDS):
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] in ("ADDED", "MODIFIED"):
-                        _told(event["object"], tell)
+                        _pass_on(event["object"], warn)
         except GoneError:
             continue
         except ClusterError as error:
@@ -35,7 +35,7 @@ async def watch_warnings(cluster: Cluster, namespace: str, tell: Callable[[Warni
             await asyncio.sleep(_PAUSE_S)
 
 
-def _told(event: Manifest, tell: Callable[[Warning_], None]) -> None:
+def _pass_on(event: Manifest, warn: Callable[[Warning_], None]) -> None:
     about = event.get("involvedObject") or {}
     if event.get("reason") in REASONS and about.get("kind") in ("Job", "Pod"):
-        tell(Warning_(str(about.get("uid", "")), str(event["reason"]), str(event.get("message") or "")))
+        warn(Warning_(str(about.get("uid", "")), str(event["reason"]), str(event.get("message") or "")))

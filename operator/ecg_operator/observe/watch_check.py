@@ -1,7 +1,7 @@
-"""The canary: everything is listed from time to time, and the watches must have told of it already.
+"""Watch liveness check: lists everything from time to time and compares it with what the watches have brought.
 
-What is listed and was not told within the limit means that the operator is deaf: it counts as unhealthy and is started
-anew. What was told and is not listed any more is dropped. A list that fails says nothing about the watches.
+A listed change that the watches do not bring within the limit means that they are stalled: the operator restarts them.
+Cached objects that are not listed any more are dropped. A list that fails says nothing about the watches.
 """
 
 import asyncio
@@ -14,73 +14,84 @@ from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import ClusterError
 from ecg_contract.videojob.names import VIDEOJOB_LABEL
-from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.cache import Cache, Store
 
-_LOOK_S = 0.1
+_POLL_S = 0.1
 _log = logging.getLogger(__name__)
 
 
-class DeafError(Exception):
+class WatchStalledError(Exception):
     """The watches do not bring what is listed."""
 
 
 @dataclass(frozen=True)
+class _Kind:
+    """Where objects of one kind are listed, and what their watch has brought."""
+
+    name: str
+    path: str
+    selector: str | None
+    store: Store
+
+
+@dataclass(frozen=True)
 class _Listed:
-    kind: str
+    kind: _Kind
     name: str
     uid: str
     version: int
 
 
-class Resync:
+class WatchCheck:
     """`once` returns when the cache has all that is listed; `run` repeats it."""
 
-    def __init__(self, cluster: Cluster, namespace: str, cache: Cache, wake: Callable[[str], None]) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, cache: Cache, wake: Callable[[str | None], None]) -> None:
+        """`wake` is called with the names of VideoJobs to reconcile."""
         self._cluster, self._cache, self._wake = cluster, cache, wake
-        self._paths = {
-            "videojobs": (paths.videojobs(namespace), None),
-            "jobs": (paths.jobs(namespace), VIDEOJOB_LABEL),
-            "pods": (paths.core(namespace, "pods"), VIDEOJOB_LABEL),
-        }
+        self._kinds = (
+            _Kind("videojobs", paths.videojobs(namespace), None, cache.videojobs),
+            _Kind("jobs", paths.jobs(namespace), VIDEOJOB_LABEL, cache.jobs),
+            _Kind("pods", paths.core(namespace, "pods"), VIDEOJOB_LABEL, cache.pods),
+        )
 
-    async def run(self, every: timedelta, limit: timedelta, synced: Callable[[], None]) -> None:
-        """Raises DeafError. `synced` is called each time all is well."""
+    async def run(self, every: timedelta, limit: timedelta, passed: Callable[[], None]) -> None:
+        """Raises WatchStalledError. `passed` is called after each check without fault."""
         while True:
             try:
                 await self.once(limit)
-                synced()
+                passed()
             except ClusterError as error:
-                _log.warning("resync_list_failed", extra={"error": str(error)})
+                _log.warning("watch_check_list_failed", extra={"error": str(error)})
             await asyncio.sleep(every.total_seconds())
 
     async def once(self, limit: timedelta) -> None:
-        """Raises DeafError when the watches lag by more than `limit`, and ClusterError."""
-        listed = [item for kind in self._paths for item in await self._list(kind)]
+        """Raises WatchStalledError when the watches lag by more than `limit`, and ClusterError."""
+        listed = [item for kind in self._kinds for item in await self._list(kind)]
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit.total_seconds()
-        missing = self._missing(listed)
+        missing = _missing(listed)
         while missing and loop.time() < deadline:
-            await asyncio.sleep(_LOOK_S)
-            missing = self._missing(missing)
+            await asyncio.sleep(_POLL_S)
+            missing = _missing(missing)
         if missing and (missing := await self._still_there(missing)):
-            first = missing[0]
-            raise DeafError(f"{len(missing)} changes did not come through the watch, as of {first.kind} {first.name}")
-        for name in self._cache.names_at_work():
+            first = f"{missing[0].kind.name} {missing[0].name}"
+            raise WatchStalledError(f"{len(missing)} changes did not come through the watch, as of {first}")
+        for name in self._cache.videojobs.names_at_work():
             self._wake(name)
 
-    async def _list(self, kind: str) -> list[_Listed]:
-        path, selector = self._paths[kind]
-        known = self._cache.uids(kind)
-        items, _ = await self._cluster.list(path, selector=selector, metadata_only=True)
-        found = [_Listed(kind, m["name"], m["uid"], int(m["resourceVersion"])) for m in (i["metadata"] for i in items)]
-        for name in self._cache.drop_all(kind, known - {item.uid for item in found}):
-            self._wake(name)
-        return found
-
-    def _missing(self, listed: list[_Listed]) -> list[_Listed]:
-        return [i for i in listed if self._cache.version(i.kind, i.uid, i.name) < i.version]
+    async def _list(self, kind: _Kind) -> list[_Listed]:
+        cached = kind.store.uids()
+        items, _ = await self._cluster.list(kind.path, selector=kind.selector, metadata_only=True)
+        metadata = [item["metadata"] for item in items]
+        for uid in cached - {m["uid"] for m in metadata}:
+            self._wake(kind.store.drop(uid))
+        return [_Listed(kind, m["name"], m["uid"], int(m["resourceVersion"])) for m in metadata]
 
     async def _still_there(self, missing: list[_Listed]) -> list[_Listed]:
-        """What was deleted meanwhile is no canary."""
+        """An object that was deleted meanwhile proves nothing."""
         present = {item.uid for kind in {item.kind for item in missing} for item in await self._list(kind)}
-        return [item for item in self._missing(missing) if item.uid in present]
+        return [item for item in _missing(missing) if item.uid in present]
+
+
+def _missing(listed: list[_Listed]) -> list[_Listed]:
+    return [item for item in listed if item.kind.store.version(item.uid) < item.version]

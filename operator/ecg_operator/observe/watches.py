@@ -1,54 +1,47 @@
-"""kopf's part: the watches on VideoJobs, their Jobs and their pods. A handler remembers and wakes, nothing else.
+"""kopf's watches on VideoJobs, their Jobs and their pods: a handler updates the cache and wakes, nothing else.
 
-Low-level event handlers alone: change handlers would copy the spec into annotations and miss fast changes, daemons and
-timers would need finalizers, and a deleted VideoJob must not hang while the operator is away.
+Only low-level event handlers are used: change handlers would copy the spec into annotations and miss fast changes,
+daemons and timers would need finalizers, and then a VideoJob could not be deleted while no operator runs.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import kopf
 
 from ecg_contract.videojob.names import VIDEOJOB_LABEL
 from ecg_contract.videojob.resource import GROUP, PLURAL, VERSION
+from ecg_operator.observe.cache import Cache, Store
 
-Manifest = dict[str, Any]
-
-
-class Listener(Protocol):
-    """Is told of every object as it is now, and of every one that is gone."""
-
-    def changed(self, kind: str, manifest: Manifest) -> None: ...
-
-    def gone(self, kind: str, manifest: Manifest) -> None: ...
+Changed = Callable[[str | None], None]
+"""Called with the name of the VideoJob that an event concerns; None where that is not known."""
 
 
-def registry(listener: Listener) -> kopf.OperatorRegistry:
-    """Handlers that pass everything on to `listener`."""
+def registry(cache: Cache, videojob_changed: Changed, owned_changed: Changed) -> kopf.OperatorRegistry:
+    """Handlers that bring the cache up to date, then call `videojob_changed`, or `owned_changed` for a Job or pod."""
     handlers = kopf.OperatorRegistry()
-
-    def passing(kind: str) -> Callable[..., Awaitable[None]]:
-        async def handle(event: Any, **_: object) -> None:  # asynchronous: kopf runs others in threads
-            manifest = dict(event["object"])
-            tell = listener.gone if event["type"] == "DELETED" else listener.changed
-            tell(kind, manifest)
-
-        return handle
-
-    kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers, id="videojobs")(passing("videojobs"))
-    kopf.on.event("batch", "v1", "jobs", registry=handlers, id="jobs", labels={VIDEOJOB_LABEL: kopf.PRESENT})(
-        passing("jobs")
-    )
-    kopf.on.event("", "v1", "pods", registry=handlers, id="pods", labels={VIDEOJOB_LABEL: kopf.PRESENT})(
-        passing("pods")
-    )
+    on_event = partial(kopf.on.event, registry=handlers)
+    labels = {VIDEOJOB_LABEL: kopf.PRESENT}
+    on_event(GROUP, VERSION, PLURAL, id="videojobs")(_handler(cache.videojobs, videojob_changed))
+    on_event("batch", "v1", "jobs", id="jobs", labels=labels)(_handler(cache.jobs, owned_changed))
+    on_event("", "v1", "pods", id="pods", labels=labels)(_handler(cache.pods, owned_changed))
     kopf.on.login(registry=handlers)(_login)
     return handlers
 
 
+def _handler(store: Store, changed: Changed) -> Callable[..., Awaitable[None]]:
+    async def handle(event: Any, **_: object) -> None:  # asynchronous: kopf runs other handlers in threads
+        manifest = dict(event["object"])
+        is_deleted = event["type"] == "DELETED"
+        changed(store.drop(manifest["metadata"]["uid"]) if is_deleted else store.put(manifest))
+
+    return handle
+
+
 class _NoComparison(kopf.DiffBaseStorage):
-    """There are no change handlers: a copy of every object, to compare it with the last one, would be for nothing."""
+    """Keeps no copies: without change handlers no object is compared with its last version."""
 
     def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:
         return kopf.BodyEssence({})
@@ -61,7 +54,7 @@ class _NoComparison(kopf.DiffBaseStorage):
 
 
 def settings() -> kopf.OperatorSettings:
-    """No writes of kopf's own, no look at the cluster's other resources."""
+    """kopf writes nothing itself, and does not scan the cluster's other resources."""
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
     chosen.scanning.disabled = True
@@ -76,7 +69,7 @@ def settings() -> kopf.OperatorSettings:
 
 
 def quieten() -> None:
-    """kopf logs a line for each event that it handles, and whole objects when it is told to be verbose."""
+    """Silence kopf below WARNING: it logs a line for each event, and whole objects at DEBUG."""
     logging.getLogger("kopf").setLevel(logging.WARNING)
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
 

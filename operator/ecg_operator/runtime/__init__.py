@@ -1,1 +1,1 @@
-"""What the operator runs on: its Lease, work queue, probes and metrics."""
+"""The operator's Lease, work queue, probes and metrics."""

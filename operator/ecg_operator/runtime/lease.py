@@ -1,7 +1,7 @@
 """The Lease of the one operator that acts (coordination.k8s.io, as client-go's leader election uses it).
 
-A holder counts its time from before the request that renewed the Lease, others from when they saw it renewed: clocks
-need not agree. Nobody acts on a Lease that may have run out.
+A holder counts its time from before the request that renewed the Lease, others from when they saw it renewed: their
+clocks need not agree. Nobody acts on a Lease that may have expired.
 """
 
 import asyncio
@@ -16,42 +16,36 @@ from typing import Any
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import ClusterError, ConflictError, NotFoundError
+from ecg_operator.settings import OperatorSettings
 
 _POLL_S = 1.0
 _MARGIN = 0.3
-"""Share of the Lease's time that is left for what is in flight to end, when it cannot be renewed."""
+"""Share of the Lease's duration that is left for requests in flight to end, when it cannot be renewed."""
 _log = logging.getLogger(__name__)
 
 
 class Lease:
-    """`acquire`, then `keep` until it raises LeaseLostError, then `release`."""
+    """`acquire`, then `keep` until it raises, then `release`."""
 
-    def __init__(  # noqa: PLR0913 - what a lease has
-        self,
-        cluster: Cluster,
-        namespace: str,
-        name: str,
-        *,
-        duration_s: float,
-        renew_s: float,
-        clock: Callable[[], float] = time.monotonic,
+    def __init__(
+        self, cluster: Cluster, settings: OperatorSettings, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._cluster, self._namespace, self._name = cluster, namespace, name
-        self._duration_s, self._renew_s, self._clock = duration_s, renew_s, clock
+        self._cluster, self._namespace, self._name = cluster, settings.namespace, settings.lease_name
+        self._duration_s, self._renew_s, self._clock = settings.lease_duration_s, settings.lease_renew_s, clock
         self.identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         self._held_until = float("-inf")
         self._lease: dict[str, Any] = {}
         self._seen: tuple[object, float] = (None, 0.0)
-        """The other holder's last renewal, and when it was first seen here."""
+        """The other holder's last renewal, and when this operator first saw it."""
 
     @property
     def is_held(self) -> bool:
         return self._clock() < self._held_until
 
     async def acquire(self) -> None:
-        """Wait until the Lease is this operator's own."""
+        """Returns once this operator holds the Lease."""
         waiting = False
-        while not await self._try():
+        while not await self._renew():
             if not waiting:
                 _log.info("lease_awaited", extra={"holder": self._holder()})
             waiting = True
@@ -59,18 +53,18 @@ class Lease:
         _log.info("lease_acquired", extra={"identity": self.identity})
 
     async def keep(self) -> None:
-        """Renew it for ever. Raises LeaseLostError when it is about to run out, or is another's."""
+        """Renew it for ever. Raises RuntimeError when it is about to expire, or another operator holds it."""
         margin = _MARGIN * self._duration_s
         while True:
             left = self._held_until - margin - self._clock()
             await asyncio.sleep(min(self._renew_s, max(left, 0) / 2 + 0.05))
-            if not await self._try() and self._holder() != self.identity:
+            if not await self._renew() and self._holder() != self.identity:
                 self._held_until = float("-inf")
             if self._clock() >= self._held_until - margin:
-                raise LeaseLostError(f"the Lease {self._name} runs out, or is another's")
+                raise RuntimeError(f"the Lease {self._name} is about to expire, or another operator holds it")
 
     async def release(self) -> None:
-        """Let another operator begin at once."""
+        """Let another operator acquire it at once."""
         if not self.is_held:
             return
         self._held_until = float("-inf")
@@ -79,7 +73,7 @@ class Lease:
         except ClusterError as error:
             _log.warning("lease_not_released", extra={"error": str(error)})
 
-    async def _try(self) -> bool:
+    async def _renew(self) -> bool:
         began = self._clock()
         try:
             self._lease = await self._cluster.get(paths.leases(self._namespace, self._name))
@@ -122,10 +116,6 @@ class Lease:
         except ClusterError:
             return False
         return True
-
-
-class LeaseLostError(Exception):
-    """Another operator may act from now on."""
 
 
 def _spec(holder: str, duration_s: int) -> dict[str, Any]:

@@ -17,11 +17,11 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._videojobs = self._gauge("ecg_videojobs", "VideoJobs in the namespace")
-        self._queue = self._gauge("ecg_work_queue_length", "VideoJobs that wait for attention")
+        self._queue = self._gauge("ecg_work_queue_length", "VideoJobs that wait to be reconciled")
         self._pending = self._gauge("ecg_callbacks_pending", "Jobs with a callback to send, now or later")
         self.lease_held = self._gauge("ecg_lease_held", "1 for the operator that acts")
         self.resyncs = Counter("ecg_resyncs", "Times the watches were found complete", registry=self.registry)
-        self.run_failures = Counter("ecg_run_failures", "Times the watches were begun anew", registry=self.registry)
+        self.run_failures = Counter("ecg_run_failures", "Runs that ended with an error", registry=self.registry)
         self._requests = Counter(
             "ecg_api_requests", "Requests to the API server but for the Lease's", ["method"], registry=self.registry
         )
@@ -32,7 +32,7 @@ class Metrics:
         self._seconds = Histogram("ecg_callback_seconds", "Time of a try", ["status"], registry=self.registry)
 
     def watch(self, videojobs: Callable[[], int], queue: Callable[[], int], pending: Callable[[], int]) -> None:
-        """Where the gauges look, each time that they are asked."""
+        """Set the functions that the gauges read, each time they are asked."""
         self._videojobs.set_function(videojobs)
         self._queue.set_function(queue)
         self._pending.set_function(pending)
@@ -41,26 +41,26 @@ class Metrics:
         if "/leases" not in path:
             self._requests.labels(method).inc()
 
-    def carried_out(self, plan: Plan) -> None:
+    def plan_applied(self, plan: Plan) -> None:
         for note in plan.notes:
             self._events.labels(note.reason).inc()
 
-    def tried(self, due: Due, outcome: Outcome, seconds: float) -> None:
+    def callback_tried(self, due: Due, outcome: Outcome, seconds: float) -> None:
         name = "delivered" if isinstance(outcome, Delivered) else "failed"
         self._callbacks.labels(due.status, name).inc()
         self._seconds.labels(due.status).observe(seconds)
 
     def serve(self, port: int) -> int:
-        """In a thread of its own; the port."""
+        """Serve them in a thread; returns the port."""
         server, _ = start_http_server(port, registry=self.registry)
         return int(server.server_port)
 
-    def _gauge(self, name: str, words: str) -> Gauge:
-        return Gauge(name, words, registry=self.registry)
+    def _gauge(self, name: str, description: str) -> Gauge:
+        return Gauge(name, description, registry=self.registry)
 
 
 class MeasuredSender:
-    """A sender whose tries are counted."""
+    """Counts and times the tries of another sender."""
 
     def __init__(self, sender: Sender, metrics: Metrics) -> None:
         self._sender, self._metrics = sender, metrics
@@ -68,5 +68,5 @@ class MeasuredSender:
     async def send(self, due: Due, facts: JobFacts) -> Outcome:
         began = time.monotonic()
         outcome = await self._sender.send(due, facts)
-        self._metrics.tried(due, outcome, time.monotonic() - began)
+        self._metrics.callback_tried(due, outcome, time.monotonic() - began)
         return outcome

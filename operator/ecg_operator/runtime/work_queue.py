@@ -1,4 +1,4 @@
-"""Keys that want attention: one worker per key at a time, wake-ups coalesce, a failure is tried again later.
+"""Keys to handle: one worker per key at a time, repeated additions coalesce, a failure is tried again later.
 
 The pattern of Kubernetes' own controllers (client-go's rate limiting work queue), for asyncio.
 """
@@ -11,15 +11,15 @@ from ecg_common.retry import exponential_backoff
 
 _FIRST_BACKOFF_S = 0.2
 _LONGEST_BACKOFF_S = 30.0
-_AT_ONCE = 32
+_WORKERS = 32
 _log = logging.getLogger(__name__)
 
 Handle = Callable[[str], Awaitable[float | None]]
-"""Attends to a key; in how many seconds it wants to be looked at again, None for not before something happens."""
+"""Handles a key; returns in how many seconds to handle it again, None for not before it is added again."""
 
 
 class WorkQueue:
-    """Runs as one task for as long as `run` does."""
+    """Handles at most 32 keys at a time while `run` runs."""
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
@@ -31,7 +31,7 @@ class WorkQueue:
         self._failures: dict[str, int] = {}
 
     def add(self, key: str) -> None:
-        """Attend to `key` as soon as possible; once more after the present time, if it is being attended to."""
+        """Handle `key` as soon as possible; once more afterwards, if it is being handled now."""
         self._cancel_timer(key)
         if key in self._busy:
             self._again.add(key)
@@ -40,24 +40,19 @@ class WorkQueue:
             self._ready.put_nowait(key)
 
     def add_later(self, key: str, delay_s: float) -> None:
-        """At the latest then; a wake-up before makes it superfluous."""
+        """Handle `key` after the delay, unless it is added before."""
         self._cancel_timer(key)
         self._timers[key] = asyncio.get_running_loop().call_later(max(delay_s, 0), self.add, key)
 
-    def forget(self, key: str) -> None:
-        """It is gone."""
-        self._cancel_timer(key)
-        self._failures.pop(key, None)
-
     def __len__(self) -> int:
-        """Keys that wait for attention now."""
+        """Keys that wait to be handled now."""
         return len(self._queued)
 
     async def run(self) -> None:
-        """Until cancelled; what is being attended to then is cancelled, too."""
+        """Until cancelled, which cancels what is being handled."""
         try:
             async with asyncio.TaskGroup() as workers:
-                for _ in range(_AT_ONCE):
+                for _ in range(_WORKERS):
                     workers.create_task(self._work())
         finally:
             for timer in self._timers.values():
@@ -69,21 +64,21 @@ class WorkQueue:
             self._queued.discard(key)
             self._busy.add(key)
             try:
-                await self._attend(key)
+                await self._handle_once(key)
             finally:
                 self._busy.discard(key)
             if key in self._again:
                 self._again.discard(key)
                 self.add(key)
 
-    async def _attend(self, key: str) -> None:
+    async def _handle_once(self, key: str) -> None:
         try:
             delay = await self._handle(key)
-        except Exception as error:  # one key's trouble is not another's
+        except Exception as error:  # one key's failure does not stop the others
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             delay = exponential_backoff(failures, _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)
-            _log.warning("videojob_failed", extra={"videojob": key, "error": f"{type(error).__name__}: {error}"})
-            _log.debug("videojob_failed", exc_info=error)
+            _log.warning("reconcile_failed", extra={"videojob": key, "error": f"{type(error).__name__}: {error}"})
+            _log.debug("reconcile_failed", exc_info=error)
         else:
             self._failures.pop(key, None)
         if delay is not None and key not in self._again:

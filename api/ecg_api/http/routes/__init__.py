@@ -1,1 +1,1 @@
-"""The endpoints, a module per subject."""
+"""The endpoints, one module per resource."""

@@ -1,4 +1,4 @@
-"""Health: the specification's endpoint, and the two that an orchestrator asks."""
+"""Health: the specification's endpoint, and the liveness and readiness probes."""
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse

@@ -1,4 +1,4 @@
-"""A job's status and result, its removal, and the replay of a terminal callback that never arrived."""
+"""A job's status and result, its removal, and the redelivery of its terminal callback."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from ecg_common.logs import job_logger
 from ecg_contract.wire.models import JobStatusResponse, WireResult
 
 router = APIRouter(tags=["jobs"])
-_PIECE = 256 * 1024
+_CHUNK_BYTES = 256 * 1024
 
 
 def _unknown() -> ProblemError:
@@ -46,7 +46,7 @@ async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
     stored = await context.store.result(job_id)
     if stored is not None:
         headers = {"content-length": str(os.fstat(stored.fileno()).st_size)}
-        return StreamingResponse(_pieces(stored), media_type="application/json", headers=headers)
+        return StreamingResponse(_chunks(stored), media_type="application/json", headers=headers)
     job = await context.store.get(job_id)
     if job is None:
         raise _unknown()
@@ -55,10 +55,10 @@ async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
     raise ProblemError(409, f"the job is {job.state} and has no result" + ("" if job.state.is_final else " yet"))
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
-        while piece := file.read(_PIECE):
-            yield piece
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
 
 
 @router.post(

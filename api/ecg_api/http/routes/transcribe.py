@@ -1,4 +1,4 @@
-"""A transcription whose answer is the response itself: of a URL, or of an uploaded audio or video file."""
+"""Synchronous transcription of a URL, or of an uploaded audio or video file."""
 
 import uuid
 from dataclasses import replace
@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from ecg_api.context import Context, ContextOf
 from ecg_api.errors import ProblemError, StoreUnavailableError, busy, wrong_fields
-from ecg_api.http.bodies import json_body, media_type
+from ecg_api.http.bodies import media_type, read_json
 from ecg_api.http.multipart import OpenSlot, receive_form
 from ecg_api.http.openapi import TRANSCRIBE_EXAMPLE, json_or_upload, problems
 from ecg_api.jobs.sources import checked_source, source_name
-from ecg_api.jobs.submit import RETRY_UNAVAILABLE_S, submit
+from ecg_api.jobs.submit import submit
 from ecg_api.jobs.transcription import envelope, final_job
 from ecg_api.ports import JobKind, Submission, UploadSlot
 from ecg_contract.host_protocol import Source
@@ -38,7 +38,7 @@ class UploadOptions(TranscriptionOptions, WireRequest):
 )
 async def transcribe(request: Request, context: ContextOf) -> JSONResponse:
     """Analyse and answer with the result; a failed analysis is a 200 with `success` false and its error code."""
-    submission, filename = await _received(request, context)
+    submission, filename = await _read_submission(request, context)
     try:
         await submit(context, replace(submission, work_limit_s=context.settings.transcribe_wait_s))
     except ProblemError:
@@ -48,15 +48,15 @@ async def transcribe(request: Request, context: ContextOf) -> JSONResponse:
     return JSONResponse(await envelope(context, job, filename), headers={"X-Job-Id": submission.job_id})
 
 
-async def _received(request: Request, context: Context) -> tuple[Submission, str]:
-    """The job that is asked for, and the name of its media for people."""
+async def _read_submission(request: Request, context: Context) -> tuple[Submission, str]:
+    """The requested job, and the display name of its media."""
     settings = context.settings
     if media_type(request) != "multipart/form-data":
-        return _of_url(await json_body(request, TranscribeRequest, settings.max_body_bytes))
+        return _from_url(await read_json(request, TranscribeRequest, settings.max_body_bytes))
     form = await receive_form(request, _slots(context), settings.max_upload_bytes, settings.max_body_bytes)
     try:
         if form.upload is None:
-            return _of_url(TranscribeRequest.model_validate(form.fields))
+            return _from_url(TranscribeRequest.model_validate(form.fields))
         options = UploadOptions.model_validate(form.fields)
     except ValidationError as error:
         _discard(form.upload.path if form.upload else None)
@@ -64,7 +64,7 @@ async def _received(request: Request, context: Context) -> tuple[Submission, str
     return _submission(Source(path=form.upload.path), options), form.upload.name
 
 
-def _of_url(asked: TranscribeRequest) -> tuple[Submission, str]:
+def _from_url(asked: TranscribeRequest) -> tuple[Submission, str]:
     field = next(name for name in ("audio_path", "video_url", "video_path") if getattr(asked, name))
     return _submission(checked_source(field, asked.source_url), asked), source_name(asked.source_url)
 
@@ -90,7 +90,7 @@ def _slots(context: Context) -> OpenSlot:
         try:
             return await uploads.slot(name)
         except StoreUnavailableError:
-            raise busy(503, "the upload could not be stored", RETRY_UNAVAILABLE_S) from None
+            raise busy(503, "the upload could not be stored") from None
 
     return open_slot
 

@@ -1,6 +1,8 @@
-"""The main endpoint: a video by URL, answered at once, its result sent by callbacks."""
+"""The main endpoint: a video by URL is accepted at once, and its result sent by callbacks."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter
 
 from ecg_api.context import Context, ContextOf
 from ecg_api.http.bodies import json_body
@@ -21,9 +23,10 @@ router = APIRouter(tags=["videos"])
     openapi_extra=json_request(ProcessVideoRequest, VIDEO_EXAMPLE),
     callbacks=callbacks.routes,
 )
-async def process_video(request: Request, context: ContextOf) -> ProcessVideoResponse:
+async def process_video(
+    video: Annotated[ProcessVideoRequest, json_body(ProcessVideoRequest)], context: ContextOf
+) -> ProcessVideoResponse:
     """Analyse the video at `video_url`. A 200 means that the job is stored durably; seven callbacks tell the rest."""
-    video = await json_body(request, ProcessVideoRequest, context.settings.max_body_bytes)
     await submit(context, _submission(video, context))
     return ProcessVideoResponse(job_id=video.job_id, status_url=status_url(video.job_id))
 

@@ -1,1 +1,1 @@
-"""The standalone host's jobs in SQLite and their files."""
+"""The standalone host's jobs in SQLite, and their files."""

@@ -1,4 +1,4 @@
-"""Who is told that a job changed: waiting requests, the runner, the deliverer. All on one event loop."""
+"""Notifies waiting requests, the runner and the deliverer of changed jobs, all on one event loop."""
 
 import asyncio
 from collections import defaultdict
@@ -9,7 +9,7 @@ Listener = Callable[[str], None]
 
 
 class Changes:
-    """Announces job ids after their commits."""
+    """Publishes the ids of jobs that changed; called after the commit."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
@@ -27,7 +27,7 @@ class Changes:
 
     @contextmanager
     def subscribed(self, job_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set at every change of one job."""
+        """An event that is set at each change of one job."""
         event = asyncio.Event()
         self._waiting[job_id].add(event)
         try:

@@ -1,17 +1,16 @@
-"""The standalone host's SQLite database: one connection in one thread, WAL, every commit durable when it returns."""
+"""The standalone host's SQLite database: one connection, WAL, every commit durable when it returns."""
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from ecg_api.errors import StoreUnavailableError
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -36,48 +35,65 @@ CREATE INDEX jobs_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
 
 
 class Database:
-    """Runs work in transactions, one after the other, off the event loop."""
+    """Transactions and queries, one at a time. Both raise StoreUnavailableError where the database fails.
+
+    Begin, commit and queries wait for locks and the disk, so they run in the database's own thread. A rollback is only
+    queued there: the next transaction begins behind it, also when the task of this one was cancelled.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises StoreUnavailableError for a file of a newer schema, or one that cannot be opened."""
+        self._lock = asyncio.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
-        self._connection = self._thread.submit(_guarded, lambda: _open(path)).result()
+        with _translated_errors():
+            self._connection = self._thread.submit(_open, path).result()
 
-    async def transact(self, work: Work[T]) -> T:
-        """The outcome of `work` once it is durable; nothing of it stays when it raises.
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[sqlite3.Connection]:
+        """A connection to read and write a few rows with; what it wrote is durable afterwards, or gone on an error.
 
-        Raises StoreUnavailableError where the database cannot be written or read.
+        The body must not await: its statements run on the event loop.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: _guarded(lambda: self._in_transaction(work)))
+        async with self._lock:
+            with _translated_errors():
+                try:
+                    await self._in_thread(lambda: self._connection.execute("BEGIN IMMEDIATE"))
+                    yield self._connection
+                    await self._in_thread(lambda: self._connection.execute("COMMIT"))
+                except BaseException:
+                    self._thread.submit(self._roll_back)
+                    raise
+
+    async def query(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """What `read` returns, run in the database's thread."""
+        async with self._lock:
+            with _translated_errors():
+                return await self._in_thread(lambda: read(self._connection))
 
     def close(self) -> None:
-        """Waits for what is being written."""
+        """Wait for the statement that runs, then close the connection."""
         self._thread.submit(self._connection.close).result()
         self._thread.shutdown()
 
-    def _in_transaction(self, work: Work[T]) -> T:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            outcome = work(self._connection)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):  # a full disk has rolled back already
-                self._connection.execute("ROLLBACK")
-            raise
-        return outcome
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):  # a full disk has rolled back already
+            self._connection.execute("ROLLBACK")
 
 
-def _guarded(work: Callable[[], T]) -> T:
+@contextmanager
+def _translated_errors() -> Iterator[None]:
     try:
-        return work()
+        yield
     except sqlite3.Error as error:
         raise StoreUnavailableError(f"the job database failed: {error}") from error
 
 
 def _open(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=1)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")  # records may have held presigned URLs

@@ -1,4 +1,4 @@
-"""The folders of a data directory: what lies where, and whose it is."""
+"""The files of a data directory, and which job owns them."""
 
 import shutil
 import uuid
@@ -9,7 +9,7 @@ from ecg_api.standalone.storage.job_record import JobRecord
 
 
 class JobFiles:
-    """Results and uploads below one folder that only its owner may enter."""
+    """Results, uploads and temporary files below one folder that only its owner can read."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -17,19 +17,19 @@ class JobFiles:
         self._results = data_dir / "results"
         self._uploads = data_dir / "uploads"
         self.work = (data_dir / "work").absolute()
-        """Where the pipeline process keeps what it needs for the job at hand."""
+        """Temporary files of the pipeline process."""
         for folder in (data_dir, self._results, self._uploads, self.work):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def result_of(self, job: JobRecord) -> Path:
-        """One file a run: a run that is being removed and its successor never meet."""
+        """One file per run, so that a run that is being removed cannot touch the file of the next."""
         return (self._results / f"{job.uid}-{job.run}.json").absolute()
 
     def new_upload(self) -> Path:
         return (self._uploads / uuid.uuid4().hex).absolute()
 
     def forget(self, job: JobRecord) -> None:
-        """Remove all that belongs to a job."""
+        """Remove the files of a job."""
         self.result_of(job).unlink(missing_ok=True)
         self.forget_upload(job)
 
@@ -38,7 +38,7 @@ class JobFiles:
             job.source.path.unlink(missing_ok=True)
 
     def sweep(self, jobs: Iterable[JobRecord]) -> None:
-        """Remove files that no job owns: a crash came between a file and its job."""
+        """Remove files that no job owns, left by a crash between writing a file and its job."""
         owned = {path for job in jobs for path in (self.result_of(job), job.source.path)}
         for folder in (self._results, self._uploads):
             for path in folder.iterdir():
@@ -47,6 +47,6 @@ class JobFiles:
         self.clear_work()
 
     def clear_work(self) -> None:
-        """Remove what a killed pipeline process left; only while none runs."""
+        """Remove what a killed pipeline process left; to be called while none runs."""
         for path in self.work.iterdir():
             shutil.rmtree(path, ignore_errors=True)

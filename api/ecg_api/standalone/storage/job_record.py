@@ -1,7 +1,6 @@
-"""A standalone job as it is stored, and what may happen to it: pure functions from record to record."""
+"""The stored record of a standalone job, and its state transitions as pure functions."""
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -17,9 +16,6 @@ from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.host_protocol import Device, PipelineError, PipelineStatus, ResultReference, Source
 from ecg_contract.options import JobOptions, options_of
 from ecg_contract.stages import reached_stages
-from ecg_contract.wire.models import JobError
-
-MakeUid = Callable[[], str]
 
 
 def new_uid() -> str:
@@ -27,11 +23,11 @@ def new_uid() -> str:
 
 
 class JobRecord(JobOptions, CamelModel):
-    """All that is known about a job, of a few kilobytes; results are files beside the database."""
+    """All that is stored of a job, some kilobytes; its result is a file beside the database."""
 
     job_id: str
     uid: str
-    """Tells the job from an earlier one of the same id."""
+    """Distinguishes the job from an earlier one of the same id."""
     kind: JobKind
     state: JobState = JobState.QUEUED
     source: Source
@@ -42,7 +38,7 @@ class JobRecord(JobOptions, CamelModel):
     run: int = 1
     """Raised when a failed job is posted again with the same body."""
     attempt: int = 0
-    """Never restarts."""
+    """Counts up over all runs."""
     counts: AttemptCounts = AttemptCounts()
     device: Device = Device.AUTO
     """The device of the next attempt; `CPU` after a failure on the GPU."""
@@ -51,7 +47,7 @@ class JobRecord(JobOptions, CamelModel):
     attempt_started_at: datetime | None = None
     completed_at: datetime | None = None
     worked_s: Annotated[float, Field(ge=0)] = 0.0
-    """Time of the run's ended attempts."""
+    """Seconds of work in the run's ended attempts."""
     pipeline: PipelineStatus | None = None
     error: PipelineError | None = None
     delivery: DeliveryRecord = DeliveryRecord()
@@ -66,7 +62,6 @@ class JobRecord(JobOptions, CamelModel):
 
 
 def submitted(submission: Submission, now: datetime, uid: str) -> JobRecord:
-    """A new job."""
     return JobRecord(
         job_id=submission.job_id,
         uid=uid,
@@ -81,7 +76,7 @@ def submitted(submission: Submission, now: datetime, uid: str) -> JobRecord:
 
 
 def rerun(old: JobRecord, submission: Submission, now: datetime, uid: str) -> JobRecord:
-    """A failed or cancelled job posted again: the same body raises the run, another makes another job."""
+    """The new run of a failed or cancelled job; with another body, a new job."""
     fresh = submitted(submission, now, uid)
     if old.body_key != submission.body_key:
         return fresh
@@ -89,7 +84,7 @@ def rerun(old: JobRecord, submission: Submission, now: datetime, uid: str) -> Jo
 
 
 def claimed(job: JobRecord, now: datetime) -> JobRecord:
-    """A new attempt begins."""
+    """Begin a new attempt."""
     return job.model_copy(
         update={
             "state": JobState.RUNNING,
@@ -106,20 +101,20 @@ def reported(job: JobRecord, status: PipelineStatus) -> JobRecord:
 
 
 def queued_again(job: JobRecord, now: datetime, counts: AttemptCounts, device: Device | None) -> JobRecord:
-    """The attempt is over and another will follow; the job keeps its place in the queue."""
+    """End the attempt and queue the job in its old place; `device` None keeps the device."""
     return _attempt_over(job, now).model_copy(
         update={"state": JobState.QUEUED, "counts": counts, "device": device or job.device}
     )
 
 
 def silent(job: JobRecord) -> JobRecord:
-    """The attempt's work ended with its last stored report: its host died, and nobody knows when."""
-    heard = job.pipeline.heartbeat_time if job.pipeline else None
-    return _attempt_over(job, heard or job.attempt_started_at or job.submitted_at)
+    """End the attempt of a host that died, at the time of its last stored report."""
+    last_heartbeat = job.pipeline.heartbeat_time if job.pipeline else None
+    return _attempt_over(job, last_heartbeat or job.attempt_started_at or job.submitted_at)
 
 
 def completed(job: JobRecord, now: datetime, result: ResultReference) -> JobRecord:
-    """The source's credential is not needed any more."""
+    """Complete the job and drop the credential from its source URL."""
     status = (job.pipeline or PipelineStatus(attempt=job.attempt)).model_copy(update={"result": result, "error": None})
     source = Source(url=redact_url(job.source.url)) if job.source.url else job.source
     return _attempt_over(job, now).model_copy(
@@ -136,7 +131,7 @@ def cancelled(job: JobRecord, now: datetime) -> JobRecord:
 
 
 def facts(job: JobRecord) -> JobFacts:
-    """What the callbacks are derived from."""
+    """The facts that callbacks are derived from."""
     terminal: Literal["completed", "failed"] | None = None
     if job.state is JobState.COMPLETED:
         terminal = "completed"
@@ -157,7 +152,7 @@ def facts(job: JobRecord) -> JobFacts:
 
 
 def expires_at(job: JobRecord, ttl: timedelta) -> datetime | None:
-    """When the job may be removed; None while it works or owes its backend the terminal callback."""
+    """When the job may be removed; None until it is final and its terminal callback is settled."""
     if not job.state.is_final or job.completed_at is None:
         return None
     if job.callback_base is None or job.state is JobState.CANCELLED:
@@ -168,16 +163,13 @@ def expires_at(job: JobRecord, ttl: timedelta) -> datetime | None:
 def view(job: JobRecord) -> JobView:
     return JobView(
         job_id=job.job_id,
-        kind=job.kind,
         state=job.state,
         attempt=job.attempt,
-        submitted_at=job.submitted_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
         pipeline=job.pipeline,
-        error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
+        error=job.error,
         callback=callback_view(job.delivery, facts(job)),
-        source_name=job.source_name,
     )
 
 

@@ -1,20 +1,20 @@
-"""The same jobs as the runner and the deliverer see them."""
+"""The standalone host's jobs as the runner sees them: attempts begin, report and end."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ecg_api.ports import JobState
-from ecg_api.standalone.storage import job_record, job_table
+from ecg_api.standalone.storage import job_record
 from ecg_api.standalone.storage.job_record import JobRecord
-from ecg_api.standalone.storage.store import Shelf
+from ecg_api.standalone.storage.job_table import JobTable
+from ecg_api.standalone.storage.storage import Storage
 from ecg_contract.attempt_outcome import Complete, Decision, Fail, Ignore, Retry
 from ecg_contract.host_protocol import Device, PipelineStatus
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptKey:
-    """One attempt at one job; what is said about another is not taken."""
+    """One attempt at one job. Reports of any other attempt are ignored."""
 
     job_id: str
     uid: str
@@ -25,86 +25,81 @@ def key_of(job: JobRecord) -> AttemptKey:
     return AttemptKey(job.job_id, job.uid, job.attempt)
 
 
-class RunLedger:
-    """The runner's side: attempts begin, report and end."""
+class RunQueue:
+    """Queued jobs in order, and the state of the running attempt. All methods raise StoreUnavailableError."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
 
     async def next_device(self) -> Device:
-        """What the next job would run on."""
-        job = await self._shelf.database.transact(job_table.next_queued)
+        """The device that the next queued job runs on; AUTO where none is queued."""
+        job = await self._storage.query(JobTable.next_queued)
         return job.device if job else Device.AUTO
 
     async def claim(self) -> JobRecord | None:
-        """The next job with a new attempt begun; None where none waits."""
-        job = await self._shelf.database.transact(self._claim)
-        if job is not None:
-            self._shelf.changes.announce(job.job_id)
+        """The next queued job with a new attempt begun; None where none is queued."""
+        async with self._storage.transaction() as table:
+            job = table.next_queued()
+            if job is None:
+                return None
+            job = job_record.claimed(job, table.now)
+            table.put(job)
+        self._storage.changes.announce(job.job_id)
         return job
 
     async def current(self, key: AttemptKey) -> JobRecord | None:
         """The job while `key` is its running attempt; None when it was cancelled or removed."""
-        return await self._shelf.database.transact(lambda c: _current(c, key))
+        return await self._storage.query(lambda table: _current(table, key))
 
     async def report(self, key: AttemptKey, status: PipelineStatus) -> None:
+        """Store the attempt's status."""
         await self._change(key, lambda job: job_record.reported(job, status))
 
     async def end(self, key: AttemptKey, decision: Decision) -> None:
-        """Carry out what the end of the attempt means; nothing where it is not the running one any more."""
+        """Apply the decision on the attempt's end, unless the attempt is no longer the running one."""
         job = await self._change(key, lambda job: self._ended(job, decision))
         if job is not None and job.state.is_final:
-            self._shelf.files.forget_upload(job)
+            self._storage.files.forget_upload(job)
 
     async def put_back(self, key: AttemptKey) -> None:
-        """The host stops: the job waits for its return, and the attempt is not held against it."""
-        await self._change(key, lambda job: job_record.queued_again(job, self._shelf.clock(), job.counts, None))
+        """Queue the job again because the host stops; the attempt does not count as a failure."""
+        now = self._storage.clock()
+        await self._change(key, lambda job: job_record.queued_again(job, now, job.counts, None))
 
     async def interrupted(self) -> Sequence[JobRecord]:
-        """Jobs that were running when the host died; asked once at the start. The time since then was no work."""
-        return await self._shelf.database.transact(self._interrupted)
+        """Jobs that were running when the host died, for use at the start. Downtime does not count as working time."""
+        async with self._storage.transaction() as table:
+            jobs = [job_record.silent(job) for job in table.running()]
+            for job in jobs:
+                table.put(job)
+        return jobs
 
     async def expire(self) -> Sequence[str]:
-        """Remove what is past its time; the ids."""
-        jobs = await self._shelf.database.transact(self._expire)
+        """Remove the jobs whose retention time is over, with their files; returns their ids."""
+        async with self._storage.transaction() as table:
+            jobs = table.expired()
+            for job in jobs:
+                table.remove(job.job_id)
         for job in jobs:
-            self._shelf.files.forget(job)
+            self._storage.files.forget(job)
         return [job.job_id for job in jobs]
 
     async def sweep_files(self) -> None:
-        """Remove files that no job owns; asked once at the start, before anything is accepted."""
-        self._shelf.files.sweep(await self._shelf.database.transact(job_table.everything))
-
-    def _claim(self, connection: sqlite3.Connection) -> JobRecord | None:
-        job = job_table.next_queued(connection)
-        if job is None:
-            return None
-        begun = job_record.claimed(job, self._shelf.clock())
-        self._shelf.put(connection, begun)
-        return begun
-
-    def _interrupted(self, connection: sqlite3.Connection) -> list[JobRecord]:
-        jobs = [job_record.silent(job) for job in job_table.running(connection)]
-        for job in jobs:
-            self._shelf.put(connection, job)
-        return jobs
+        """Remove files that no job owns; for use at the start, before requests are served."""
+        self._storage.files.sweep(await self._storage.query(JobTable.all))
 
     async def _change(self, key: AttemptKey, change: Callable[[JobRecord], JobRecord]) -> JobRecord | None:
-        def work(connection: sqlite3.Connection) -> JobRecord | None:
-            job = _current(connection, key)
+        async with self._storage.transaction() as table:
+            job = _current(table, key)
             if job is None:
                 return None
-            changed = change(job)
-            self._shelf.put(connection, changed)
-            return changed
-
-        changed = await self._shelf.database.transact(work)
-        if changed is not None:
-            self._shelf.changes.announce(key.job_id)
-        return changed
+            job = change(job)
+            table.put(job)
+        self._storage.changes.announce(key.job_id)
+        return job
 
     def _ended(self, job: JobRecord, decision: Decision) -> JobRecord:
-        now = self._shelf.clock()
+        now = self._storage.clock()
         match decision:
             case Complete(result):
                 return job_record.completed(job, now, result)
@@ -115,14 +110,8 @@ class RunLedger:
             case Ignore():
                 return job
 
-    def _expire(self, connection: sqlite3.Connection) -> list[JobRecord]:
-        jobs = job_table.expired(connection, self._shelf.clock())
-        for job in jobs:
-            job_table.remove(connection, job.job_id)
-        return jobs
 
-
-def _current(connection: sqlite3.Connection, key: AttemptKey) -> JobRecord | None:
-    job = job_table.get(connection, key.job_id)
+def _current(table: JobTable, key: AttemptKey) -> JobRecord | None:
+    job = table.get(key.job_id)
     is_current = job is not None and (job.uid, job.attempt, job.state) == (key.uid, key.attempt, JobState.RUNNING)
     return job if is_current else None

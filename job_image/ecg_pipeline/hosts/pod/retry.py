@@ -7,11 +7,10 @@ from enum import Enum, auto
 
 from ecg_cluster.pod_client import Answer
 from ecg_common.retry import exponential_backoff
+from ecg_contract.videojob.refusals import FENCED, FINISHED, UNASSIGNED, UNBOUND
 
 _FIRST_S, _LONGEST_S = 0.2, 10.0
-_UNASSIGNED = "no pod is assigned"
-_LOST = ("fenced:", "finished:")
-"""With the colon: the answer names the VideoJob, too, which may be called anything."""
+_LOST = (FENCED, FINISHED, UNBOUND)
 _LATER = (403, 408, 409, 425, 429)
 _GONE = (401, 404)
 """The pod is not known any more, or its VideoJob."""
@@ -28,11 +27,12 @@ class Verdict(Enum):
 
 
 def verdict(answer: Answer) -> Verdict:
-    """The pod's policies refuse with 422, as the server does what is malformed; their words tell them apart."""
+    """What `answer` means. The admission policy refuses with 422, as the server does a malformed report: only the
+    message differs."""
     status, text = answer.status, answer.text
-    if status is None or status >= 500 or status in _LATER or (status == 422 and _UNASSIGNED in text):
+    if status is None or status >= 500 or status in _LATER or (status == 422 and UNASSIGNED in text):
         return Verdict.LATER
-    if status in _GONE or (status == 422 and any(word in text for word in _LOST)):
+    if status in _GONE or (status == 422 and any(message in text for message in _LOST)):
         return Verdict.STOP
     return Verdict.ACCEPTED if 200 <= status < 300 else Verdict.WRONG
 

@@ -1,4 +1,4 @@
-"""Where frames belong on the container's clock."""
+"""Placement of frames by their timestamps."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from ecg_pipeline.media.timeline import FOLLOWS, Place, Timeline
 
 
 def started(end: float | None = 100.0, origin: float = 0.0) -> Timeline:
-    """One second has been heard."""
+    """A timeline after one second of sound."""
     timeline = Timeline(origin, end)
     assert timeline.place(origin, 1.0) == FOLLOWS
     return timeline

@@ -1,6 +1,7 @@
 """A small speaker embedding for pyannote.audio: log-mel bands, four convolutions, mean and deviation over time.
 
-A checkpoint names this class by module and name, so it lives here, where whoever loads the checkpoint finds it.
+The checkpoint in `embedding/` names this module and class, and pyannote imports them when it loads the checkpoint. So
+the folder of this file has to be on `sys.path`; the pipeline puts a local DIARIZATION_MODEL there.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ _EPSILON = 1e-5
 class SmallSpeakerEmbedding(Model):  # type: ignore[misc]  # pyannote ships no types
     """Waveforms (batch, 1, samples) at 16 kHz to embeddings (batch, dimension).
 
-    `weights` (batch, frames) of any frame rate say where the speaker is heard; they are interpolated to the model's
+    `weights` (batch, frames) of any frame rate mark where the speaker speaks; they are interpolated to the model's
     own frames. The pooling is mean and deviation over time (Snyder et al., "X-vectors", 2018).
     """
 
@@ -49,7 +50,7 @@ class SmallSpeakerEmbedding(Model):  # type: ignore[misc]  # pyannote ships no t
 
     def forward(self, waveforms: Tensor, weights: Tensor | None = None) -> Tensor:
         bands = (self.mel(waveforms.squeeze(1)) + 1e-6).log()
-        bands = bands - bands.mean(dim=(1, 2), keepdim=True)  # the level says nothing about the speaker
+        bands = bands - bands.mean(dim=(1, 2), keepdim=True)  # the level does not depend on the speaker
         hidden = self.layers(bands)
         embedded: Tensor = self.embedding(_pooled(hidden, _at_frames(weights, hidden)))
         return embedded
@@ -61,7 +62,7 @@ def _layer(channels: int, dilation: int) -> nn.Sequential:
 
 
 def _at_frames(weights: Tensor | None, hidden: Tensor) -> Tensor:
-    """(batch, 1, frames) of `hidden`; an empty mask counts as a whole one, since nothing can be pooled from nothing."""
+    """`weights` at the frames of `hidden`, shape (batch, 1, frames); an empty mask is replaced by a full one."""
     if weights is None:
         return torch.ones_like(hidden[:, :1])
     resized = functional.interpolate(weights[:, None].to(hidden.dtype), size=hidden.shape[-1], mode="nearest")
@@ -72,4 +73,4 @@ def _pooled(hidden: Tensor, weights: Tensor) -> Tensor:
     shares = weights / weights.sum(-1, keepdim=True)
     mean = (hidden * shares).sum(-1)
     variance = ((hidden - mean[..., None]) ** 2 * shares).sum(-1)
-    return torch.cat([mean, (variance + _EPSILON).sqrt()], dim=-1)  # inside the root: its slope at 0 is infinite
+    return torch.cat([mean, (variance + _EPSILON).sqrt()], dim=-1)  # keeps the gradient of the root finite at 0

@@ -1,4 +1,4 @@
-"""A SQLite shelf on a clock that a test moves."""
+"""SQLite storage with a clock that tests set."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from pathlib import Path
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.job_files import JobFiles
-from ecg_api.standalone.storage.store import Shelf
+from ecg_api.standalone.storage.storage import Storage
 
 TTL = timedelta(hours=24)
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that moves only when `now` is set."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,10 +24,10 @@ class Clock:
 
 
 @contextmanager
-def open_shelf(folder: Path, clock: Clock) -> Iterator[Shelf]:
+def open_storage(folder: Path, clock: Clock) -> Iterator[Storage]:
     files = JobFiles(folder)
     database = Database(files.database)
     try:
-        yield Shelf(database, files, Changes(), TTL, clock)
+        yield Storage(database, files, Changes(), TTL, clock)
     finally:
         database.close()

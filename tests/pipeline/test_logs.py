@@ -7,9 +7,9 @@ from typing import Any
 CODE = """
 import logging, sys, warnings
 from pathlib import Path
-from ecg_pipeline.process import logs as joblog
-job_id = joblog.configure(Path(sys.argv[1]), "INFO")
-sys.stdout = joblog.LoggedOutput()
+from ecg_pipeline.process import logs
+job_id = logs.configure(Path(sys.argv[1]), "INFO")
+sys.stdout = logs.LoggedOutput()
 with job_id.running("job-7"):
     print("printed by a library")
     logging.getLogger("some.library").warning("heard %s", "it")

@@ -1,4 +1,4 @@
-"""Files that are no media, or no media with sound, and files that name others."""
+"""Refusal of files that are not media, have no sound, or refer to other files."""
 
 import logging
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from ecg_pipeline.media.decode import decode
 from support.media_files import tone, write_video, write_wav
-from support.media_outcome import refusal, written
+from support.media_outcome import refusal, seconds, written
 from support.media_server import MediaServer, Reply
 
 
@@ -70,4 +70,4 @@ def test_no_playlist_opens_another_file_or_url(tmp_path: Path, make: Callable[[s
 )
 def test_a_files_name_is_no_protocol(tmp_path: Path, name: str) -> None:
     path = write_wav(tmp_path / "a.wav", tone(1.0)).rename(tmp_path / name)
-    assert decode(path).duration == 1.0
+    assert seconds(decode(path)) == 1.0

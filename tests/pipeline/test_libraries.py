@@ -1,4 +1,4 @@
-"""Code that was compiled while the image was made."""
+"""Reuse of the code that numba compiled while the image was built."""
 
 from pathlib import Path
 

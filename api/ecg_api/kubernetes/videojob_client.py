@@ -1,0 +1,92 @@
+"""Reads, watches and writes VideoJobs, and the Secrets of their source URLs, at the Kubernetes API server."""
+
+import asyncio
+from typing import Any
+
+from ecg_api.kubernetes.manifests import Manifest, is_credential, source_secret_manifest
+from ecg_api.kubernetes.view import state_of
+from ecg_cluster import paths
+from ecg_cluster.client import Cluster
+from ecg_cluster.errors import AlreadyExistsError, ClusterError, NotFoundError
+from ecg_contract.videojob.names import videojob_name
+from ecg_contract.videojob.resource import VideoJob
+
+_PAUSE_S = 0.5
+_WATCH_S = 60
+"""Longest watch: a connection that died without notice is replaced when it is over."""
+
+
+class VideoJobClient:
+    """VideoJobs of one namespace. Every method but `final` raises ClusterError."""
+
+    def __init__(self, cluster: Cluster, watching: Cluster, namespace: str) -> None:
+        """`watching` is the connection for watches, each of which may last long."""
+        self._cluster, self._watching, self._namespace = cluster, watching, namespace
+
+    async def find(self, job_id: str) -> VideoJob | None:
+        try:
+            videojob = await self.read(videojob_name(job_id))
+        except NotFoundError:
+            return None
+        return videojob if videojob.spec.job_id == job_id else None  # another id may have the same hash
+
+    async def read(self, name: str) -> VideoJob:
+        return VideoJob.from_manifest(await self._cluster.get(paths.videojobs(self._namespace, name)))
+
+    async def list_videojobs(self, *, name: str | None = None) -> tuple[list[VideoJob], str]:
+        """All VideoJobs or the one called `name`, and the resourceVersion that a watch continues from."""
+        fields = f"metadata.name={name}" if name else None
+        found, version = await self._cluster.list(paths.videojobs(self._namespace), fields=fields)
+        return [VideoJob.from_manifest(manifest) for manifest in found], version
+
+    async def final(self, job_id: str) -> VideoJob | None:
+        """The VideoJob once it is final; None once it is removed. Errors of the API server are retried."""
+        while True:
+            try:
+                found, version = await self.list_videojobs(name=videojob_name(job_id))
+                videojob = next((videojob for videojob in found if videojob.spec.job_id == job_id), None)
+                if videojob is None or state_of(videojob).is_final:
+                    return videojob
+                await self._watch(videojob.metadata.name, version)
+            except ClusterError:
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _watch(self, name: str, version: str) -> None:
+        """Return when the VideoJob is final or deleted, or the watch has ended."""
+        path, selector = paths.videojobs(self._namespace), f"metadata.name={name}"
+        async for event in self._watching.watch(path, version, field=selector, limit_s=_WATCH_S):
+            if event["type"] == "DELETED":
+                return
+            if event["type"] == "MODIFIED" and state_of(VideoJob.from_manifest(event["object"])).is_final:
+                return
+
+    async def check(self) -> None:
+        """Raises ClusterError where VideoJobs cannot be read."""
+        await self._cluster.get(f"{paths.videojobs(self._namespace)}?limit=1")
+
+    async def create(self, manifest: Manifest, url: str) -> None:
+        """The VideoJob, and the Secret of its URL where that is a credential."""
+        created = await self._cluster.create(paths.videojobs(self._namespace), manifest)
+        await self.store_source(VideoJob.from_manifest(created), url)
+
+    async def patch(self, videojob: VideoJob, **spec: Any) -> None:
+        """Raises ConflictError when it has changed since it was read."""
+        version = {"resourceVersion": videojob.metadata.resource_version}
+        path = paths.videojobs(self._namespace, videojob.metadata.name)
+        await self._cluster.patch(path, {"metadata": version, "spec": spec})
+
+    async def delete(self, videojob: VideoJob, *, version: str | None = None) -> None:
+        """Raises ConflictError for another object of that name, and when it is not at `version` any more."""
+        path = paths.videojobs(self._namespace, videojob.metadata.name)
+        await self._cluster.delete(path, uid=videojob.metadata.uid, version=version)
+
+    async def store_source(self, videojob: VideoJob, url: str) -> None:
+        """Create the Secret of a URL that is a credential, or renew its signature."""
+        if videojob.spec.source.secret_ref is None:
+            return
+        secrets, manifest = paths.core(self._namespace, "secrets"), source_secret_manifest(videojob, url)
+        try:
+            await self._cluster.create(secrets, manifest)
+        except AlreadyExistsError:
+            if is_credential(url):  # an unsigned URL must not replace a signed one
+                await self._cluster.patch(f"{secrets}/{manifest['metadata']['name']}", manifest)

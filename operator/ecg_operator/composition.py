@@ -1,0 +1,121 @@
+"""The operator put together: what outlives a run, and the parts of one run, connected to one another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import kopf
+
+from ecg_callbacks.deliverer import Deliverer
+from ecg_callbacks.delivery import Sender
+from ecg_callbacks.sender import CallbackSender
+from ecg_cluster.client import Cluster, connect
+from ecg_cluster.results import ClusterResults
+from ecg_cluster.s3 import s3_client
+from ecg_common.clock import utc_now
+from ecg_operator.act.apply import Applier
+from ecg_operator.act.clean_up import CleanUp
+from ecg_operator.act.controller import Controller
+from ecg_operator.act.delivery_ledger import VideoJobLedger
+from ecg_operator.act.events import EventRecorder
+from ecg_operator.act.pod_config import PodConfig, load_pod_config
+from ecg_operator.act.status_writer import StatusWriter
+from ecg_operator.act.upload_signer import UploadSigner
+from ecg_operator.observe import watches
+from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.observer import Observer
+from ecg_operator.observe.watch_check import WatchCheck
+from ecg_operator.runtime.health import Health
+from ecg_operator.runtime.lease import Lease
+from ecg_operator.runtime.metrics import MeasuredSender, Metrics
+from ecg_operator.runtime.work_queue import WorkQueue
+from ecg_operator.settings import OperatorSettings
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What outlives a run; tests replace some of it."""
+
+    settings: OperatorSettings
+    config: PodConfig
+    cluster: Cluster
+    lease: Lease
+    sender: Sender
+    s3: Any
+    """boto3's client; None without a bucket."""
+    metrics: Metrics
+    health: Health
+    clock: Callable[[], datetime] = utc_now
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one run needs to know of its parts."""
+
+    cache: Cache
+    queue: WorkQueue
+    deliverer: Deliverer
+    watch_check: WatchCheck
+    watches: kopf.OperatorRegistry
+    wake: Callable[[str | None], None]
+    """Adds a VideoJob to the queue; nothing for None."""
+
+
+async def connected(settings: OperatorSettings) -> Dependencies:
+    """Raises NoClusterError, and OSError or ValidationError for POD_CONFIG_FILE."""
+    metrics = Metrics()
+    cluster = await connect(on_request=metrics.requested)
+    s3 = s3_client() if settings.results_bucket else None
+    results = ClusterResults(cluster, settings.namespace, s3, settings.results_bucket)
+    secret = settings.callback_secret.get_secret_value() if settings.callback_secret else None
+    return Dependencies(
+        settings=settings,
+        config=load_pod_config(settings.pod_config_file),
+        cluster=cluster,
+        lease=Lease(cluster, settings),
+        sender=MeasuredSender(CallbackSender(results, settings.callback_policy, secret), metrics),
+        s3=s3,
+        metrics=metrics,
+        health=Health(),
+    )
+
+
+def build(given: Dependencies) -> Parts:
+    """The parts of a run that begins, with empty caches."""
+    cache = Cache(given.clock)
+    writer = StatusWriter(given.cluster, given.settings.namespace, cache)
+    queue = WorkQueue(_controller(given, cache, writer).handle)
+    ledger = VideoJobLedger(cache, writer, given.settings, given.clock)
+    deliverer = Deliverer(ledger, given.sender, clock=given.clock)
+    given.metrics.watch(cache.videojobs.__len__, queue.__len__, ledger.__len__)
+
+    def wake(name: str | None) -> None:
+        if name:
+            queue.add(name)
+
+    def videojob_changed(name: str | None) -> None:
+        if name and ledger.update(name):
+            deliverer.wake()
+        wake(name)
+
+    watch_check = WatchCheck(given.cluster, given.settings.namespace, cache, wake)
+    return Parts(cache, queue, deliverer, watch_check, watches.registry(cache, videojob_changed, wake), wake)
+
+
+def _controller(given: Dependencies, cache: Cache, writer: StatusWriter) -> Controller:
+    return Controller(
+        Observer(cache, given.cluster, given.settings.namespace),
+        _applier(given, writer),
+        given.settings,
+        clock=given.clock,
+        holds_lease=lambda: given.lease.is_held,
+        on_applied=given.metrics.plan_applied,
+    )
+
+
+def _applier(given: Dependencies, writer: StatusWriter) -> Applier:
+    cluster, settings = given.cluster, given.settings
+    uploads = UploadSigner(cluster, settings, given.s3, given.clock) if settings.results_bucket else None
+    events, clean_up = EventRecorder(cluster, settings.namespace), CleanUp(cluster, settings)
+    return Applier(cluster, settings, given.config, writer, events, clean_up, uploads)

@@ -1,0 +1,50 @@
+"""Observes one VideoJob: the cache, and the API server for what the cache lacks."""
+
+import contextlib
+
+from ecg_cluster import paths
+from ecg_cluster.client import Cluster
+from ecg_cluster.errors import NotFoundError
+from ecg_contract.videojob.names import VIDEOJOB_LABEL
+from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.snapshot import Observed
+
+
+class Observer:
+    """Asks the API server where a watch may lag, so that no Job is missed, or created twice."""
+
+    def __init__(self, cache: Cache, cluster: Cluster, namespace: str) -> None:
+        self._cache, self._cluster, self._namespace = cache, cluster, namespace
+
+    async def observe(self, name: str) -> Observed | None:
+        """None for a VideoJob that does not exist. Raises ClusterError."""
+        observed = self._cache.observe(name)
+        if observed is not None and _lacks_job(observed):
+            await self._look_for_job(observed)
+            observed = self._cache.observe(name)
+        if observed is not None and _lacks_pod(observed):
+            await self._look_for_pods(name)
+            observed = self._cache.observe(name)
+        return observed
+
+    async def _look_for_job(self, observed: Observed) -> None:
+        attempt = observed.videojob.status.attempt
+        assert attempt is not None
+        with contextlib.suppress(NotFoundError):
+            self._cache.jobs.put(await self._cluster.get(paths.jobs(self._namespace, attempt.job_name)))
+
+    async def _look_for_pods(self, name: str) -> None:
+        selector = f"{VIDEOJOB_LABEL}={name}"
+        pods, _ = await self._cluster.list(paths.core(self._namespace, "pods"), selector=selector)
+        for pod in pods:
+            self._cache.pods.put(pod)
+
+
+def _lacks_job(observed: Observed) -> bool:
+    status = observed.videojob.status
+    return status.attempt is not None and status.completion_time is None and observed.job() is None
+
+
+def _lacks_pod(observed: Observed) -> bool:
+    job = observed.job()
+    return job is not None and bool(job.failed or job.succeeded) and observed.pod() is None
