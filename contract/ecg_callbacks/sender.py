@@ -7,9 +7,7 @@ that the backend closes at that moment would look like a failed try.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 import httpx
 
@@ -18,7 +16,7 @@ from ecg_callbacks.ports import ResultSource
 from ecg_callbacks.signature import Signer, signing_key
 from ecg_callbacks.target import CallbackPolicy, callback_url, check_callback_base
 from ecg_callbacks.types import Due, Failure, JobFacts
-from ecg_common.clock import utc_now
+from ecg_common.clock import Clock, utc_now
 from ecg_common.netguard import AddressRefusedError, GuardedTransport, NameUnknownError, Resolve
 from ecg_common.retry import parse_retry_after
 from ecg_common.verified import ResultDamagedError
@@ -57,7 +55,7 @@ class CallbackSender:
         secret: str | None = None,
         *,
         resolve: Resolve | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
         total_s: float = TOTAL_S,
     ) -> None:
         """Raises ValueError where `secret` is malformed."""

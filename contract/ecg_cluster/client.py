@@ -15,8 +15,8 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from ecg_cluster.errors import NoClusterError, UnavailableError, cluster_error
+from ecg_contract.videojob.manifests import Manifest
 
-Manifest = dict[str, Any]
 OnRequest = Callable[[str, str], None]
 """Called with the method and the path of every request, for metrics."""
 
