@@ -70,7 +70,8 @@ def _metrics() -> str:
 
 
 def _section(title: str, settings: type[BaseSettings]) -> str:
-    rows = [_row(name, field) for name, field in settings.model_fields.items()]
+    fields = sorted(settings.model_fields.items(), key=lambda item: item[0] not in settings.__annotations__)
+    rows = [_row(name, field) for name, field in fields]
     return "\n".join([f"## {title}", "", "| setting | default | what it is |", "|---|---|---|", *rows, ""])
 
 

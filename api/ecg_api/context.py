@@ -1,6 +1,5 @@
 """The dependencies of the routes, created once in `create_app`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,8 +8,7 @@ from fastapi import Depends, Request
 
 from ecg_api.ports import JobStore, Redelivery, Uploads
 from ecg_api.settings import Settings
-
-Clock = Callable[[], datetime]
+from ecg_common.clock import Clock
 
 
 def to_second(moment: datetime) -> datetime:

@@ -5,21 +5,17 @@ memory as a whole.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from ecg_callbacks.ports import ResultSource
 from ecg_callbacks.types import Due, JobFacts
+from ecg_common.verified import ResultDamagedError, verified
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import ResultReference
 from ecg_contract.wire.models import CallbackPayload
 
 _PIECE = 64 * 1024
-
-
-class ResultDamagedError(Exception):
-    """The stored result is missing, or not the one that the job reported."""
 
 
 class FileResults:
@@ -64,16 +60,13 @@ class CallbackBody:
         yield self._tail
 
     async def _check_result(self, result: ResultReference, update: Callable[[bytes], object]) -> None:
-        digest, length = hashlib.sha256(), 0
         try:
-            async for piece in self._results.chunks(result):
-                digest.update(piece)
-                length += len(piece)
+            async for piece in verified(self._results.chunks(result), result.bytes, result.sha256):
                 update(piece)
+        except ResultDamagedError:
+            raise
         except OSError as error:
             raise ResultDamagedError(f"the stored result cannot be read ({type(error).__name__})") from error
-        if length != result.bytes or digest.hexdigest() != result.sha256:
-            raise ResultDamagedError("the stored result is not the one that the job reported")
 
 
 def _around(due: Due, facts: JobFacts, *, with_result: bool) -> tuple[bytes, bytes]:

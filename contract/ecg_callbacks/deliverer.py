@@ -9,13 +9,13 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ecg_callbacks.circuit import Start
 from ecg_callbacks.delivery import LEDGER_PAUSE_S, JobDelivery, Sender
 from ecg_callbacks.ports import DeliveryLedger
 from ecg_callbacks.scheduler import LONGEST_SLEEP, Scheduler
-from ecg_common.clock import utc_now
+from ecg_common.clock import Clock, utc_now
 
 _COALESCE_S = 0.01
 _GRACE_S = 5.0
@@ -31,7 +31,7 @@ class Deliverer:
         ledger: DeliveryLedger,
         sender: Sender,
         *,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
         random: Callable[[], float] = random.random,
     ) -> None:
         self._ledger, self._clock = ledger, clock

@@ -13,6 +13,7 @@ from ecg_callbacks.ports import Change, Delivery, DeliveryLedger
 from ecg_callbacks.scheduler import Scheduler
 from ecg_callbacks.sender import Delivered, Outcome
 from ecg_callbacks.types import Decision, Due, Failure, JobFacts
+from ecg_common.clock import Clock
 from ecg_contract.delivery_record import DeliveryRecord
 
 LEDGER_PAUSE_S = 1.0
@@ -33,7 +34,7 @@ class JobDelivery:
         ledger: DeliveryLedger,
         sender: Sender,
         scheduler: Scheduler,
-        clock: Callable[[], datetime],
+        clock: Clock,
         random: Callable[[], float],
     ) -> None:
         self._ledger, self._sender, self._scheduler = ledger, sender, scheduler

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ecg_callbacks.types import Due, Failure
+from ecg_common.retry import delay_after
 from ecg_contract.delivery_record import InHand
 
 PROGRESS_TRIES = 3
@@ -53,6 +54,5 @@ def bounded(retry_after: timedelta | None) -> timedelta:
 def _delay(due: Due, tries: int, random: Callable[[], float]) -> timedelta:
     """The pause after the `tries`-th failed try."""
     if not due.is_terminal:
-        return _PROGRESS_DELAYS[min(tries, len(_PROGRESS_DELAYS)) - 1]
-    planned = _TERMINAL_DELAYS[min(tries, len(_TERMINAL_DELAYS)) - 1]
-    return planned * (1 - _JITTER + 2 * _JITTER * random())
+        return delay_after(tries, _PROGRESS_DELAYS)
+    return delay_after(tries, _TERMINAL_DELAYS) * (1 - _JITTER + 2 * _JITTER * random())

@@ -7,26 +7,32 @@ that the backend closes at that moment would look like a failed try.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 import httpx
 
-from ecg_callbacks.body import CallbackBody, ResultDamagedError
+from ecg_callbacks.body import CallbackBody
 from ecg_callbacks.ports import ResultSource
 from ecg_callbacks.signature import Signer, signing_key
-from ecg_callbacks.target import CallbackPolicy, NameUnknownError, TargetRefusedError, Targets, callback_url
+from ecg_callbacks.target import CallbackPolicy, callback_url, check_callback_base
 from ecg_callbacks.types import Due, Failure, JobFacts
-from ecg_common.clock import utc_now
-from ecg_common.netguard import Resolve
+from ecg_common.clock import Clock, utc_now
+from ecg_common.netguard import AddressRefusedError, GuardedTransport, NameUnknownError, Resolve
 from ecg_common.retry import parse_retry_after
+from ecg_common.verified import ResultDamagedError
 
 CONNECT_S = 5.0
 TOTAL_S = 30.0
 _ANSWER_BYTES = 64 * 1024
 _ANSWER_S = 1.0
 """How much of the answer is waited for: it says nothing beyond its status."""
+_LOOKUP_THREADS = 32
+_HEADERS = {
+    "content-type": "application/json",
+    "accept-encoding": "identity",
+    "user-agent": "ecg-audio-analyzer",
+    "connection": "close",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +55,18 @@ class CallbackSender:
         secret: str | None = None,
         *,
         resolve: Resolve | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
         total_s: float = TOTAL_S,
     ) -> None:
         """Raises ValueError where `secret` is malformed."""
         self._results, self._clock, self._total_s = results, clock, total_s
         self._key = signing_key(secret)
-        self._targets = Targets(policy, resolve)
+        self._policy = policy
         self._client = httpx.AsyncClient(
-            verify=httpx.create_ssl_context(),
+            transport=GuardedTransport(policy.guard(resolve), _LOOKUP_THREADS),
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(total_s, connect=CONNECT_S),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         )
 
     async def send(self, due: Due, facts: JobFacts) -> Outcome:
@@ -71,7 +76,7 @@ class CallbackSender:
                 return await self._post(due, facts)
         except TimeoutError:
             return Failure(f"no answer within {self._total_s:g} s")
-        except (TargetRefusedError, ResultDamagedError) as error:
+        except (AddressRefusedError, ResultDamagedError) as error:
             return Failure(f"not sent: {error}")
         except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
             return Failure(_in_words(error))
@@ -80,39 +85,16 @@ class CallbackSender:
             return Failure(f"not sent ({type(error).__name__})")
 
     async def aclose(self) -> None:
-        self._targets.close()
         await self._client.aclose()
 
     async def _post(self, due: Due, facts: JobFacts) -> Outcome:
         base = facts.callback_base or ""
-        addresses = await self._targets.addresses(base)
+        check_callback_base(base, self._policy)
         body = CallbackBody(due, facts, self._results)
         signer = Signer(self._key, due.webhook_id, self._clock())
         await body.check(signer.update)
-        url = httpx.URL(callback_url(base))
-        *others, last = addresses
-        for address in others:
-            with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
-                return await self._post_to(address, url, body, signer.headers)
-        return await self._post_to(last, url, body, signer.headers)
-
-    async def _post_to(self, address: str, url: httpx.URL, body: CallbackBody, headers: dict[str, str]) -> Outcome:
-        """To this very address, under the name that the URL has."""
-        request = self._client.build_request(
-            "POST",
-            url.copy_with(host=address),
-            content=body.pieces(),
-            headers={
-                "host": url.netloc.decode(),
-                "content-type": "application/json",
-                "content-length": str(body.length),
-                "accept-encoding": "identity",
-                "user-agent": "ecg-audio-analyzer",
-                "connection": "close",
-                **headers,
-            },
-            extensions={"sni_hostname": url.raw_host.decode()},
-        )
+        headers = {**_HEADERS, "content-length": str(body.length), **signer.headers}
+        request = self._client.build_request("POST", callback_url(base), content=body.pieces(), headers=headers)
         response = await self._client.send(request, stream=True)
         try:
             await _drain(response)

@@ -1,10 +1,12 @@
-"""Setting types for callbacks."""
+"""The settings of callbacks, the same for every host that delivers them."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SecretStr
 
 from ecg_callbacks.target import CallbackPolicy, check_callback_base
+from ecg_common.setting_types import CommaSeparated
+from ecg_common.settings import EnvironmentSettings
 
 
 def _checked_base(url: str) -> str:
@@ -12,5 +14,20 @@ def _checked_base(url: str) -> str:
     return url
 
 
-BackendUrl = Annotated[str, AfterValidator(_checked_base)]
-"""A callback base that is allowed because it is the configured one; its form is checked all the same."""
+class CallbackSettings(EnvironmentSettings):
+    backend_url: Annotated[str, AfterValidator(_checked_base)] | None = None
+    """Where callbacks go when a request names no `fastapi_base_url`; its origin is always allowed."""
+
+    callback_allow: CommaSeparated = ()
+    """Hosts and CIDRs, comma-separated, that callbacks may go to although they are private, or although
+    CALLBACK_STRICT is set."""
+
+    callback_strict: bool = False
+    """Send callbacks to BACKEND_URL and CALLBACK_ALLOW alone, to no other public host."""
+
+    callback_secret: SecretStr | None = None
+    """Signs callbacks (Standard Webhooks, `webhook-signature`); unsigned without it."""
+
+    @property
+    def callback_policy(self) -> CallbackPolicy:
+        return CallbackPolicy(self.callback_allow, self.callback_strict, self.backend_url)

@@ -4,29 +4,16 @@ A base is checked twice: its form and literal addresses when a job is posted, ev
 when a connection is made. Refusals name the setting that would allow it.
 """
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ecg_common.netguard import AddressGuard, AddressRefusedError, AllowList, Resolve, literal_address, plain_host
+from ecg_common.addresses import AllowList, literal_address, plain_host
+from ecg_common.netguard import AddressGuard, AddressRefusedError, Resolve
 from ecg_contract.wire.models import RESULT_PATH
 
 _PORTS = {"http": 80, "https": 443}
 _SETTING = "CALLBACK_ALLOW"
-_THREADS = 32
-"""Names that may hang at the same time before another has to wait; threads are made when they are needed."""
-
-
-class TargetRefusedError(ValueError):
-    """No callback goes to this place; the message names the setting that would allow it."""
-
-
-class NameUnknownError(OSError):
-    """The backend's name leads to no address, for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +35,11 @@ class CallbackPolicy:
         except ValueError as error:
             raise ValueError(f"{_SETTING}: {error}") from None
 
-    @property
-    def allowed(self) -> AllowList:
-        return AllowList.parse([*self.allow, *([_backend(self.backend_url)] if self.backend_url else [])])
+    def guard(self, resolve: Resolve | None = None) -> AddressGuard:
+        """`resolve` is getaddrinfo where None."""
+        backend = [_backend(self.backend_url)] if self.backend_url else []
+        allowed = AllowList.parse([*self.allow, *backend])
+        return AddressGuard(allowed, _SETTING, resolve, "CALLBACK_STRICT" if self.strict else None)
 
 
 class _Target(NamedTuple):
@@ -74,84 +63,29 @@ def origin_of(base: str) -> str:
 
 
 def check_callback_base(base: str, policy: CallbackPolicy) -> None:
-    """Raises TargetRefusedError (a ValueError) where callbacks cannot go there, as far as the URL itself shows it."""
-    target = _checked_form(base)
+    """Raises AddressRefusedError (a ValueError) where callbacks cannot go there, as far as the URL itself shows it."""
+    target, guard = _checked_form(base), policy.guard()
     if literal_address(target.host) or target.host == "localhost":
-        _guarded(target, policy, None)
-    elif policy.strict and not policy.allowed.has_host(*target) and not policy.allowed.networks:
-        raise TargetRefusedError(_why_strict(target))
-
-
-class Targets:
-    """The addresses behind callback bases, looked up in threads of its own: names that hang hold up nothing else."""
-
-    def __init__(self, policy: CallbackPolicy, resolve: Resolve | None = None) -> None:
-        """`resolve` is getaddrinfo where None."""
-        self._policy, self._resolve = policy, resolve
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="callback-names")
-        self._asked: dict[_Target, asyncio.Future[list[str]]] = {}
-        """Look-ups under way: one thread a name, however many callbacks ask for it."""
-
-    async def addresses(self, base: str) -> list[str]:
-        """Where to connect for `base`. Raises TargetRefusedError where one of them is not allowed, NameUnknownError."""
-        check_callback_base(base, self._policy)
-        target = _checked_form(base)
-        if literal_address(target.host) is not None:
-            return _guarded(target, self._policy, self._resolve)  # nothing to ask anybody
-        try:
-            found = await asyncio.shield(self._look_up(target))
-        except (OSError, UnicodeError) as error:
-            raise NameUnknownError(str(error)) from error
-        if not found:
-            raise NameUnknownError("it has no address")
-        return found
-
-    def _look_up(self, target: _Target) -> asyncio.Future[list[str]]:
-        asked = self._asked.get(target)
-        if asked is None:
-            look_up = partial(_guarded, target, self._policy, self._resolve)
-            asked = asyncio.get_running_loop().run_in_executor(self._threads, look_up)
-            self._asked[target] = asked
-            asked.add_done_callback(partial(self._answered, target))
-        return asked
-
-    def _answered(self, target: _Target, asked: asyncio.Future[list[str]]) -> None:
-        del self._asked[target]
-        if not asked.cancelled():
-            asked.exception()  # whoever asked may be gone: then nobody else looks at it
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _guarded(target: _Target, policy: CallbackPolicy, resolve: Resolve | None) -> list[str]:
-    allowed = policy.allowed
-    try:
-        found = AddressGuard(allowed, _SETTING, resolve).addresses(*target)
-    except AddressRefusedError as error:
-        raise TargetRefusedError(str(error)) from None
-    if policy.strict and not allowed.has_host(*target):
-        for address in found:
-            if not allowed.has_address(ip_address(address.partition("%")[0]), target.port):
-                raise TargetRefusedError(_why_strict(target))
-    return found
+        guard.addresses(*target)
+    elif policy.strict and not guard.allow.has_host(*target) and not guard.allow.networks:
+        raise guard.not_listed(target.host)
 
 
 def _checked_form(base: str) -> _Target:
     if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in base) or "\\" in base:
-        raise TargetRefusedError("must not contain spaces, control characters or backslashes")
+        raise AddressRefusedError("must not contain spaces, control characters or backslashes")
     try:
         parts = urlsplit(base)
         host, port = plain_host(parts.hostname or ""), parts.port
         host.encode("idna")
     except ValueError:
-        raise TargetRefusedError("is not a URL") from None
+        raise AddressRefusedError("is not a URL") from None
     if parts.scheme not in _PORTS or not host or port == 0:
-        raise TargetRefusedError("must be an http or https URL with a host, such as https://backend.example")
+        raise AddressRefusedError("must be an http or https URL with a host, such as https://backend.example")
     if "@" in parts.netloc:
-        raise TargetRefusedError("must not hold a user name or password; CALLBACK_SECRET signs callbacks")
+        raise AddressRefusedError("must not hold a user name or password; CALLBACK_SECRET signs callbacks")
     if "?" in base or "#" in base:
-        raise TargetRefusedError("must not have a query string or a fragment")
+        raise AddressRefusedError("must not have a query string or a fragment")
     return _Target(host, port or _PORTS[parts.scheme])
 
 
@@ -159,10 +93,6 @@ def _backend(url: str) -> str:
     """BACKEND_URL's entry in the allow list. Raises ValueError."""
     try:
         host, port = _checked_form(url)
-    except TargetRefusedError as error:
+    except AddressRefusedError as error:
         raise ValueError(f"BACKEND_URL {error}") from None
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _why_strict(target: _Target) -> str:
-    return f"{target.host} is not in {_SETTING}, and CALLBACK_STRICT is set"

@@ -15,8 +15,8 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from ecg_cluster.errors import NoClusterError, UnavailableError, cluster_error
+from ecg_contract.videojob.manifests import Manifest
 
-Manifest = dict[str, Any]
 OnRequest = Callable[[str, str], None]
 """Called with the method and the path of every request, for metrics."""
 
@@ -126,7 +126,7 @@ class Cluster:
         except ValueError:
             decoded = {"message": data[:200].decode(errors="replace")}
         if not 200 <= answer.status < 300:
-            raise cluster_error(f"{method} {path}", answer.status, decoded, answer.headers.get("Retry-After"))
+            raise cluster_error(f"{method} {path}", answer.status, decoded)
         return dict(decoded)
 
     async def _send(  # noqa: PLR0913, PLR0917 - what a request has

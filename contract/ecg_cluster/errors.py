@@ -19,9 +19,9 @@ class NoClusterError(Exception):
 class ClusterError(Exception):
     """`str(error)` says what was asked and what was answered; bodies are never in it."""
 
-    def __init__(self, what: str, status: int | None, message: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, what: str, status: int | None, message: str) -> None:
         super().__init__(f"{what}: {status or 'no answer'}: {message}")
-        self.status, self.message, self.retry_after_s = status, message, retry_after_s
+        self.status, self.message = status, message
 
 
 class NotFoundError(ClusterError):
@@ -51,12 +51,11 @@ class UnavailableError(ClusterError):
 _UNAVAILABLE = (408, 425, 429)
 
 
-def cluster_error(what: str, status: int, answer: Any, retry_after: str | None = None) -> ClusterError:
+def cluster_error(what: str, status: int, answer: Any) -> ClusterError:
     """The error for an HTTP answer; `answer` is its JSON, a Kubernetes `Status` as a rule."""
     details = answer if isinstance(answer, dict) else {}
     message, reason = str(details.get("message", "")), details.get("reason")
-    seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
-    return _class_of(status, reason)(what, status, message, seconds)
+    return _class_of(status, reason)(what, status, message)
 
 
 def _class_of(status: int, reason: Any) -> type[ClusterError]:

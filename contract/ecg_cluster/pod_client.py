@@ -8,12 +8,15 @@ import logging
 import os
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import urllib3
 from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.config import load_incluster_config, load_kube_config
 
+from ecg_common.clock import utc_now
+from ecg_common.retry import parse_retry_after
 from ecg_contract.videojob.resource import API_VERSION, PLURAL
 
 UNKNOWN_S = 30.0
@@ -28,7 +31,7 @@ class Answer:
 
     status: int | None
     text: str = ""
-    retry_after_s: float | None = None
+    retry_after: timedelta | None = None
 
 
 class ApiServer:
@@ -72,8 +75,7 @@ class ApiServer:
             text = (response.read() or b"").decode(errors="replace")
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             return Answer(None, type(error).__name__)
-        retry_after = str(response.headers.get("Retry-After", ""))
-        return Answer(response.status, text, float(retry_after) if retry_after.isdigit() else None)
+        return Answer(response.status, text, parse_retry_after(response.headers.get("Retry-After"), utc_now()))
 
 
 def _connected() -> ApiClient:

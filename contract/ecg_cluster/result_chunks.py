@@ -5,12 +5,13 @@ stream that unpacks to more is refused, however small it is.
 """
 
 import gzip
-import hashlib
 import re
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Self
+
+from ecg_common.verified import ResultDamagedError, verified
 
 CHUNK_BYTES = 900 * 1024
 """Longest piece; an object in etcd may have 1.5 MiB."""
@@ -19,10 +20,6 @@ CHUNK_KEY = "chunk"
 _PIECE = 256 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 _LOCATION = re.compile(r"configmaps:([a-z0-9][a-z0-9.-]*):([1-9][0-9]{0,3})")
-
-
-class ResultUnreadableError(OSError):
-    """The stored result is not what was announced, or cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +49,23 @@ def compressed(data: bytes) -> Sequence[bytes]:
     return [packed[i : i + CHUNK_BYTES] for i in range(0, len(packed), CHUNK_BYTES)]
 
 
-async def unpacked(pieces: AsyncIterable[bytes], size: int, sha256: str) -> AsyncIterator[bytes]:
+def unpacked(pieces: AsyncIterable[bytes], size: int, sha256: str) -> AsyncIterator[bytes]:
     """The data that `compressed` was given, in pieces of at most 256 KiB.
 
-    Raises ResultUnreadableError where it is not `size` bytes with this digest.
+    Raises ResultDamagedError where it is not `size` bytes with this digest.
     """
-    decompressor, digest, seen = zlib.decompressobj(_GZIP), hashlib.sha256(), 0
+    return verified(_decompressed(pieces), size, sha256)
+
+
+async def _decompressed(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    decompressor = zlib.decompressobj(_GZIP)
     async for piece in pieces:
         rest = piece
         while rest:
             try:
                 data = decompressor.decompress(rest, _PIECE)
             except zlib.error as error:
-                raise ResultUnreadableError(f"the stored result is damaged: {error}") from None
+                raise ResultDamagedError(f"the stored result is damaged: {error}") from None
             rest = decompressor.unconsumed_tail
-            seen += len(data)
-            digest.update(data)
-            if seen > size:
-                raise ResultUnreadableError(f"the stored result has more than the {size} bytes announced")
             if data:
                 yield data
-    if seen != size or digest.hexdigest() != sha256 or not decompressor.eof:
-        raise ResultUnreadableError("the stored result is not the one that was announced")

@@ -11,10 +11,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import ClusterError
-from ecg_cluster.result_chunks import CHUNK_KEY, ConfigMapLocation, ResultUnreadableError, unpacked
+from ecg_cluster.result_chunks import CHUNK_KEY, ConfigMapLocation, unpacked
 from ecg_contract.host_protocol import ResultReference
 
 _PIECE = 1024 * 1024
+
+
+class ResultUnreadableError(OSError):
+    """The stored result cannot be fetched."""
 
 
 class ClusterResults:

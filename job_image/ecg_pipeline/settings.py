@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
+from ecg_common.settings import LogFileSettings
 from ecg_pipeline.settings_media import FetchSettings
 
 ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
 
 
-class PipelineSettings(FetchSettings):
+class PipelineSettings(FetchSettings, LogFileSettings):
     """The pipeline process; inherits the settings of downloads and media."""
 
     asr_model: str = "base"
@@ -61,9 +62,3 @@ class PipelineSettings(FetchSettings):
 
     work_dir: Path | None = None
     """Folder for downloads while a job runs; the system's temporary folder without it."""
-
-    log_file: Path | None = None
-    """File that gets all log lines beside stderr, for example /logs/ml_server.log."""
-
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """Least level that is logged."""

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ecg_common.netguard import AllowList
+from ecg_common.addresses import AllowList
 from ecg_common.setting_types import GIB, CommaSeparated, Seconds
+from ecg_common.settings import EnvironmentSettings
 
 MAX_MEDIA_S = 43200.0
 
@@ -16,10 +16,8 @@ def _allow_list(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
-class FetchSettings(BaseSettings):
+class FetchSettings(EnvironmentSettings):
     """Downloads and media."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
 
     fetch_allow: Annotated[CommaSeparated, AfterValidator(_allow_list)] = ()
     """Hosts, host:port pairs and CIDRs, comma-separated, that videos may be downloaded from although their addresses

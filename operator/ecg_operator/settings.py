@@ -4,19 +4,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
 
-from ecg_callbacks.settings import BackendUrl
-from ecg_callbacks.target import CallbackPolicy
-from ecg_common.setting_types import CommaSeparated, Seconds
+from ecg_callbacks.settings import CallbackSettings
+from ecg_cluster.settings import ResultsSettings
+from ecg_common.setting_types import Seconds
+from ecg_common.settings import AttemptSettings, LogSettings
 from ecg_contract.attempt_outcome import RetryPolicy
 
 
-class OperatorSettings(BaseSettings):
+class OperatorSettings(CallbackSettings, ResultsSettings, AttemptSettings, LogSettings):
     """The operator."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
 
     namespace: str
     """Namespace whose VideoJobs it works on."""
@@ -36,31 +34,6 @@ class OperatorSettings(BaseSettings):
     gpu_enabled: bool = False
     """Run jobs that ask for a GPU with the `gpu` profile; the `cpu` profile without it."""
 
-    cpu_fallback: bool = True
-    """Go on with the CPU when the GPU's memory is too small."""
-
-    results_bucket: str | None = None
-    """S3 bucket that results are stored in; ConfigMaps without it."""
-
-    results_prefix: str = ""
-    """Put before the keys in RESULTS_BUCKET."""
-
-    backend_url: BackendUrl | None = None
-    """The backend, whose origin callbacks may always go to."""
-
-    callback_allow: CommaSeparated = ()
-    """Hosts and CIDRs, comma-separated, that callbacks may go to although they are private, or although
-    CALLBACK_STRICT is set."""
-
-    callback_strict: bool = False
-    """Send callbacks to BACKEND_URL and CALLBACK_ALLOW alone, to no other public host."""
-
-    callback_secret: SecretStr | None = None
-    """Signs callbacks (Standard Webhooks, `webhook-signature`); unsigned without it."""
-
-    job_deadline_s: Seconds = 14_400
-    """Longest time of work over all attempts of a run, in seconds, where the VideoJob names none."""
-
     job_ttl_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 86_400
     """How long a VideoJob is kept once it is finished and its last callback settled, where it names no time."""
 
@@ -69,9 +42,6 @@ class OperatorSettings(BaseSettings):
 
     stuck_limit_s: Seconds = 300
     """Longest wait for an image that cannot be pulled, or a Secret or volume that is missing, in seconds."""
-
-    heartbeat_lost_s: Seconds = 180
-    """Silence of a running pod after which it is replaced, in seconds."""
 
     resync_s: Seconds = 30
     """How often everything is listed, to see that no event was missed, in seconds."""
@@ -93,13 +63,6 @@ class OperatorSettings(BaseSettings):
 
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
     """Port of the Prometheus metrics; 0 takes a free one."""
-
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """Least level that is logged."""
-
-    @property
-    def callback_policy(self) -> CallbackPolicy:
-        return CallbackPolicy(self.callback_allow, self.callback_strict, self.backend_url)
 
     @property
     def retry_policy(self) -> RetryPolicy:

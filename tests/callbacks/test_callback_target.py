@@ -10,8 +10,9 @@ import pytest
 from ecg_callbacks.body import FileResults
 from ecg_callbacks.decision import next_callback
 from ecg_callbacks.sender import CallbackSender, Delivered
-from ecg_callbacks.target import CallbackPolicy, Targets, callback_url, check_callback_base, origin_of
+from ecg_callbacks.target import CallbackPolicy, callback_url, check_callback_base, origin_of
 from ecg_callbacks.types import Due, Failure, JobFacts
+from ecg_common.netguard import NameLookups
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.stages import Stage
 from support.receiver import Receiver
@@ -195,12 +196,12 @@ async def test_a_name_that_hangs_takes_one_thread_and_delays_no_other_name() -> 
             release.wait(20)
         return ["127.0.0.1"]
 
-    targets = Targets(CallbackPolicy(allow=("127.0.0.1",)), resolve)
-    waiting = [asyncio.create_task(targets.addresses("http://slow.example")) for _ in range(40)]
+    lookups = NameLookups(CallbackPolicy(allow=("127.0.0.1",)).guard(resolve), 32)
+    waiting = [asyncio.create_task(lookups.addresses("slow.example", 80)) for _ in range(40)]
     try:
-        assert await asyncio.wait_for(targets.addresses("http://quick.example"), 5) == ["127.0.0.1"]
+        assert await asyncio.wait_for(lookups.addresses("quick.example", 80), 5) == ["127.0.0.1"]
     finally:
         release.set()
     assert await asyncio.gather(*waiting) == [["127.0.0.1"]] * 40
     assert sorted(asked) == ["quick.example", "slow.example"]
-    targets.close()
+    lookups.close()

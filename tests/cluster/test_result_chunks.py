@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_cluster.result_chunks import CHUNK_BYTES, ConfigMapLocation, ResultUnreadableError, compressed, unpacked
+from ecg_cluster.result_chunks import CHUNK_BYTES, ConfigMapLocation, compressed, unpacked
+from ecg_common.verified import ResultDamagedError
 
 
 async def _stream(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
@@ -30,7 +31,7 @@ async def test_what_was_packed_is_unpacked(data: bytes) -> None:
 async def test_a_stream_that_unpacks_to_more_is_refused_early() -> None:
     pieces = compressed(b"a" * 100_000_000)
     got: list[int] = []
-    with pytest.raises(ResultUnreadableError, match="more than"):
+    with pytest.raises(ResultDamagedError, match="more than"):
         await _counted(unpacked(_stream(pieces), 1000, "00"), got)
     assert sum(got) < 1_000_000
 
@@ -52,7 +53,7 @@ async def test_damage_is_refused(damage: str) -> None:
         pieces[0] = pieces[0][:5000] + bytes([pieces[0][5000] ^ 1]) + pieces[0][5001:]
     else:
         del pieces[-1]
-    with pytest.raises(ResultUnreadableError):
+    with pytest.raises(ResultDamagedError):
         await _joined(pieces, size, digest)
 
 

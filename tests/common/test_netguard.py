@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_common.netguard import AddressGuard, AddressRefusedError, AllowList, GuardedTransport, why_not_public
+from ecg_common.addresses import AllowList, why_not_public
+from ecg_common.netguard import AddressGuard, AddressRefusedError, GuardedTransport
 from support.receiver import Receiver
 
 PUBLIC = "93.184.216.34"
@@ -71,6 +72,11 @@ def test_what_is_allowed_is_connected_to(allow: str, host: str, port: int) -> No
 def test_nothing_beside_what_is_allowed_is_connected_to(allow: str, host: str, port: int) -> None:
     with pytest.raises(AddressRefusedError):
         guard(allow, {"inside": ["127.0.0.1"]}).addresses(host, port)
+
+
+def test_an_international_name_is_allowed_in_the_form_of_the_dns_too() -> None:
+    names = AllowList.parse("bücher.example, xn--caf-dma.example")
+    assert all(names.has_host(host, 80) for host in ("bücher.example", "xn--bcher-kva.example", "café.example"))
 
 
 @pytest.mark.parametrize("entry", ["host:port", ":80", "host:0", "host:70000"])

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ecg_common.netguard import AddressGuard, AllowList, GuardedTransport
+from ecg_common.addresses import AllowList
+from ecg_common.netguard import AddressGuard, GuardedTransport
 
 NAME = "media.example"
 

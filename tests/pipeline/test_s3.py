@@ -27,7 +27,7 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setattr("ecg_pipeline.fetch.s3.PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("ecg_pipeline.fetch.common.PAUSES_S", (0.0, 0.0))
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Lifespan
 
-from ecg_api.context import Clock, Context
+from ecg_api.context import Context
 from ecg_api.http import openapi, problems
 from ecg_api.http.job_paths import RawJobPaths
 from ecg_api.http.problems import CatchAll
 from ecg_api.http.routes import health, jobs, transcribe, videos
 from ecg_api.ports import JobStore, Redelivery, Uploads
 from ecg_api.settings import Settings
-from ecg_common.clock import utc_now
+from ecg_common.clock import Clock, utc_now
 
 VERSION = "1.2.0"
 """The version of the specification."""

@@ -1,12 +1,11 @@
 """Builds the VideoJob of a request, and the Secret of a URL that is a credential. Pure."""
 
 import math
-from typing import Any
 from urllib.parse import urlsplit
 
 from ecg_api.ports import JobKind, Submission
 from ecg_contract.options import options_of
-from ecg_contract.videojob.manifests import url_secret
+from ecg_contract.videojob.manifests import Manifest, url_secret
 from ecg_contract.videojob.names import source_secret_name, videojob_name
 from ecg_contract.videojob.resource import (
     MAX_DEADLINE_S,
@@ -18,8 +17,6 @@ from ecg_contract.videojob.resource import (
     VideoJobSource,
     VideoJobSpec,
 )
-
-Manifest = dict[str, Any]
 
 
 def is_credential(url: str) -> bool:

@@ -4,13 +4,12 @@ The reference comes from a pod that processes untrusted media, so no part of it 
 announced length and digest are served.
 """
 
-import hashlib
 from tempfile import TemporaryFile
 from typing import IO
 
 from ecg_api.errors import StoreUnavailableError
 from ecg_callbacks.ports import ResultSource
-from ecg_cluster.result_chunks import ResultUnreadableError
+from ecg_common.verified import verified
 from ecg_contract.host_protocol import ResultReference
 
 
@@ -31,13 +30,6 @@ async def fetched(results: ResultSource, result: ResultReference) -> IO[bytes]:
 
 
 async def _write(results: ResultSource, result: ResultReference, file: IO[bytes]) -> None:
-    digest, size = hashlib.sha256(), 0
-    async for piece in results.chunks(result):
-        digest.update(piece)
-        size += len(piece)
-        if size > result.bytes:
-            break
+    async for piece in verified(results.chunks(result), result.bytes, result.sha256):
         file.write(piece)
-    if (size, digest.hexdigest()) != (result.bytes, result.sha256):
-        raise ResultUnreadableError("the stored result is not the one that was announced")
     file.seek(0)

@@ -11,7 +11,7 @@ from typing import IO
 
 from ecg_api.errors import StoreUnavailableError
 from ecg_api.jobs.sources import source_name
-from ecg_api.kubernetes.manifests import Manifest, can_run_again, videojob_manifest
+from ecg_api.kubernetes.manifests import can_run_again, videojob_manifest
 from ecg_api.kubernetes.result_file import fetched
 from ecg_api.kubernetes.retries import retry_on_conflict, unavailable_on_cluster_error
 from ecg_api.kubernetes.uploads import BucketUploads
@@ -22,6 +22,7 @@ from ecg_callbacks.ports import ResultSource
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 from ecg_common.logs import job_logger
+from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.names import videojob_name
 from ecg_contract.videojob.resource import VideoJob
 

@@ -3,11 +3,12 @@
 import asyncio
 from typing import Any
 
-from ecg_api.kubernetes.manifests import Manifest, is_credential, source_secret_manifest
+from ecg_api.kubernetes.manifests import is_credential, source_secret_manifest
 from ecg_api.kubernetes.view import state_of
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, NotFoundError
+from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.names import videojob_name
 from ecg_contract.videojob.resource import VideoJob
 

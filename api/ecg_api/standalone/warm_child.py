@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ecg_api.standalone.child import Child, StartChild
+from ecg_common.retry import exponential_backoff
 
 _LONGEST_PAUSE_S = 60.0
 _log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class WarmChild:
     async def _pause(self, details: dict[str, object]) -> None:
         self._failed_starts += 1
         _log.error("pipeline_did_not_start", extra={**details, "times": self._failed_starts})
-        await asyncio.sleep(min(_LONGEST_PAUSE_S, self.first_pause_s * 2 ** (self._failed_starts - 1)))
+        await asyncio.sleep(exponential_backoff(self._failed_starts, self.first_pause_s, _LONGEST_PAUSE_S))
 
     async def _becomes_ready(self, child: Child) -> bool:
         try:

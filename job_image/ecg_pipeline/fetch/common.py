@@ -4,10 +4,12 @@ import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ecg_common.redact import redact_text
+from ecg_common.retry import delay_after
 from ecg_contract.errors import ErrorCode, TransientError, UsageError, download_failed
 
 OnBytes = Callable[[int, int | None], None]
@@ -16,6 +18,7 @@ Log = logging.Logger | logging.LoggerAdapter[Any]
 
 PAUSES_S = (1.0, 4.0, 16.0)
 """After the first, second, third and later failed try."""
+_LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,20 @@ class FetchedFile:
 class TryAgainError(Exception):
     """A try failed for a reason that may pass; the message holds no credential."""
 
-    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+    def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(redact_text(reason)[:300])
-        self.retry_after_s = retry_after_s
+        self.retry_after = retry_after or timedelta(0)
+
+
+def pause_after(error: TryAgainError, number: int, tries: int, size: int, log: Log) -> float:
+    """Log the failed try `number` of `tries`; seconds until the next. Raises TransientError when it was the last.
+
+    `size` is the bytes that were downloaded so far.
+    """
+    log.warning("download_try_failed", extra={"reason": str(error), "try": number, "tries": tries, "bytes": size})
+    if number == tries:
+        raise given_up(str(error), tries) from None
+    return max(delay_after(number, PAUSES_S), min(error.retry_after.total_seconds(), _LONGEST_PAUSE_S))
 
 
 def refused(reason: str) -> UsageError:

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import httpx
 
-from ecg_common.netguard import AddressGuard, AddressRefusedError, AllowList, GuardedTransport, Resolve
-from ecg_pipeline.fetch.common import PAUSES_S, Log, OnBytes, TryAgainError, given_up, refused
+from ecg_common.addresses import AllowList
+from ecg_common.netguard import AddressGuard, AddressRefusedError, GuardedTransport, Resolve
+from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, given_up, pause_after, refused
 from ecg_pipeline.fetch.http_answer import check_status, redirected_to
 from ecg_pipeline.fetch.partial import Partial
 from ecg_pipeline.settings_media import FetchSettings
 
-_LONGEST_PAUSE_S = 60.0
 _REPORT_S = 0.2
 _SLOWEST_BYTES = 64 * 1024
 """Fewer in a stall timeout count as a stall: a server that sends a byte a second is no better than a silent one."""
@@ -66,16 +66,13 @@ class Downloader:
         return partial.size
 
     async def _in_tries(self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial, report: OnBytes) -> None:
-        tries = self._settings.fetch_tries
-        for number in range(1, tries + 1):
+        failures = 0
+        while True:
             try:
                 return await self._try(client, url, partial, report)
             except TryAgainError as error:
-                details = {"reason": str(error), "try": number, "tries": tries, "bytes": partial.size}
-                self._log.warning("download_try_failed", extra=details)
-                if number == tries:
-                    raise given_up(str(error), tries) from None
-                pause = max(PAUSES_S[min(number, len(PAUSES_S)) - 1], min(error.retry_after_s, _LONGEST_PAUSE_S))
+                failures += 1
+                pause = pause_after(error, failures, self._settings.fetch_tries, partial.size, self._log)
             await self._around.sleep(pause)
 
     async def _try(self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial, report: OnBytes) -> None:

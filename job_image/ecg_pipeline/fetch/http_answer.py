@@ -5,6 +5,8 @@ from http import HTTPStatus
 
 import httpx
 
+from ecg_common.clock import utc_now
+from ecg_common.retry import parse_retry_after
 from ecg_pipeline.fetch.common import TryAgainError, refused
 
 _OK = {200, 206}
@@ -40,7 +42,7 @@ async def check_status(response: httpx.Response) -> None:
     if status in _OK:
         return
     if status in _MAY_PASS or status >= 500:
-        raise TryAgainError(status_line(status), _seconds(response.headers.get("retry-after", "")))
+        raise TryAgainError(status_line(status), parse_retry_after(response.headers.get("retry-after"), utc_now()))
     hint = await _hint(response) if status >= 400 else None
     raise refused(f"{status_line(status)} ({hint})" if hint else status_line(status))
 
@@ -51,12 +53,6 @@ def status_line(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def _seconds(retry_after: str) -> float:
-    """Zero where it is no number of seconds."""
-    text = retry_after.strip()
-    return float(text[:6]) if text.isascii() and text.isdigit() else 0.0
 
 
 async def _hint(response: httpx.Response) -> str | None:

@@ -18,7 +18,7 @@ from botocore.exceptions import (
 )
 
 from ecg_contract.errors import UsageError
-from ecg_pipeline.fetch.common import PAUSES_S, Log, OnBytes, TryAgainError, check_size, given_up, refused, too_large
+from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, check_size, given_up, pause_after, refused, too_large
 from ecg_pipeline.fetch.http_answer import status_line
 from ecg_pipeline.fetch.s3_url import S3Object
 from ecg_pipeline.settings_media import FetchSettings
@@ -79,18 +79,15 @@ class S3Reader:
 
     def _in_tries(self, client: Any, source: S3Object, target: Path, on_progress: OnBytes) -> int:
         reading = _Reading(client, source, target, self._settings, on_progress)
-        tries = self._settings.fetch_tries
-        for number in range(1, tries + 1):
+        failures = 0
+        while True:
             try:
                 return reading.go_on()
             except TryAgainError as error:
-                details = {"reason": str(error), "try": number, "tries": tries, "bytes": reading.size}
-                self._log.warning("download_try_failed", extra=details)
-                if number == tries:
-                    raise given_up(str(error), tries) from None
+                failures += 1
+                pause = pause_after(error, failures, self._settings.fetch_tries, reading.size, self._log)
             client.close()  # the next try connects anew: S3 may be closing the connection that it answered on
-            self._sleep(PAUSES_S[min(number, len(PAUSES_S)) - 1])
-        raise AssertionError("FETCH_TRIES is at least 1")
+            self._sleep(pause)
 
 
 class _Reading:

@@ -2,12 +2,12 @@
 
 import logging
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import ClusterError
+from ecg_common.clock import rfc3339, utc_now
 from ecg_common.redact import redact_text
 from ecg_contract.videojob.resource import API_VERSION, KIND, VideoJob
 from ecg_operator.decide.plan import Note
@@ -29,7 +29,7 @@ class EventRecorder:
 
 
 def event_manifest(videojob: VideoJob, note: Note) -> dict[str, Any]:
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    now = rfc3339(utc_now())
     metadata = videojob.metadata
     return {
         "apiVersion": "v1",

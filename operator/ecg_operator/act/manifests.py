@@ -1,20 +1,17 @@
 """Builds the objects that the operator creates, as plain JSON: pure."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import Device, PipelineJob, Source
 from ecg_contract.options import options_of
-from ecg_contract.videojob.manifests import labels, owned_metadata, url_secret
+from ecg_contract.videojob.manifests import Manifest, labels, owned_metadata, url_secret
 from ecg_contract.videojob.names import JOB_ANNOTATION, SOURCE_KEY, result_secret_name
 from ecg_contract.videojob.resource import Attempt, Profile, VideoJob
 from ecg_operator.act.pod_config import PodConfig
 from ecg_operator.decide.attempt_end import deadline
 from ecg_operator.observe.snapshot import CONTAINER
 from ecg_operator.settings import OperatorSettings
-
-Manifest = dict[str, Any]
 
 JOB_FILE = "/etc/ecg/job/job.json"
 SOURCE_FOLDER = "/etc/ecg/source"

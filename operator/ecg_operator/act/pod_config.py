@@ -2,14 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.resource import Profile
-
-Manifest = dict[str, Any]
 
 
 class _Model(BaseModel):

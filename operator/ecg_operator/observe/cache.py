@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
+from ecg_contract.videojob.manifests import Manifest
 from ecg_operator.observe.owned_objects import OwnedObjects
 from ecg_operator.observe.snapshot import Observed, ObservedJob, ObservedPod, Warning_, observed_job, observed_pod
 from ecg_operator.observe.videojobs import VideoJobs
-
-Manifest = dict[str, Any]
 
 _MAX_WARNINGS = 5000
 

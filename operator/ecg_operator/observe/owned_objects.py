@@ -3,7 +3,7 @@
 from collections.abc import Callable, MutableMapping
 from typing import Any, Generic, Protocol, TypeVar
 
-Manifest = dict[str, Any]
+from ecg_contract.videojob.manifests import Manifest
 
 
 class _Owned(Protocol):

@@ -6,13 +6,12 @@ So `reconcile` need not know where Kubernetes puts an exit code.
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.names import VIDEOJOB_LABEL
 from ecg_contract.videojob.resource import VideoJob
 
 CONTAINER = "pipeline"
-Manifest = dict[str, Any]
 
 _EXIT_CODE = re.compile(r"failed with exit code (\d+) matching FailJob rule")
 _OWN_DISK_LIMIT = re.compile(r"exceed(s|ed) .*limit")

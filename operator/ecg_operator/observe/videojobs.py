@@ -4,11 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.resource import VideoJob
-
-Manifest = dict[str, Any]
 
 _SETTLED = ("delivered", "rejected", "undelivered", "disabled")
 _DROPPED_METADATA = ("managedFields", "annotations")

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable
 
 from ecg_cluster import paths
-from ecg_cluster.client import Cluster, Manifest
+from ecg_cluster.client import Cluster
 from ecg_cluster.errors import ClusterError, GoneError
+from ecg_contract.videojob.manifests import Manifest
 from ecg_operator.observe.snapshot import Warning_
 
 REASONS = ("FailedCreate", "FailedMount", "FailedAttachVolume", "FailedScheduling")

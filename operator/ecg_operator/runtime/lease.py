@@ -10,12 +10,12 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import ClusterError, ConflictError, NotFoundError
+from ecg_common.clock import rfc3339, utc_now
 from ecg_operator.settings import OperatorSettings
 
 _POLL_S = 1.0
@@ -119,5 +119,5 @@ class Lease:
 
 
 def _spec(holder: str, duration_s: int) -> dict[str, Any]:
-    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    now = rfc3339(utc_now(), "microseconds")
     return {"holderIdentity": holder, "leaseDurationSeconds": duration_s, "renewTime": now}

@@ -7,6 +7,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from ecg_common.retry import exponential_backoff
+
 _FIRST_BACKOFF_S = 0.2
 _LONGEST_BACKOFF_S = 30.0
 _WORKERS = 32
@@ -74,7 +76,7 @@ class WorkQueue:
             delay = await self._handle(key)
         except Exception as error:  # one key's failure does not stop the others
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            delay = min(_FIRST_BACKOFF_S * 2 ** (failures - 1), _LONGEST_BACKOFF_S)
+            delay = exponential_backoff(failures, _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)
             _log.warning("reconcile_failed", extra={"videojob": key, "error": f"{type(error).__name__}: {error}"})
             _log.debug("reconcile_failed", exc_info=error)
         else:

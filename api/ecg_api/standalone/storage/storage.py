@@ -3,17 +3,16 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.job_files import JobFiles
 from ecg_api.standalone.storage.job_table import JobTable
-from ecg_common.clock import utc_now
+from ecg_common.clock import Clock, utc_now
 
 T = TypeVar("T")
-Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,12 @@
 import base64
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from ecg_cluster.pod_client import Answer, ApiServer
 from ecg_cluster.result_chunks import CHUNK_KEY, ConfigMapLocation, compressed
 from ecg_contract.errors import ErrorCode, TransientError
 from ecg_contract.host_protocol import PipelineJob
-from ecg_contract.videojob.manifests import owned_metadata
+from ecg_contract.videojob.manifests import Manifest, owned_metadata
 from ecg_contract.videojob.names import result_chunk_prefix
 from ecg_pipeline.hosts.pod.retry import Verdict, persistently
 from ecg_pipeline.hosts.pod.settings import PodSettings
@@ -32,7 +31,7 @@ class ConfigMapSink:
         _log.info("result_stored", extra={"config_maps": len(pieces), "result_bytes": len(data)})
         return str(location)
 
-    def _create(self, manifest: dict[str, Any]) -> None:
+    def _create(self, manifest: Manifest) -> None:
         def ask() -> Answer:
             answer = self._server.create_config_map(manifest)
             # The name is this pod's alone: what has it came from a try whose answer was lost.
@@ -47,7 +46,7 @@ class ConfigMapSink:
                 f"the result could not be stored in a ConfigMap (HTTP {answer.status}): {answer.text[:200]}",
             )
 
-    def _manifest(self, job: PipelineJob, name: str, piece: bytes) -> dict[str, Any]:
+    def _manifest(self, job: PipelineJob, name: str, piece: bytes) -> Manifest:
         pod = self._pod
         return {
             "apiVersion": "v1",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from ecg_cluster.pod_client import Answer
+from ecg_common.retry import exponential_backoff
 from ecg_contract.videojob.refusals import FENCED, FINISHED, UNASSIGNED, UNBOUND
 
 _FIRST_S, _LONGEST_S = 0.2, 10.0
@@ -38,8 +39,8 @@ def verdict(answer: Answer) -> Verdict:
 
 def pause_s(tries: int, answer: Answer, chance: Callable[[], float] = random.random) -> float:
     """Seconds before the next try: doubling up to ten, with jitter; the server's own wish goes before."""
-    planned: float = min(_FIRST_S * 2 ** min(tries, 10), _LONGEST_S) * (0.5 + chance() / 2)
-    return max(planned, answer.retry_after_s or 0.0)
+    planned = exponential_backoff(tries + 1, _FIRST_S, _LONGEST_S) * (0.5 + chance() / 2)
+    return max(planned, answer.retry_after.total_seconds() if answer.retry_after else 0.0)
 
 
 def persistently(ask: Callable[[], Answer], patience_s: float) -> tuple[Verdict, Answer]:

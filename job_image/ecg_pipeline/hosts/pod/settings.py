@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ecg_common.settings import EnvironmentSettings
 
 
-class PodSettings(BaseSettings):
+class PodSettings(EnvironmentSettings):
     """The pod's side. Set by the operator, not by people."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True)
 
     videojob_name: str
     """VideoJob that the pod works for; its presence makes the process report to the API server."""
