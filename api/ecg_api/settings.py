@@ -22,22 +22,16 @@ class Settings(CallbackSettings, LogFileSettings):
 
     store: Literal["sqlite", "kubernetes"] = "sqlite"
     """Where jobs are kept and who works on them: this host itself, or VideoJobs and their operator in a cluster."""
-
     host: str = "127.0.0.1"
     """Address to listen on. The API asks for no password, so other machines reach it only when told so: by 0.0.0.0."""
-
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     """Port to listen on; 0 takes a free one."""
-
     cors_origins: CommaSeparated = SPECIFIED_ORIGINS
     """Origins, comma-separated, whose pages may call the API from a browser."""
-
     max_body_bytes: Annotated[int, Field(gt=0)] = 64 * KIB
     """Longest JSON body; longer ones are answered 413."""
-
     max_upload_bytes: Annotated[int, Field(gt=0)] = 2 * GIB
     """Longest upload to /transcribe; longer ones are answered 413."""
-
     transcribe_wait_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
     """Seconds that /transcribe waits for its result before it gives up and cancels the job; with STORE=kubernetes also
     the longest time of its work, should nobody be left to cancel it."""

@@ -17,14 +17,11 @@ def _checked_base(url: str) -> str:
 class CallbackSettings(EnvironmentSettings):
     backend_url: Annotated[str, AfterValidator(_checked_base)] | None = None
     """Where callbacks go when a request names no `fastapi_base_url`; its origin is always allowed."""
-
     callback_allow: CommaSeparated = ()
     """Hosts and CIDRs, comma-separated, that callbacks may go to although they are private, or although
     CALLBACK_STRICT is set."""
-
     callback_strict: bool = False
     """Send callbacks to BACKEND_URL and CALLBACK_ALLOW alone, to no other public host."""
-
     callback_secret: SecretStr | None = None
     """Signs callbacks (Standard Webhooks, `webhook-signature`); unsigned without it."""
 

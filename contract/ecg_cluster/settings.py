@@ -6,6 +6,5 @@ from ecg_common.settings import EnvironmentSettings
 class ResultsSettings(EnvironmentSettings):
     results_bucket: str | None = None
     """S3 bucket that results and uploads are stored in; without it results are in ConfigMaps, and uploads refused."""
-
     results_prefix: str = ""
     """Put before the keys in RESULTS_BUCKET."""

@@ -29,9 +29,7 @@ class AttemptSettings(EnvironmentSettings):
 
     job_deadline_s: Seconds = 14_400
     """Longest time of work on a job over all its attempts, in seconds, where the job names none."""
-
     heartbeat_lost_s: Seconds = 180
     """Silence of a running pipeline after which it is replaced, in seconds."""
-
     cpu_fallback: bool = True
     """Try a job again on the CPU when the GPU's memory is too small for it."""

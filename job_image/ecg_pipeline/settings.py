@@ -18,16 +18,12 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     asr_model: str = "base"
     """Whisper model: a size (tiny, base, small, medium, large-v3, ...), a name on the Hugging Face hub, or a folder
     with a CTranslate2 model. A size that does not load is replaced by the next smaller one."""
-
     asr_compute_type: ComputeType = "auto"
     """Number format of the Whisper model; auto is float16 on a GPU that has it, int8 elsewhere."""
-
     asr_batch_size: Annotated[int, Field(ge=1)] = 8
     """Chunks that are transcribed at once; halved when the GPU's memory does not suffice."""
-
     asr_chunk_size: Annotated[float, Field(gt=0, le=30)] = 30
     """Longest chunk of speech given to Whisper, in seconds."""
-
     align_models: Mapping[str, str] = {
         "en": "WAV2VEC2_ASR_BASE_960H",
         "ko": "kresnik/wav2vec2-large-xlsr-korean",
@@ -40,7 +36,6 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     diarization_model: str = "pyannote/speaker-diarization-community-1"
     """pyannote pipeline for diarization: a folder, whose Python modules its checkpoints may name, or a name on the hub,
     which needs HF_TOKEN and accepted conditions."""
-
     emotion_models: Mapping[str, str] = {
         "en": "superb/wav2vec2-base-superb-er",
         "ko": "jungjongho/wav2vec2-xlsr-korean-speech-emotion-recognition",
@@ -49,16 +44,12 @@ class PipelineSettings(FetchSettings, LogFileSettings):
 
     hf_token: SecretStr | None = None
     """Token for models on the Hugging Face hub."""
-
     nltk_data: str | None = None
     """Folder with NLTK's `tokenizers/punkt_tab`, with which sentences are split; without it a splitter that
     knows no abbreviations is used. Nothing is downloaded."""
-
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 20.0
     """Longest time between two reports of a running job, in seconds."""
-
     progress_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Shortest time between two reports inside a stage, in seconds."""
-
     work_dir: Path | None = None
     """Folder for downloads while a job runs; the system's temporary folder without it."""

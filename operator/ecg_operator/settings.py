@@ -18,49 +18,34 @@ class OperatorSettings(CallbackSettings, ResultsSettings, AttemptSettings, LogSe
 
     namespace: str
     """Namespace whose VideoJobs it works on."""
-
     pipeline_image: str
     """Image of the pipeline's pods."""
-
     pipeline_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """When a node pulls that image."""
-
     pipeline_service_account: str = "ecg-pipeline"
     """Service account of the pipeline's pods, the one that the admission policies speak of."""
-
     pod_config_file: Path | None = None
     """JSON file with what pods have beside the operator's own fields: `gpu` and `cpu` profiles, `env`, volumes."""
-
     gpu_enabled: bool = False
     """Run jobs that ask for a GPU with the `gpu` profile; the `cpu` profile without it."""
-
     job_ttl_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 86_400
     """How long a VideoJob is kept once it is finished and its last callback settled, where it names no time."""
-
     pending_limit_s: Seconds = 1_800
     """Longest wait for a node, in seconds."""
-
     stuck_limit_s: Seconds = 300
     """Longest wait for an image that cannot be pulled, or a Secret or volume that is missing, in seconds."""
-
     resync_s: Seconds = 30
     """How often everything is listed, to see that no event was missed, in seconds."""
-
     watch_lag_limit_s: Seconds = 15
     """How long a listed change may take to come through the watch before the watches count as stalled, in seconds."""
-
     lease_name: str = "ecg-operator"
     """Lease that the one acting operator holds."""
-
     lease_duration_s: Seconds = 20
     """How long the Lease of an operator that died keeps others from acting, in seconds."""
-
     lease_renew_s: Seconds = 5
     """How often the Lease is renewed, in seconds."""
-
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port of /healthz and /readyz; 0 takes a free one."""
-
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
     """Port of the Prometheus metrics; 0 takes a free one."""
 

@@ -14,28 +14,20 @@ class PodSettings(EnvironmentSettings):
 
     videojob_name: str
     """VideoJob that the pod works for; its presence makes the process report to the API server."""
-
     videojob_uid: str
     """uid of that VideoJob."""
-
     pod_name: str
     """The pod's name."""
-
     pod_uid: str
     """The pod's uid."""
-
     pod_namespace: str
     """The namespace of both."""
-
     result_location: str | None = None
     """S3 URL that the result is stored under; ConfigMaps without it."""
-
     result_url_file: Path | None = None
     """File with the presigned URL that the result is PUT to."""
-
     termination_log: Path = Path("/dev/termination-log")
     """File that Kubernetes shows as the container's last words."""
-
     report_patience_s: Annotated[float, Field(gt=0)] = 900.0
     """How long the last report and the result are tried while the API server is away, in seconds."""
 
