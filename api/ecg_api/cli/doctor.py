@@ -33,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     grades = []
     for finding in _findings(settings, standalone, arguments.no_models):
         grades.append(finding.grade)
-        _show(finding)
+        advice = f"\n      -> {finding.advice}" if finding.advice else ""
+        say(f"{finding.grade:4}  {finding.name}: {finding.found}{advice}")
     failures, warnings = grades.count(Grade.FAIL), grades.count(Grade.WARN)
     say(f"{len(grades)} checks: {failures} failed, {warnings} with a warning")
     return 1 if failures else 0
@@ -43,12 +44,6 @@ def _findings(settings: Settings, standalone: StandaloneSettings, no_models: boo
     yield check_data_dir(standalone.data_dir)
     yield check_backend(settings.backend_url)
     yield from check_pipeline(no_models)
-
-
-def _show(finding: Finding) -> None:
-    say(f"{finding.grade:4}  {finding.name}: {finding.found}")
-    if finding.advice:
-        say(f"      -> {finding.advice}")
 
 
 def check_data_dir(folder: Path) -> Finding:

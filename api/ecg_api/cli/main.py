@@ -39,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="run the API server with its own queue and pipeline"))
     _add_analyze(commands.add_parser("analyze", help="analyse one file or URL, without a server"))
-    _add_doctor(commands.add_parser("doctor", help="check GPU, models, rights and addresses, and say what to do"))
+    doctor = commands.add_parser("doctor", help="check GPU, models, rights and addresses, and say what to do")
+    doctor.add_argument("--no-models", action="store_true", help="do not load the models")
     _add_redeliver(commands.add_parser("redeliver", help="list, or send again, final callbacks that never arrived"))
     return top
 
@@ -57,10 +58,6 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
     parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the pipeline's log lines")
-
-
-def _add_doctor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-models", action="store_true", help="do not load the models")
 
 
 def _add_redeliver(parser: argparse.ArgumentParser) -> None:

@@ -25,7 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
         os.environ["DATA_DIR"] = str(arguments.data_dir)
     settings = load(Settings, host=arguments.host, port=arguments.port)
     configure_logging(settings.log_file, settings.log_level)
-    signal.signal(signal.SIGTERM, _ignore_signal)
+    # uvicorn raises the signal again after its graceful shutdown, which is not a failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     return _in_cluster(settings) if settings.store == "kubernetes" else _standalone(settings)
 
 
@@ -71,7 +72,3 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         ws="none",
         timeout_graceful_shutdown=_GRACE_S,
     )
-
-
-def _ignore_signal(*_: object) -> None:
-    """uvicorn raises the signal again after its graceful shutdown, which is not a failure."""

@@ -1,9 +1,8 @@
-"""What the OpenAPI document has beyond the routes' signatures: request bodies, errors, callbacks.
+"""What the OpenAPI document has beyond the routes' signatures: request bodies, errors, callbacks."""
 
-The examples are the specification's own.
-"""
-
+import json
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
@@ -17,44 +16,8 @@ from ecg_contract.wire.models import RESULT_PATH, CallbackPayload, ProcessVideoR
 _REF = "#/components/schemas/{model}"
 _UNDECLARED_MODELS: tuple[type[BaseModel], ...] = (ProcessVideoRequest, TranscribeRequest, ProblemDetails)
 
-VIDEO_EXAMPLE = {
-    "job_id": "550e8400-e29b-41d4-a716-446655440000",
-    "video_url": "https://s3.amazonaws.com/bucket/video.mp4",
-    "fastapi_base_url": "https://ho-it.site",
-    "enable_gpu": True,
-    "emotion_detection": True,
-    "language": "ko",
-    "max_workers": 4,
-}
-TRANSCRIBE_EXAMPLE = {
-    "video_path": "s3://bucket/video.mp4",
-    "audio_path": "s3://bucket/audio.wav",
-    "enable_gpu": True,
-    "emotion_detection": True,
-    "language": "en",
-}
-ACCEPTED_EXAMPLE = {
-    "job_id": "550e8400-e29b-41d4-a716-446655440000",
-    "status": "processing",
-    "message": "비디오 처리가 시작되었습니다",
-    "status_url": "/jobs/550e8400-e29b-41d4-a716-446655440000",
-    "estimated_time": 300,
-}
-CALLBACK_EXAMPLES = {
-    "progress": {
-        "job_id": "550e8400-e29b-41d4-a716-446655440000",
-        "status": "processing",
-        "progress": 60,
-        "message": "음성을 텍스트로 변환 중...",
-    },
-    "failed": {
-        "job_id": "550e8400-e29b-41d4-a716-446655440000",
-        "status": "failed",
-        "error_message": "비디오 파일을 다운로드할 수 없습니다: 404 Not Found",
-        "error_code": "DOWNLOAD_ERROR",
-    },
-}
-
+EXAMPLES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("examples.json").read_text(encoding="utf-8"))
+"""The specification's own."""
 _MEANINGS = {
     404: "There is no job with this id.",
     408: "No byte of the body came for a minute.",
@@ -77,7 +40,9 @@ callbacks = APIRouter()
     responses={"default": {"description": "410 and 413 are final; everything else is tried again."}},
     openapi_extra={
         "requestBody": {
-            "content": {"application/json": {"examples": {name: {"value": v} for name, v in CALLBACK_EXAMPLES.items()}}}
+            "content": {
+                "application/json": {"examples": {name: {"value": v} for name, v in EXAMPLES["callbacks"].items()}}
+            }
         }
     },
 )

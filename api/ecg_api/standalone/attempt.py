@@ -2,14 +2,16 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ecg_api.standalone.child import Child
 from ecg_contract.attempt_outcome import AttemptEnd, Cause
 from ecg_contract.host_protocol import PipelineJob, PipelineStatus, Report, ResultReference
 
+T = TypeVar("T")
 _SIGKILL = 137
 
 
@@ -23,6 +25,22 @@ class Limits:
 
 class Cancelled(Exception):  # noqa: N818 - a request of the client, not an error
     """The job was cancelled or removed while it ran."""
+
+
+async def unless_cancelled(work: Coroutine[Any, Any, T], cancelled: asyncio.Event, timeout_s: float) -> T:
+    """The result of `work`. Raises Cancelled once `cancelled` is set, and TimeoutError; `work` has ended then."""
+    tasks = asyncio.ensure_future(work), asyncio.ensure_future(cancelled.wait())
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[1] in done:
+            raise Cancelled
+        if tasks[0] not in done:
+            raise TimeoutError
+        return tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +82,7 @@ class Attempt:
 
     async def _next_report(self) -> Report | None:
         """Raises Cancelled, and TimeoutError after `silence_s` without a report."""
-        reading = asyncio.ensure_future(self.child.next_report())
-        stopping = asyncio.ensure_future(self.cancelled.wait())
-        try:
-            done, _ = await asyncio.wait(
-                (reading, stopping), timeout=self.limits.silence_s, return_when=asyncio.FIRST_COMPLETED
-            )
-            if stopping in done:
-                raise Cancelled
-            if reading not in done:
-                raise TimeoutError
-            return reading.result()
-        finally:
-            reading.cancel()
-            stopping.cancel()
+        return await unless_cancelled(self.child.next_report(), self.cancelled, self.limits.silence_s)
 
     def _is_of_this_attempt(self, report: Report) -> bool:
         is_same_attempt = report.status is None or report.status.attempt == self.job.attempt

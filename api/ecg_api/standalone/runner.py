@@ -6,8 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ecg_api.errors import StoreUnavailableError
-from ecg_api.standalone.attempt import Attempt, Cancelled, Limits, memory_kills
-from ecg_api.standalone.child import Child
+from ecg_api.standalone.attempt import Attempt, Cancelled, Limits, memory_kills, unless_cancelled
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.job_files import JobFiles
 from ecg_api.standalone.storage.job_record import JobRecord
@@ -112,8 +111,10 @@ class Runner:
 
     async def _attempt(self, job: JobRecord, log: JobLogger) -> AttemptEnd:
         left_s = max(0.0, self._settings.deadline_s - job.worked_s)
-        child = await self._child_for(job, left_s)
-        if child is None:
+        try:
+            ready = self._child.ready(cpu=job.device is Device.CPU)
+            child = await unless_cancelled(ready, self._cancelled, left_s)
+        except TimeoutError:
             return AttemptEnd(Cause.DEADLINE)
         log.info("attempt_started", extra={"pid": child.pid, "run": job.run, "device": str(job.device)})
         attempt = Attempt(
@@ -129,20 +130,6 @@ class Runner:
         if end.cause is not Cause.EXITED or end.exit_code not in _REUSABLE_AFTER:
             await self._child.drop()
         return end
-
-    async def _child_for(self, job: JobRecord, left_s: float) -> Child | None:
-        """A process for the job; None when `left_s` is over before one has started. Raises Cancelled."""
-        starting = asyncio.ensure_future(self._child.ready(cpu=job.device is Device.CPU))
-        stopping = asyncio.ensure_future(self._cancelled.wait())
-        try:
-            done, _ = await asyncio.wait((starting, stopping), timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-            if stopping in done:
-                raise Cancelled
-            return starting.result() if starting in done else None
-        finally:
-            starting.cancel()
-            stopping.cancel()
-            await asyncio.wait((starting, stopping))
 
     async def _conclude(self, job: JobRecord, end: AttemptEnd) -> None:
         decision = decide(end, job.counts, self._settings.policy)

@@ -12,7 +12,7 @@ from ecg_api.context import Context, ContextOf
 from ecg_api.errors import ProblemError, StoreUnavailableError, busy, wrong_fields
 from ecg_api.http.bodies import media_type, read_json
 from ecg_api.http.multipart import OpenSlot, receive_form
-from ecg_api.http.openapi import TRANSCRIBE_EXAMPLE, json_or_upload, problems
+from ecg_api.http.openapi import EXAMPLES, json_or_upload, problems
 from ecg_api.jobs.sources import checked_source, source_name
 from ecg_api.jobs.submit import submit
 from ecg_api.jobs.transcription import envelope, final_job
@@ -34,7 +34,7 @@ class UploadOptions(TranscriptionOptions, WireRequest):
     summary="동기 전사 처리",
     response_model=BackendTranscribeResponse,
     responses=problems(408, 413, 415, 422, 429, 501, 503),
-    openapi_extra=json_or_upload(TranscribeRequest, TRANSCRIBE_EXAMPLE, UploadOptions),
+    openapi_extra=json_or_upload(TranscribeRequest, EXAMPLES["transcription"], UploadOptions),
 )
 async def transcribe(request: Request, context: ContextOf) -> JSONResponse:
     """Analyse and answer with the result; a failed analysis is a 200 with `success` false and its error code."""

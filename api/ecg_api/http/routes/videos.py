@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from ecg_api.context import Context, ContextOf
 from ecg_api.http.bodies import json_body
-from ecg_api.http.openapi import ACCEPTED_EXAMPLE, VIDEO_EXAMPLE, answer_example, callbacks, json_request, problems
+from ecg_api.http.openapi import EXAMPLES, answer_example, callbacks, json_request, problems
 from ecg_api.jobs.sources import body_key, checked_source
 from ecg_api.jobs.submit import callback_base, submit
 from ecg_api.ports import JobKind, Submission
@@ -19,8 +19,8 @@ router = APIRouter(tags=["videos"])
 @router.post(
     "/api/upload-video/process-video",
     summary="비동기 비디오 처리",
-    responses=answer_example(ACCEPTED_EXAMPLE) | problems(408, 409, 413, 415, 422, 429, 503),
-    openapi_extra=json_request(ProcessVideoRequest, VIDEO_EXAMPLE),
+    responses=answer_example(EXAMPLES["accepted"]) | problems(408, 409, 413, 415, 422, 429, 503),
+    openapi_extra=json_request(ProcessVideoRequest, EXAMPLES["video"]),
     callbacks=callbacks.routes,
 )
 async def process_video(

@@ -32,7 +32,6 @@ class JobRecord(JobOptions, CamelModel):
     state: JobState = JobState.QUEUED
     source: Source
     """May hold a presigned URL until the job is completed."""
-    source_name: str
     callback_base: str | None = None
     body_key: str
     run: int = 1
@@ -67,7 +66,6 @@ def submitted(submission: Submission, now: datetime, uid: str) -> JobRecord:
         uid=uid,
         kind=submission.kind,
         source=submission.source,
-        source_name=_name_of(submission.source),
         **options_of(submission.options),
         callback_base=submission.callback_base,
         body_key=submission.body_key,
@@ -178,9 +176,3 @@ def _attempt_over(job: JobRecord, now: datetime) -> JobRecord:
         return job
     worked = job.worked_s + max(0.0, (now - job.attempt_started_at).total_seconds())
     return job.model_copy(update={"worked_s": worked, "attempt_started_at": None})
-
-
-def _name_of(source: Source) -> str:
-    if source.path is not None:
-        return source.path.name
-    return redact_url(source.url or "").rstrip("/").rpartition("/")[2] or "media"
