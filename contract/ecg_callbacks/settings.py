@@ -26,5 +26,9 @@ class CallbackSettings(EnvironmentSettings):
     """Signs callbacks (Standard Webhooks, `webhook-signature`); unsigned without it."""
 
     @property
+    def signing_secret(self) -> str | None:
+        return self.callback_secret.get_secret_value() if self.callback_secret else None
+
+    @property
     def callback_policy(self) -> CallbackPolicy:
         return CallbackPolicy(self.callback_allow, self.callback_strict, self.backend_url)

@@ -68,13 +68,12 @@ async def connected(settings: OperatorSettings) -> Dependencies:
     cluster = await connect(on_request=metrics.requested)
     s3 = s3_client() if settings.results_bucket else None
     results = ClusterResults(cluster, settings.namespace, s3, settings.results_bucket)
-    secret = settings.callback_secret.get_secret_value() if settings.callback_secret else None
     return Dependencies(
         settings=settings,
         config=load_pod_config(settings.pod_config_file),
         cluster=cluster,
         lease=Lease(cluster, settings),
-        sender=MeasuredSender(CallbackSender(results, settings.callback_policy, secret), metrics),
+        sender=MeasuredSender(CallbackSender(results, settings.callback_policy, settings.signing_secret), metrics),
         s3=s3,
         metrics=metrics,
         health=Health(),

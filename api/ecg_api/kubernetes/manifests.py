@@ -27,7 +27,7 @@ def is_credential(url: str) -> bool:
 
 def videojob_manifest(submission: Submission, url: str, source_name: str) -> Manifest:
     """The VideoJob to create; `url` is the submission's, or that of its upload."""
-    name = videojob_name(submission.job_id)
+    name, limit = videojob_name(submission.job_id), submission.work_limit_s
     secret = SecretReference(name=source_secret_name(name)) if is_credential(url) else None
     spec = VideoJobSpec(
         job_id=submission.job_id,
@@ -35,15 +35,11 @@ def videojob_manifest(submission: Submission, url: str, source_name: str) -> Man
         callback=VideoJobCallback(base_url=submission.callback_base) if submission.callback_base else None,
         interactive=submission.kind is JobKind.TRANSCRIPTION,
         request_digest=submission.body_key,
-        active_deadline_seconds=_whole_seconds(submission.work_limit_s),
+        active_deadline_seconds=None if limit is None else min(math.ceil(limit), MAX_DEADLINE_S),
         **options_of(submission.options),
     )
     manifest = VideoJob(metadata=Metadata(name=name), spec=spec).to_manifest()
     return {**manifest, "metadata": {"name": name}, "status": {}}
-
-
-def _whole_seconds(limit_s: float | None) -> int | None:
-    return None if limit_s is None else min(math.ceil(limit_s), MAX_DEADLINE_S)
 
 
 def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:

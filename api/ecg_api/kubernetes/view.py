@@ -15,12 +15,13 @@ from ecg_contract.wire.models import CallbackView
 def state_of(videojob: VideoJob) -> JobState:
     """The state of the run that was requested last, also before the operator has begun it."""
     spec, status = videojob.spec, videojob.status
+    terminal = terminal_state(videojob) if status.run == spec.run else None
+    if terminal is not None:
+        return JobState.COMPLETED if terminal == "completed" else JobState.FAILED
     if spec.cancelled_run >= spec.run:
-        return JobState.CANCELLED if not _is_over(videojob) else _final(videojob)
+        return JobState.CANCELLED
     if status.run != spec.run:
         return JobState.QUEUED
-    if terminal_state(videojob) is not None:
-        return _final(videojob)
     at_work = status.attempt is not None and (status.attempt.start_time is not None or status.report is not None)
     return JobState.RUNNING if at_work else JobState.QUEUED
 
@@ -52,14 +53,6 @@ def view(videojob: VideoJob) -> JobView:
         error=status.error if state is JobState.FAILED else None,
         callback=_callback(videojob, waits_for_new_run=waits_for_new_run),
     )
-
-
-def _is_over(videojob: VideoJob) -> bool:
-    return videojob.status.run == videojob.spec.run and terminal_state(videojob) is not None
-
-
-def _final(videojob: VideoJob) -> JobState:
-    return JobState.COMPLETED if terminal_state(videojob) == "completed" else JobState.FAILED
 
 
 def _started_at(videojob: VideoJob) -> datetime | None:

@@ -71,7 +71,7 @@ class _Host:
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         """On shutdown the running job is put back first, then callbacks in flight are finished, then files closed."""
         with self._opened:
-            sender = CallbackSender(FileResults(), self._settings.callback_policy, self._secret)
+            sender = CallbackSender(FileResults(), self._settings.callback_policy, self._settings.signing_secret)
             deliverer = Deliverer(CallbackLedger(self._storage), sender)
             self._storage.changes.listen(lambda _job_id: deliverer.wake())
             runner = self._runner()
@@ -83,11 +83,6 @@ class _Host:
                 for task in tasks:
                     await _end(task)
                 await sender.aclose()
-
-    @property
-    def _secret(self) -> str | None:
-        secret = self._settings.callback_secret
-        return secret.get_secret_value() if secret else None
 
     def _runner(self) -> Runner:
         settings = RunnerSettings(

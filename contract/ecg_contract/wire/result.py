@@ -4,33 +4,22 @@ import math
 from collections.abc import Iterable
 
 from ecg_contract.result import AnalysisResult, Emotion, Segment, Word
-from ecg_contract.wire.models import (
-    ProcessingMode,
-    WireEmotion,
-    WireFeatures,
-    WireMetadata,
-    WireResult,
-    WireSegment,
-    WireSpeaker,
-    WireSpeakerStatistics,
-    WireWord,
-    WireWordSegment,
-)
+from ecg_contract.wire import models as wire
 
 _DECIMALS = 3
 
 
-def to_wire(result: AnalysisResult) -> WireResult:
+def to_wire(result: AnalysisResult) -> wire.WireResult:
     """The specification's `result`; every number is finite and every time lies inside the media."""
     end = _finite(result.duration)
-    return WireResult(
+    return wire.WireResult(
         segments=[_segment(segment, end) for segment in result.segments],
         word_segments=[_word_segment(w, end) for segment in result.segments for w in segment.words],
         speakers=_speakers(result.segments, end),
         text=" ".join(s.text.strip() for s in result.segments),
         language=result.language_detected,
         duration=end,
-        metadata=WireMetadata(
+        metadata=wire.WireMetadata(
             model_version=result.model_version,
             processing_time=_finite(result.processing_time),
             unique_speakers=len(result.speakers),
@@ -48,53 +37,53 @@ def wire_json(result: AnalysisResult) -> bytes:
     return to_wire(result).model_dump_json(exclude_none=True).encode()
 
 
-def processing_mode(language_requested: str) -> ProcessingMode:
+def processing_mode(language_requested: str) -> wire.ProcessingMode:
     return "auto-detect" if language_requested == "auto" else "targeted"
 
 
-def _segment(segment: Segment, duration: float) -> WireSegment:
+def _segment(segment: Segment, duration: float) -> wire.WireSegment:
     start, end = _span(segment.start, segment.end, duration)
-    return WireSegment(
+    return wire.WireSegment(
         start_time=start,
         end_time=end,
         text=segment.text,
-        speaker=WireSpeaker(speaker_id=segment.speaker),
+        speaker=wire.WireSpeaker(speaker_id=segment.speaker),
         words=[_word(word, duration) for word in segment.words],
         emotion=_emotion(segment.emotion),
     )
 
 
-def _word(word: Word, duration: float) -> WireWord:
+def _word(word: Word, duration: float) -> wire.WireWord:
     start, end = _span(word.start, word.end, duration)
-    features = WireFeatures(
+    features = wire.WireFeatures(
         volume_db=_finite(word.features.volume_db),
         pitch_hz=_finite(word.features.pitch_hz),
         spectral_centroid=_finite(word.features.spectral_centroid),
     )
-    return WireWord(word=word.text, start=start, end=end, acoustic_features=features)
+    return wire.WireWord(word=word.text, start=start, end=end, acoustic_features=features)
 
 
-def _word_segment(word: Word, duration: float) -> WireWordSegment:
+def _word_segment(word: Word, duration: float) -> wire.WireWordSegment:
     start, end = _span(word.start, word.end, duration)
-    return WireWordSegment(
+    return wire.WireWordSegment(
         word=word.text, start_time=start, end_time=end, speaker_id=word.speaker, confidence=_finite(word.score)
     )
 
 
-def _emotion(emotion: Emotion | None) -> WireEmotion | None:
+def _emotion(emotion: Emotion | None) -> wire.WireEmotion | None:
     if emotion is None:
         return None
-    return WireEmotion(label=emotion.label, confidence=_finite(emotion.confidence))
+    return wire.WireEmotion(label=emotion.label, confidence=_finite(emotion.confidence))
 
 
-def _speakers(segments: Iterable[Segment], duration: float) -> dict[str, WireSpeakerStatistics]:
+def _speakers(segments: Iterable[Segment], duration: float) -> dict[str, wire.WireSpeakerStatistics]:
     totals: dict[str, tuple[float, int]] = {}
     for segment in segments:
         start, end = _span(segment.start, segment.end, duration)
         seconds, count = totals.get(segment.speaker, (0.0, 0))
         totals[segment.speaker] = (seconds + end - start, count + 1)
     return {
-        speaker: WireSpeakerStatistics(total_duration=_finite(seconds), segment_count=count)
+        speaker: wire.WireSpeakerStatistics(total_duration=_finite(seconds), segment_count=count)
         for speaker, (seconds, count) in totals.items()
     }
 
