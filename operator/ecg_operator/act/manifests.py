@@ -121,7 +121,7 @@ def _pod_spec(videojob: VideoJob, parts: JobParts) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(videojob, parts)],
-        "volumes": [*_volumes(videojob, parts), *config.volumes],
+        "volumes": [*(volume for volume, _ in _volumes(videojob, parts)), *config.volumes],
         "nodeSelector": profile.node_selector,
         "tolerations": profile.tolerations,
         "affinity": profile.affinity,
@@ -142,7 +142,7 @@ def _container(videojob: VideoJob, parts: JobParts) -> Manifest:
         "env": _merged(_environment(videojob, parts), config.env),
         "envFrom": config.env_from,
         "resources": config.profile(_attempt(videojob).profile).resources,
-        "volumeMounts": [*_mounts(videojob, parts), *config.volume_mounts],
+        "volumeMounts": [*(mount for _, mount in _volumes(videojob, parts)), *config.volume_mounts],
         "terminationMessagePolicy": "File",
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -167,34 +167,27 @@ def _merged(own: list[Manifest], extra: list[Manifest]) -> list[Manifest]:
     return own + [variable for variable in extra if variable["name"] not in fixed]
 
 
-def _volumes(videojob: VideoJob, parts: JobParts) -> list[Manifest]:
-    path = f"metadata.annotations['{JOB_ANNOTATION}']"
-    job_file = {"path": "job.json", "fieldRef": {"fieldPath": path}}
-    volumes: list[Manifest] = [
-        {"name": "job", "downwardAPI": {"items": [job_file]}},
-        {"name": "work", "emptyDir": {}},
-        {"name": "tmp", "emptyDir": {}},
+def _volumes(videojob: VideoJob, parts: JobParts) -> list[tuple[Manifest, Manifest]]:
+    """The pod's volumes, each with its mount."""
+    job_file = {"path": "job.json", "fieldRef": {"fieldPath": f"metadata.annotations['{JOB_ANNOTATION}']"}}
+    volumes = [
+        _volume("job", "/etc/ecg/job", {"downwardAPI": {"items": [job_file]}}, read_only=True),
+        _volume("work", WORK_FOLDER, {"emptyDir": {}}),
+        _volume("tmp", "/tmp", {"emptyDir": {}}),  # noqa: S108 - a mount of the container
     ]
     if videojob.spec.source.secret_ref is not None:
-        volumes.append(_secret_volume("source", videojob.spec.source.secret_ref.name))
+        volumes.append(_secret_volume("source", SOURCE_FOLDER, videojob.spec.source.secret_ref.name))
     if parts.result_location is not None:
-        volumes.append(_secret_volume("result", result_secret_name(_attempt(videojob).job_name)))
+        secret = result_secret_name(_attempt(videojob).job_name)
+        volumes.append(_secret_volume("result", RESULT_FOLDER, secret))
     return volumes
 
 
-def _secret_volume(name: str, secret: str) -> Manifest:
+def _secret_volume(name: str, path: str, secret: str) -> tuple[Manifest, Manifest]:
     """Readable by the container's user alone; the pod waits until the Secret exists."""
-    return {"name": name, "secret": {"secretName": secret, "defaultMode": 0o400}}
+    return _volume(name, path, {"secret": {"secretName": secret, "defaultMode": 0o400}}, read_only=True)
 
 
-def _mounts(videojob: VideoJob, parts: JobParts) -> list[Manifest]:
-    mounts: list[Manifest] = [
-        {"name": "job", "mountPath": "/etc/ecg/job", "readOnly": True},
-        {"name": "work", "mountPath": WORK_FOLDER},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a mount of the container
-    ]
-    if videojob.spec.source.secret_ref is not None:
-        mounts.append({"name": "source", "mountPath": SOURCE_FOLDER, "readOnly": True})
-    if parts.result_location is not None:
-        mounts.append({"name": "result", "mountPath": RESULT_FOLDER, "readOnly": True})
-    return mounts
+def _volume(name: str, path: str, source: Manifest, *, read_only: bool = False) -> tuple[Manifest, Manifest]:
+    mount = {"name": name, "mountPath": path} | ({"readOnly": True} if read_only else {})
+    return {"name": name, **source}, mount

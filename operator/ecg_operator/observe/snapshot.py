@@ -178,7 +178,8 @@ def _waiting(status: Manifest, state: Manifest) -> tuple[str, str] | None:
 
 
 def _pod_end(status: Manifest, state: Manifest) -> Ended | None:
-    interrupted = _is_disrupted(status) or status.get("reason") in _INTERRUPTED
+    disrupted = any(c["type"] == "DisruptionTarget" and c["status"] == "True" for c in status.get("conditions") or [])
+    interrupted = disrupted or status.get("reason") in _INTERRUPTED
     over_limit = status.get("reason") == "Evicted" and bool(_OWN_DISK_LIMIT.search(str(status.get("message"))))
     if ended := state.get("terminated"):
         return Ended(
@@ -193,11 +194,6 @@ def _pod_end(status: Manifest, state: Manifest) -> Ended | None:
             out_of_disk=over_limit, interrupted=interrupted, deadline=status.get("reason") == "DeadlineExceeded"
         )
     return None
-
-
-def _is_disrupted(status: Manifest) -> bool:
-    conditions = status.get("conditions") or []
-    return any(c["type"] == "DisruptionTarget" and c["status"] == "True" for c in conditions)
 
 
 def _job_end(condition: Manifest) -> Ended:
