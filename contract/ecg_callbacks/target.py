@@ -1,7 +1,7 @@
-"""Where callbacks may go: the form of a callback base, and the addresses behind it.
+"""Checks callback bases: their form, and the policy for the addresses behind them.
 
 A base is checked twice: its form and literal addresses when a job is posted, every address that its name resolves to
-when a connection is made. Refusals name the setting that would allow it.
+when a connection is made.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SETTING = "CALLBACK_ALLOW"
 
 @dataclass(frozen=True, slots=True)
 class CallbackPolicy:
-    """The settings that decide. Raises ValueError where they are malformed."""
+    """The settings that say where callbacks may go. Raises ValueError where they are malformed."""
 
     allow: tuple[str, ...] = ()
     """CALLBACK_ALLOW: hosts and networks, as `AllowList` reads them."""
@@ -63,7 +63,7 @@ def origin_of(base: str) -> str:
 
 
 def check_callback_base(base: str, policy: CallbackPolicy) -> None:
-    """Raises AddressRefusedError (a ValueError) where callbacks cannot go there, as far as the URL itself shows it."""
+    """Raises AddressRefusedError, a ValueError, where the URL alone shows that callbacks cannot go there."""
     target, guard = _checked_form(base), policy.guard()
     if literal_address(target.host) or target.host == "localhost":
         guard.addresses(*target)

@@ -1,4 +1,4 @@
-"""The result as an object in S3, by a presigned PUT: the pod needs no role that can write others' results."""
+"""Stores the result in S3 by a presigned PUT, so that the pod needs no credentials for the bucket."""
 
 import logging
 import time
@@ -13,12 +13,12 @@ from ecg_pipeline.hosts.pod.retry import pause_s
 
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _FINAL = (400, 405, 411, 413)
-"""Answers that another try does not change; a signature that ran out (403) is renewed in the file."""
+"""Statuses that another try does not change; after 403 the operator may have written a new URL to the file."""
 _log = logging.getLogger(__name__)
 
 
 class PresignedSink:
-    """Stores under `location` by PUT to the URL that is in `url_file`, which is read for each try."""
+    """PUTs the result to the URL in `url_file`, read again for each try; reports `location`."""
 
     def __init__(self, location: str, url_file: Path, patience_s: float) -> None:
         self._location, self._url_file, self._patience_s = location, url_file, patience_s
@@ -41,7 +41,7 @@ class PresignedSink:
             tries += 1
 
     def _put(self, data: bytes) -> int | None:
-        """The answer's status; None for none. The URL is a credential: it stands in no message."""
+        """The response's status; None for none. The URL is a credential and appears in no message."""
         try:
             url = self._url_file.read_text(encoding="utf-8").strip()
             headers = {"content-type": "application/json"}
