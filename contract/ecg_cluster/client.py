@@ -5,9 +5,10 @@ because decoding a Pod into the package's model classes costs more than the requ
 """
 
 import asyncio
+import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -95,17 +96,13 @@ class Cluster:
         }
         limits = aiohttp.ClientTimeout(total=limit_s + self._timeout_s, sock_connect=self._timeout_s)
         answer = await self._send("GET", path, None, None, query, None, limits)
-        try:
+        with contextlib.closing(answer.response), _no_answer(f"watch {path}"):
             async for line in answer.response.content:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     status = event["object"]
                     raise cluster_error(f"watch {path}", int(status.get("code", 500)), status)
                 yield event
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ClusterError(f"watch {path}", None, type(error).__name__) from error
-        finally:
-            answer.response.close()
 
     async def _request(  # noqa: PLR0913 - the parts of a request
         self,
@@ -118,11 +115,9 @@ class Cluster:
         accept: str | None = None,
     ) -> Manifest:
         answer = await self._send(method, path, body, content_type, query or {}, accept, self._timeout_s)
-        try:
+        with _no_answer(f"{method} {path}"):
             async with asyncio.timeout(self._timeout_s):
                 data = await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ClusterError(f"{method} {path}", None, type(error).__name__) from error
         try:
             decoded = json.loads(data) if data else {}
         except ValueError:
@@ -144,13 +139,20 @@ class Cluster:
         headers = {"Accept": accept or "application/json", "Content-Type": content_type or "application/json"}
         self.on_request(method, path)
         parameters = [(name, value) for name, value in query.items() if value is not None]
-        try:
+        with _no_answer(f"{method} {path}"):
             request = await self._client.param_serialize(
                 method, path, query_params=parameters, header_params=headers, body=body, auth_settings=["BearerToken"]
             )
             return await self._client.call_api(*request, _request_timeout=limits)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ClusterError(f"{method} {path}", None, type(error).__name__) from error
+
+
+@contextlib.contextmanager
+def _no_answer(request: str) -> Iterator[None]:
+    """Turn an error of the connection into ClusterError."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        raise ClusterError(request, None, type(error).__name__) from error
 
 
 async def connect(

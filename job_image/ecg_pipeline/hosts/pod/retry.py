@@ -43,12 +43,14 @@ def pause_s(tries: int, answer: Answer, chance: Callable[[], float] = random.ran
     return max(planned, answer.retry_after.total_seconds() if answer.retry_after else 0.0)
 
 
-def with_retries(ask: Callable[[], Answer], patience_s: float) -> tuple[Verdict, Answer]:
+def with_retries(
+    ask: Callable[[], Answer], patience_s: float, judge: Callable[[Answer], Verdict] = verdict
+) -> tuple[Verdict, Answer]:
     """Repeat a request; the first answer that is not `LATER`, or the last one after `patience_s` seconds."""
     deadline, tries = time.monotonic() + patience_s, 0
     while True:
         answer = ask()
-        found = verdict(answer)
+        found = judge(answer)
         left = deadline - time.monotonic()
         if found is not Verdict.LATER or left <= 0:
             return found, answer
