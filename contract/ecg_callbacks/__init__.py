@@ -1,1 +1,1 @@
-"""Delivers callbacks: which one is due, one signed try at a time, recorded; the same code in both hosts."""
+"""Delivers callbacks: decides which one is due, sends it signed, and records the outcome; used by both hosts."""

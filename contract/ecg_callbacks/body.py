@@ -1,7 +1,6 @@
-"""A callback's body: the specification's seven fields, the stored result spliced in unparsed.
+"""A callback's body: the specification's seven fields, with the stored result inserted byte for byte.
 
-A result of many megabytes is read twice in pieces, once to check and sign it and once to send it, and is never in
-memory as a whole.
+The result is read in pieces, once to check and sign it and once to send it, and is never in memory as a whole.
 """
 
 import asyncio
@@ -22,11 +21,11 @@ class FileResults:
     """Results whose `location` is a path on this machine."""
 
     async def chunks(self, result: ResultReference) -> AsyncIterator[bytes]:
-        # Plain reads: 64 KiB from the page cache take less time than a thread's answer.
+        # Blocking reads: 64 KiB from the page cache take less time than a change of threads.
         with Path(result.location).open("rb") as file:  # noqa: ASYNC230 -- see above
             while piece := file.read(_PIECE):
                 yield piece
-                await asyncio.sleep(0)  # others' turn between the pieces of a big result
+                await asyncio.sleep(0)  # lets other tasks run between the pieces of a large result
 
 
 class CallbackBody:
@@ -70,7 +69,7 @@ class CallbackBody:
 
 
 def _around(due: Due, facts: JobFacts, *, with_result: bool) -> tuple[bytes, bytes]:
-    """What stands before and after the result."""
+    """The JSON before and after the result."""
     failed = due.status == "failed"
     payload = CallbackPayload(
         job_id=facts.job_id,

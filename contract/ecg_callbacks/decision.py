@@ -1,16 +1,16 @@
-"""Which callback of a job is to be sent next: pure, derived from the recorded state, never from having seen an event.
+"""Decides which callback of a job is sent next, from its recorded state alone. Pure.
 
 The order of calls around one try:
 
-    next_callback -> Due        from what is recorded and what the job's state says
-    started       -> recorded   durable before the try, where it passes over something
+    next_callback -> Due        from the record and the job's state
+    started       -> recorded   before the try, where it skips earlier callbacks
     (the try)
-    acknowledged or failed_try  durable before the next decision
+    acknowledged or failed_try  recorded before the next decision
 
-A crash anywhere between leads to the same decision again, with the same `webhook-id`. In a run progress strictly
-increases; all seven are sent in order as long as the backend answers. After a failed try a progress callback is
-overtaken by the next one, or by the terminal one; when the budget of tries is spent, all that was reached is given up.
-Nothing follows a settled terminal callback.
+After a crash at any point the same decision follows, with the same `webhook-id`. Within a run progress strictly
+increases; all seven callbacks are sent in order as long as the backend answers. A progress callback that failed is
+replaced by the next one or by the terminal one; after its last try, all progress reached so far is given up. Nothing
+follows a settled terminal callback.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _LAST = Stage.COMPLETED.progress
 
 
 def next_callback(record: DeliveryRecord, facts: JobFacts, now: datetime) -> Decision:
-    """What is to be done about a job's callbacks now."""
+    """The callback to send now, or when to decide again."""
     record = _of_run(record, facts.run)
     if facts.callback_base is None or facts.cancelled or record.terminal is not None:
         return Nothing()
@@ -41,9 +41,9 @@ def next_callback(record: DeliveryRecord, facts: JobFacts, now: datetime) -> Dec
 
 
 def early_callback(record: DeliveryRecord, facts: JobFacts, now: datetime) -> Due | None:
-    """The terminal callback that waits for its next try, for sending it ahead of that; None where none waits.
+    """The terminal callback that waits for its next try, to be sent ahead of schedule; None where none waits.
 
-    For an origin that may have come back. Its Retry-After is honoured.
+    Used when its origin may answer again. Retry-After is honoured.
     """
     waiting = record.in_hand is not None and record.in_hand.is_terminal
     if not waiting or not isinstance(next_callback(record, facts, now), WaitUntil):
@@ -65,7 +65,7 @@ def due_at(record: DeliveryRecord, facts: JobFacts, now: datetime) -> datetime |
 
 
 def started(record: DeliveryRecord, due: Due) -> DeliveryRecord:
-    """The record before a try: what the callback passes over is given up, else a crash could let it follow later."""
+    """The record before a try: earlier callbacks that it skips are given up, so that none follows after a crash."""
     record = _of_run(record, due.run)
     if _is_stale(record, due):
         return record
@@ -111,7 +111,7 @@ def failed_try(
 
 
 def redeliver(record: DeliveryRecord, now: datetime) -> DeliveryRecord:
-    """The terminal callback once more: a settled one under a new `webhook-id`, a waiting one at once."""
+    """The record to send the terminal callback again: a settled one with a new `webhook-id`, a waiting one at once."""
     if record.terminal is not None:
         return record.model_copy(update={"terminal": None, "in_hand": None, "redelivery": record.redelivery + 1})
     if record.in_hand is None:
@@ -121,7 +121,7 @@ def redeliver(record: DeliveryRecord, now: datetime) -> DeliveryRecord:
 
 
 def callback_view(record: DeliveryRecord, facts: JobFacts) -> CallbackView:
-    """How the delivery stands, for `GET /jobs/{job_id}`."""
+    """The state of the delivery, for `GET /jobs/{job_id}`."""
     record = _of_run(record, facts.run)
     if record.terminal is not None:
         end = record.terminal
@@ -142,7 +142,7 @@ def callback_view(record: DeliveryRecord, facts: JobFacts) -> CallbackView:
 
 
 def webhook_id(uid: str, run: int, status: CallbackStatus, progress: int | None, redelivery: int = 0) -> str:
-    """One id per callback, for the receiver to recognise a repetition by."""
+    """The id of a callback, the same for every try, by which a receiver recognises a repetition."""
     parts: list[object] = [uid, run, status, progress]
     if redelivery:
         parts.append(redelivery)
@@ -154,12 +154,12 @@ def _of_run(record: DeliveryRecord, run: int) -> DeliveryRecord:
 
 
 def _is_stale(record: DeliveryRecord, due: Due) -> bool:
-    """The run or the delivery that it belonged to is over."""
+    """Whether the run or delivery that `due` belongs to has ended."""
     return (due.run, due.redelivery) != (record.run, record.redelivery) or record.terminal is not None
 
 
 def _next_stage(record: DeliveryRecord, facts: JobFacts) -> Stage | None:
-    """The progress to send next; None when it is the terminal's turn, or nothing's."""
+    """The progress to send next; None when the terminal callback or nothing is next."""
     open_stages = [stage for stage in _reached(facts) if stage.progress > record.settled]
     failed = record.in_hand.progress if record.in_hand and not record.in_hand.is_terminal else None
     newer = [stage for stage in open_stages if failed is None or stage.progress > failed]
@@ -169,7 +169,7 @@ def _next_stage(record: DeliveryRecord, facts: JobFacts) -> Stage | None:
 
 
 def _reached(facts: JobFacts) -> tuple[Stage, ...]:
-    """A result proves that every stage was passed, also when reports of some were lost."""
+    """The stages reached; a result proves all of them, also where some reports were lost."""
     return _PROGRESS_STAGES if facts.terminal == "completed" else facts.reached
 
 

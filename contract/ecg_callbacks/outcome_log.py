@@ -1,4 +1,4 @@
-"""The deliverer's log lines: `grep <job_id>` tells which callback went where, and how that ended."""
+"""Logs the outcome of each try of a callback."""
 
 from typing import Any
 
@@ -22,12 +22,12 @@ def log_outcome(facts: JobFacts, due: Due, outcome: Outcome, after: DeliveryReco
     if isinstance(outcome, Delivered):
         log.info("callback_delivered", extra=details)
         return
-    event, later = _what_follows(outcome, due, after)
+    event, later = _event(outcome, due, after)
     level = log.error if due.is_terminal and after.terminal else log.warning
     level(event, extra={**details, "error": outcome.error, **later})
 
 
-def _what_follows(failure: Failure, due: Due, after: DeliveryRecord) -> tuple[str, dict[str, Any]]:
+def _event(failure: Failure, due: Due, after: DeliveryRecord) -> tuple[str, dict[str, Any]]:
     if due.is_terminal and after.terminal is not None:
         return f"callback_{after.terminal.outcome}", {"tries": after.terminal.tries}
     if after.in_hand is not None:

@@ -1,4 +1,4 @@
-"""What the deliverer needs from its host: where deliveries are recorded, and where results are stored."""
+"""What the host provides to the deliverer: the record of deliveries, and the stored results."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -22,29 +22,31 @@ class Pending:
     """The job's callback base."""
     due_at: datetime
     is_retried_terminal: bool
-    """Its terminal callback has failed and waits for the next try: sent earlier when its backend answers again."""
+    """Its terminal callback has failed and waits for its next try, sooner when its backend answers again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A job's delivery as it stands."""
+    """A job and the record of its delivery."""
 
     facts: JobFacts
     record: DeliveryRecord
 
 
 class DeliveryLedger(Protocol):
-    """The host's durable record of deliveries. `key` is the host's own; a job has one."""
+    """The host's durable record of deliveries; `key` is the host's identifier of a job."""
 
     async def pending(self) -> Sequence[Pending]:
-        """Every job for which `pending_of` is not None; cheap: it is asked after every change."""
+        """Every job for which `pending_of` is not None. Must be fast: it is called after every change."""
 
     async def load(self, key: str) -> Delivery | None:
-        """The delivery as it is now; None where the job is gone."""
+        """The current delivery; None where the job was deleted."""
 
     async def record(self, key: str, change: Change) -> None:
-        """Apply `change` to the recorded state in one transaction, durable before this returns; nothing for a job
-        that is gone. `change` is pure and may be called more than once."""
+        """Apply `change` to the record in one transaction, durable when this returns; does nothing for a deleted job.
+
+        `change` is pure and may be called more than once.
+        """
 
 
 class ResultSource(Protocol):
@@ -55,7 +57,7 @@ class ResultSource(Protocol):
 
 
 def pending_of(key: str, record: DeliveryRecord, facts: JobFacts, now: datetime) -> Pending | None:
-    """What a ledger lists for a job in this state; None where nothing is to be sent."""
+    """A job's entry in `DeliveryLedger.pending`; None where nothing is to be sent."""
     time = due_at(record, facts, now)
     if time is None or facts.callback_base is None:
         return None

@@ -1,8 +1,7 @@
-"""When a failed callback is tried again; pure, the clock and the randomness are parameters.
+"""When a failed callback is tried again. Pure: clock and randomness are parameters.
 
-Progress is news that ages: 3 tries within 30 s, counted over all callbacks that fail in a row. A terminal callback is
-worth more than the specification's three tries, which stand for the pipeline's own network work
-(docs/decisions/0001-terminal-callbacks-outlive-three-tries.md).
+Progress soon becomes obsolete: 3 tries within 30 s, counted over all callbacks that fail in a row. A terminal callback
+is tried for 72 hours (docs/decisions/0001-terminal-callbacks-outlive-three-tries.md).
 """
 
 from collections.abc import Callable
@@ -26,9 +25,9 @@ LONGEST_RETRY_AFTER = timedelta(hours=1)
 def next_try(
     due: Due, earlier: InHand | None, failure: Failure, now: datetime, random: Callable[[], float]
 ) -> InHand | None:
-    """What is in hand after a failed try; None when there is no further one.
+    """The state of a callback after a failed try; None when it is not tried again.
 
-    `earlier` is what the try was for, if it had failed before. `random` gives floats in [0, 1).
+    `earlier` is its state before that try, if it had failed before. `random` gives floats in [0, 1).
     """
     tries = earlier.tries + 1 if earlier else 1
     first_try = earlier.first_try if earlier else due.at
@@ -47,7 +46,7 @@ def next_try(
 
 
 def bounded(retry_after: timedelta | None) -> timedelta:
-    """A backend's Retry-After, within what a backend may ask for."""
+    """A backend's Retry-After, limited to an hour."""
     return min(max(retry_after or timedelta(0), timedelta(0)), LONGEST_RETRY_AFTER)
 
 

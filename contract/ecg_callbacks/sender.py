@@ -1,7 +1,7 @@
-"""One try of one callback: a signed POST to an address that was checked, within a time limit.
+"""One try of one callback: a signed POST to a checked address, within a time limit.
 
-No redirect is followed, no proxy or netrc of the environment is used, no connection is used twice: a kept connection
-that the backend closes at that moment would look like a failed try.
+It follows no redirect, uses no proxy or netrc of the environment, and reuses no connection: a kept connection that the
+backend is closing would look like a failed try.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ CONNECT_S = 5.0
 TOTAL_S = 30.0
 _ANSWER_BYTES = 64 * 1024
 _ANSWER_S = 1.0
-"""How much of the answer is waited for: it says nothing beyond its status."""
+"""Longest wait for an answer's body, of which nothing is used."""
 _LOOKUP_THREADS = 32
 _HEADERS = {
     "content-type": "application/json",
@@ -46,9 +46,9 @@ Outcome = Delivered | Failure
 
 
 class CallbackSender:
-    """Sends callbacks; made once, closed at the end."""
+    """Sends callbacks; one per process."""
 
-    def __init__(  # noqa: PLR0913 -- all that a host configures, once
+    def __init__(  # noqa: PLR0913 -- all of it is configured by the host
         self,
         results: ResultSource,
         policy: CallbackPolicy,
@@ -70,7 +70,7 @@ class CallbackSender:
         )
 
     async def send(self, due: Due, facts: JobFacts) -> Outcome:
-        """One try; whatever goes wrong is a `Failure` in words that hold no credential."""
+        """Make one try; every error becomes a `Failure` whose text holds no credential."""
         try:
             async with asyncio.timeout(self._total_s):
                 return await self._post(due, facts)
@@ -79,8 +79,8 @@ class CallbackSender:
         except (AddressRefusedError, ResultDamagedError) as error:
             return Failure(f"not sent: {error}")
         except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
-            return Failure(_in_words(error))
-        except Exception as error:  # a fault of ours waits for the schedule, too
+            return Failure(_reason(error))
+        except Exception as error:  # a programming error is tried again by the schedule, too
             logging.getLogger(__name__).exception("callback_sender_failed", extra={"job_id": facts.job_id})
             return Failure(f"not sent ({type(error).__name__})")
 
@@ -110,7 +110,7 @@ class CallbackSender:
 
 
 async def _drain(response: httpx.Response) -> None:
-    """Let the backend finish a short answer; its status has arrived, so that nothing here can fail the try."""
+    """Read a short body to its end; the status has arrived, so no error here fails the try."""
     with contextlib.suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(_ANSWER_S):
             seen = 0
@@ -120,7 +120,7 @@ async def _drain(response: httpx.Response) -> None:
                     return
 
 
-_WORDS: tuple[tuple[type[Exception], str], ...] = (
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
     (NameUnknownError, "the backend's name is not known"),
     (httpx.ConnectTimeout, "no connection within 5 s"),
     (httpx.ConnectError, "connection failed"),
@@ -132,6 +132,6 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def _in_words(error: Exception) -> str:
-    """What happened, without what a library put into its message."""
-    return next((words for kind, words in _WORDS if isinstance(error, kind)), f"not sent ({type(error).__name__})")
+def _reason(error: Exception) -> str:
+    """What happened, without the library's own message, which may hold a credential."""
+    return next((text for kind, text in _REASONS if isinstance(error, kind)), f"not sent ({type(error).__name__})")

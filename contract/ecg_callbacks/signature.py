@@ -1,4 +1,4 @@
-"""The headers of Standard Webhooks (https://www.standardwebhooks.com): who sent it, when, and that nobody changed it.
+"""The headers of Standard Webhooks (https://www.standardwebhooks.com): id, timestamp and signature.
 
 A receiver computes HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<body>` with the shared secret and compares it
 with `webhook-signature`.
@@ -14,7 +14,7 @@ _PREFIX = "whsec_"
 
 
 class Signer:
-    """One body's headers; `update` takes the body piece by piece."""
+    """Signs one body, which `update` takes piece by piece."""
 
     def __init__(self, key: bytes | None, webhook_id: str, now: datetime) -> None:
         self._id = webhook_id
@@ -27,7 +27,7 @@ class Signer:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Without a key there is no signature."""
+        """Without a signature where there is no key."""
         headers = {"webhook-id": self._id, "webhook-timestamp": self._timestamp}
         if self._mac is not None:
             headers["webhook-signature"] = "v1," + base64.b64encode(self._mac.digest()).decode()

@@ -1,11 +1,10 @@
-"""Where callbacks may go: the form of a callback base, and the addresses behind it.
+"""Checks callback bases: their form, and the policy for the addresses behind them.
 
 A base is checked twice: its form and literal addresses when a job is posted, every address that its name resolves to
-when a connection is made. Refusals name the setting that would allow it.
+when a connection is made.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ecg_common.addresses import AllowList, literal_address, plain_host
@@ -18,7 +17,7 @@ _SETTING = "CALLBACK_ALLOW"
 
 @dataclass(frozen=True, slots=True)
 class CallbackPolicy:
-    """The settings that decide. Raises ValueError where they are malformed."""
+    """The settings that say where callbacks may go. Raises ValueError where they are malformed."""
 
     allow: tuple[str, ...] = ()
     """CALLBACK_ALLOW: hosts and networks, as `AllowList` reads them."""
@@ -42,11 +41,6 @@ class CallbackPolicy:
         return AddressGuard(allowed, _SETTING, resolve, "CALLBACK_STRICT" if self.strict else None)
 
 
-class _Target(NamedTuple):
-    host: str
-    port: int
-
-
 def callback_url(base: str) -> str:
     """The URL that callbacks are posted to; a path prefix and a trailing slash are legal."""
     return base.rstrip("/") + RESULT_PATH
@@ -63,15 +57,16 @@ def origin_of(base: str) -> str:
 
 
 def check_callback_base(base: str, policy: CallbackPolicy) -> None:
-    """Raises AddressRefusedError (a ValueError) where callbacks cannot go there, as far as the URL itself shows it."""
-    target, guard = _checked_form(base), policy.guard()
-    if literal_address(target.host) or target.host == "localhost":
-        guard.addresses(*target)
-    elif policy.strict and not guard.allow.has_host(*target) and not guard.allow.networks:
-        raise guard.not_listed(target.host)
+    """Raises AddressRefusedError, a ValueError, where the URL alone shows that callbacks cannot go there."""
+    (host, port), guard = _host_and_port(base), policy.guard()
+    if literal_address(host) or host == "localhost":
+        guard.addresses(host, port)
+    elif policy.strict and not guard.allow.has_host(host, port) and not guard.allow.networks:
+        raise guard.not_listed(host)
 
 
-def _checked_form(base: str) -> _Target:
+def _host_and_port(base: str) -> tuple[str, int]:
+    """Raises AddressRefusedError for a malformed base."""
     if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in base) or "\\" in base:
         raise AddressRefusedError("must not contain spaces, control characters or backslashes")
     try:
@@ -86,13 +81,13 @@ def _checked_form(base: str) -> _Target:
         raise AddressRefusedError("must not hold a user name or password; CALLBACK_SECRET signs callbacks")
     if "?" in base or "#" in base:
         raise AddressRefusedError("must not have a query string or a fragment")
-    return _Target(host, port or _PORTS[parts.scheme])
+    return host, port or _PORTS[parts.scheme]
 
 
 def _backend(url: str) -> str:
     """BACKEND_URL's entry in the allow list. Raises ValueError."""
     try:
-        host, port = _checked_form(url)
+        host, port = _host_and_port(url)
     except AddressRefusedError as error:
         raise ValueError(f"BACKEND_URL {error}") from None
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

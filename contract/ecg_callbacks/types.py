@@ -1,4 +1,4 @@
-"""The values that the delivery of callbacks works with: what is known of a job, what is due, how a try failed."""
+"""Values of the delivery of callbacks: a job's facts, the callback that is due, a failure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from ecg_contract.wire.models import CallbackStatus
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What the host's durable state says about a job at this moment."""
+    """What the host's durable state says about a job."""
 
     uid: str
     """Tells a job from another that had the same `job_id`."""
@@ -43,11 +43,11 @@ class Due:
     webhook_id: str
     """The same for every try of this callback, also after a restart."""
     at: datetime
-    """When it was decided: the try's beginning."""
+    """Time of the decision, which is the start of the try."""
     backlog: int
-    """Highest progress reached when it was decided: given up together with this one."""
+    """Highest progress reached at the decision; given up together with this callback."""
     early: bool = False
-    """Ahead of its schedule, which a failure leaves as it was."""
+    """Sent ahead of its schedule; a failure does not change the schedule."""
 
     @property
     def is_terminal(self) -> bool:
@@ -74,7 +74,7 @@ class Failure:
     """A try that was not acknowledged."""
 
     error: str
-    """For people and logs; holds no credential."""
+    """Text for people and logs, without credentials."""
     http_status: int | None = None
     retry_after: timedelta | None = None
 

@@ -1,4 +1,4 @@
-"""What a VideoJob says to whoever tells the backend about it: pure, the same for the operator and the front door."""
+"""Converts a VideoJob into the facts and the record of its callbacks. Pure."""
 
 from ecg_callbacks.types import JobFacts
 from ecg_contract.delivery_record import DeliveryRecord
@@ -8,7 +8,7 @@ from ecg_contract.videojob.state import is_cancelled, terminal_state
 
 
 def facts_of(videojob: VideoJob) -> JobFacts:
-    """A job that somebody waits for has no callback base: its answer goes to them."""
+    """An interactive job has no callback base: its result is the answer to the request."""
     spec, status, report = videojob.spec, videojob.status, videojob.status.report
     run = status.run or spec.run
     callback = None if spec.interactive or spec.callback is None else spec.callback.base_url
@@ -28,5 +28,5 @@ def facts_of(videojob: VideoJob) -> JobFacts:
 
 
 def record_of(status: VideoJobStatus) -> DeliveryRecord:
-    """What was delivered in the run that the status speaks of."""
+    """The delivery record of the run in `status`."""
     return status.callbacks or DeliveryRecord(run=status.run or 1)

@@ -1,1 +1,1 @@
-"""The cluster as the front door and the operator reach it: the API server by `kubernetes`, results in S3 by boto3."""
+"""Clients of the Kubernetes API server and of S3 for the front door, the operator and the pipeline's pod."""

@@ -1,20 +1,21 @@
 """The API server's verbs on plain JSON objects, over the `kubernetes` package's asynchronous client.
 
-One request each, never repeated here: whoever asks knows whether it may be repeated. The package's own models are left
-out on purpose: an object is what the server said, and decoding a Pod into classes costs more than the request.
+Each call is one request and is never repeated here: only the caller knows whether it may be. Objects stay plain JSON,
+because decoding a Pod into the package's model classes costs more than the request.
 """
 
 import asyncio
+import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
-from ecg_cluster.errors import NoClusterError, UnavailableError, cluster_error
+from ecg_cluster.errors import ClusterError, NoClusterError, cluster_error
 from ecg_contract.videojob.manifests import Manifest
 
 OnRequest = Callable[[str, str], None]
@@ -49,7 +50,7 @@ class Cluster:
         metadata_only: bool = False,
         page: int = _PAGE,
     ) -> tuple[Sequence[Manifest], str]:
-        """All objects, page by page, and the version that a watch goes on from."""
+        """All objects, page by page, and the resourceVersion to start a watch from."""
         items: list[Manifest] = []
         token: str | None = None
         while True:
@@ -66,15 +67,15 @@ class Cluster:
         return await self._request("POST", path, manifest)
 
     async def replace(self, path: str, manifest: Manifest) -> Manifest:
-        """Raises ConflictError when it has changed since its `metadata.resourceVersion`."""
+        """Raises ConflictError when the object has changed since its `metadata.resourceVersion`."""
         return await self._request("PUT", path, manifest)
 
     async def patch(self, path: str, patch: Manifest) -> Manifest:
-        """A JSON merge patch. Raises ConflictError when its `metadata.resourceVersion` is no longer the present one."""
+        """A JSON merge patch. Raises ConflictError when its `metadata.resourceVersion` is not the current one."""
         return await self._request("PATCH", path, patch, content_type=_MERGE_PATCH)
 
     async def delete(self, path: str, *, uid: str | None = None, version: str | None = None) -> None:
-        """Raises NotFoundError, and ConflictError when it is another one than `uid`, or has changed since `version`."""
+        """Raises NotFoundError; ConflictError when its uid or resourceVersion is not `uid` or `version`."""
         wanted = {"uid": uid, "resourceVersion": version}
         preconditions = {name: value for name, value in wanted.items() if value is not None}
         await self._request("DELETE", path, {"propagationPolicy": "Background", "preconditions": preconditions})
@@ -82,8 +83,10 @@ class Cluster:
     async def watch(
         self, path: str, version: str, *, field: str | None = None, limit_s: int = 240
     ) -> AsyncIterator[Manifest]:
-        """Events `{"type", "object"}` after `version`, until the server ends the watch. Raises GoneError for a version
-        that is too old."""
+        """Events `{"type", "object"}` after `version`, until the server ends the watch.
+
+        Raises GoneError for a version that is too old.
+        """
         query = {
             "watch": "true",
             "resourceVersion": version,
@@ -93,19 +96,15 @@ class Cluster:
         }
         limits = aiohttp.ClientTimeout(total=limit_s + self._timeout_s, sock_connect=self._timeout_s)
         answer = await self._send("GET", path, None, None, query, None, limits)
-        try:
+        with contextlib.closing(answer.response), _no_answer(f"watch {path}"):
             async for line in answer.response.content:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     status = event["object"]
                     raise cluster_error(f"watch {path}", int(status.get("code", 500)), status)
                 yield event
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise UnavailableError(f"watch {path}", None, type(error).__name__) from error
-        finally:
-            answer.response.close()
 
-    async def _request(  # noqa: PLR0913 - what a request has
+    async def _request(  # noqa: PLR0913 - the parts of a request
         self,
         method: str,
         path: str,
@@ -116,11 +115,9 @@ class Cluster:
         accept: str | None = None,
     ) -> Manifest:
         answer = await self._send(method, path, body, content_type, query or {}, accept, self._timeout_s)
-        try:
+        with _no_answer(f"{method} {path}"):
             async with asyncio.timeout(self._timeout_s):
                 data = await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise UnavailableError(f"{method} {path}", None, type(error).__name__) from error
         try:
             decoded = json.loads(data) if data else {}
         except ValueError:
@@ -129,7 +126,7 @@ class Cluster:
             raise cluster_error(f"{method} {path}", answer.status, decoded)
         return dict(decoded)
 
-    async def _send(  # noqa: PLR0913, PLR0917 - what a request has
+    async def _send(  # noqa: PLR0913, PLR0917 - the parts of a request
         self,
         method: str,
         path: str,
@@ -142,22 +139,29 @@ class Cluster:
         headers = {"Accept": accept or "application/json", "Content-Type": content_type or "application/json"}
         self.on_request(method, path)
         parameters = [(name, value) for name, value in query.items() if value is not None]
-        try:
+        with _no_answer(f"{method} {path}"):
             request = await self._client.param_serialize(
                 method, path, query_params=parameters, header_params=headers, body=body, auth_settings=["BearerToken"]
             )
             return await self._client.call_api(*request, _request_timeout=limits)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnavailableError(f"{method} {path}", None, type(error).__name__) from error
+
+
+@contextlib.contextmanager
+def _no_answer(request: str) -> Iterator[None]:
+    """Turn an error of the connection into ClusterError."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        raise ClusterError(request, None, type(error).__name__) from error
 
 
 async def connect(
     timeout_s: float = 30.0, connections: int = _CONNECTIONS, on_request: OnRequest = lambda _method, _path: None
 ) -> Cluster:
-    """By KUBECONFIG where it is set, else as the pod's service account, whose token is read anew as it is renewed.
+    """Connect by KUBECONFIG where it is set, else with the pod's service account, whose token is reread on renewal.
 
-    At most so many `connections` at a time, 0 for any number; a watch takes one as long as it lasts. Raises
-    NoClusterError where there is neither.
+    `connections` is the most at a time, 0 for no limit; a watch occupies one while it runs. Raises NoClusterError where
+    there is neither.
     """
     configuration = Configuration()
     try:

@@ -1,12 +1,10 @@
-"""What the API server answers instead of what was asked, one class per decision of the caller.
+"""Errors of the API server, one class per decision of a caller.
 
 ClusterError                the request was refused, or its outcome is unknown
 ├── NotFoundError           404
-├── AlreadyExistsError      409 when something is created
-├── ConflictError           409 when something has changed since it was read
-├── GoneError               410: a watch's version is too old, list anew
-├── RefusedError            401, 403, 422: the same request is refused again
-└── UnavailableError        no answer, 429, 5xx: try again later
+├── AlreadyExistsError      409 for a create
+├── ConflictError           409: the object has changed since it was read
+└── GoneError               410: the resourceVersion of a watch is too old; list again
 """
 
 from typing import Any
@@ -17,11 +15,10 @@ class NoClusterError(Exception):
 
 
 class ClusterError(Exception):
-    """`str(error)` says what was asked and what was answered; bodies are never in it."""
+    """`str(error)` holds the request's method and path and the server's answer, never the request's body."""
 
-    def __init__(self, what: str, status: int | None, message: str) -> None:
-        super().__init__(f"{what}: {status or 'no answer'}: {message}")
-        self.status, self.message = status, message
+    def __init__(self, request: str, status: int | None, message: str) -> None:
+        super().__init__(f"{request}: {status or 'no answer'}: {message}")
 
 
 class NotFoundError(ClusterError):
@@ -40,27 +37,12 @@ class GoneError(ClusterError):
     pass
 
 
-class RefusedError(ClusterError):
-    pass
+_CLASSES = {404: NotFoundError, 409: ConflictError, 410: GoneError}
 
 
-class UnavailableError(ClusterError):
-    pass
-
-
-_UNAVAILABLE = (408, 425, 429)
-
-
-def cluster_error(what: str, status: int, answer: Any) -> ClusterError:
-    """The error for an HTTP answer; `answer` is its JSON, a Kubernetes `Status` as a rule."""
+def cluster_error(request: str, status: int, answer: Any) -> ClusterError:
+    """The error for an HTTP answer; `answer` is its JSON, normally a Kubernetes `Status`."""
     details = answer if isinstance(answer, dict) else {}
-    message, reason = str(details.get("message", "")), details.get("reason")
-    return _class_of(status, reason)(what, status, message)
-
-
-def _class_of(status: int, reason: Any) -> type[ClusterError]:
-    if status >= 500 or status in _UNAVAILABLE:
-        return UnavailableError
-    if status == 409:
-        return AlreadyExistsError if reason == "AlreadyExists" else ConflictError
-    return {404: NotFoundError, 410: GoneError}.get(status, RefusedError)
+    exists = status == 409 and details.get("reason") == "AlreadyExists"
+    error_class = AlreadyExistsError if exists else _CLASSES.get(status, ClusterError)
+    return error_class(request, status, str(details.get("message", "")))

@@ -1,4 +1,4 @@
-"""Where things are on the API server."""
+"""URL paths of the API server."""
 
 from ecg_contract.videojob.resource import API_VERSION, PLURAL
 

@@ -1,7 +1,7 @@
 """The API server as a pipeline's pod may use it: two writes, by the `kubernetes` package.
 
-One request each; who asks decides about another (`patience`). The token is the pod's own, read anew by the package as
-it is renewed, and at once where the server does not know it.
+Each call is one request; the caller decides whether to repeat it. The pod's token is reread when it is renewed, and
+at once when the server does not know it.
 """
 
 import logging
@@ -20,14 +20,14 @@ from ecg_common.retry import parse_retry_after
 from ecg_contract.videojob.resource import API_VERSION, PLURAL
 
 UNKNOWN_S = 30.0
-"""How long a token may be unknown before that is believed: a server that begins knows nobody."""
+"""Seconds of 401 before it counts as final: a server that is starting answers 401 to every token."""
 _TIMEOUT_S = (5.0, 20.0)
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`status` None: there was none."""
+    """An HTTP answer; `status` is None where there was none."""
 
     status: int | None
     text: str = ""
@@ -35,17 +35,17 @@ class Answer:
 
 
 class ApiServer:
-    """A connection as KUBECONFIG says, else as the pod's service account."""
+    """A connection by KUBECONFIG where it is set, else with the pod's service account."""
 
     def __init__(self, namespace: str) -> None:
         """Raises kubernetes.config.ConfigException where there is neither."""
         self._namespace = namespace
         self._client = _connected()
         self._unknown_since: float | None = None
-        """Since when the server has not known the token."""
+        """Monotonic time of the first 401 in a row."""
 
     def replace_pipeline_status(self, videojob: str, pipeline: dict[str, Any]) -> Answer:
-        """`status.pipeline` whole, by one JSON Patch: a merge would keep what an earlier attempt said."""
+        """Replace `status.pipeline` by a JSON Patch; a merge patch would keep fields of an earlier attempt."""
         path = f"/apis/{API_VERSION}/namespaces/{self._namespace}/{PLURAL}/{videojob}/status"
         patch = [{"op": "add", "path": "/status/pipeline", "value": pipeline}]
         return self._ask("PATCH", path, patch, "application/json-patch+json")
@@ -61,7 +61,7 @@ class ApiServer:
         now = time.monotonic()
         self._unknown_since = self._unknown_since or now
         self._client = _connected()
-        _log.info("token_read_anew")
+        _log.info("token_reread")
         is_certain = now - self._unknown_since >= UNKNOWN_S
         return answer if is_certain else Answer(None, "the token is not known, yet or any more")
 

@@ -1,7 +1,6 @@
-"""A result in pieces that fit ConfigMaps: compressed, split, and joined again piece by piece. Pure.
+"""A result in pieces that fit into ConfigMaps: one gzip stream, split, and decompressed piece by piece.
 
-The pieces are one gzip stream; a reader holds one of them at a time, and stops at what the reference announced: a
-stream that unpacks to more is refused, however small it is.
+A reader stops at the announced size, so that a small stream cannot decompress to an unlimited amount.
 """
 
 import gzip
@@ -24,7 +23,7 @@ _LOCATION = re.compile(r"configmaps:([a-z0-9][a-z0-9.-]*):([1-9][0-9]{0,3})")
 
 @dataclass(frozen=True, slots=True)
 class ConfigMapLocation:
-    """`count` ConfigMaps, named `prefix` and 0, 1, 2, ... behind it."""
+    """`count` ConfigMaps, whose names are `prefix` followed by 0, 1, 2, ..."""
 
     prefix: str
     count: int
@@ -34,7 +33,7 @@ class ConfigMapLocation:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """None for another kind of location."""
+        """Returns None for another kind of location."""
         found = _LOCATION.fullmatch(text)
         return cls(found[1], int(found[2])) if found else None
 
@@ -44,7 +43,7 @@ class ConfigMapLocation:
 
 
 def compressed(data: bytes) -> Sequence[bytes]:
-    """`data` in compressed pieces; the same data gives the same pieces."""
+    """`data` as a gzip stream in pieces; the same data always gives the same pieces."""
     packed = gzip.compress(data, compresslevel=6, mtime=0)
     return [packed[i : i + CHUNK_BYTES] for i in range(0, len(packed), CHUNK_BYTES)]
 

@@ -1,4 +1,4 @@
-"""Stored results as both hosts on Kubernetes read them: from an attempt's ConfigMaps, or from the bucket."""
+"""Reads stored results from an attempt's ConfigMaps, or from the bucket."""
 
 import asyncio
 import base64
@@ -22,7 +22,7 @@ class ResultUnreadableError(OSError):
 
 
 class ClusterResults:
-    """`ResultSource`. A reference to any other place than an attempt may write to is not followed."""
+    """A `ResultSource`; it reads only from where an attempt may write."""
 
     def __init__(self, cluster: Cluster, namespace: str, s3: Any = None, bucket: str | None = None) -> None:
         """`s3` is boto3's client."""

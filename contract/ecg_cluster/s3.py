@@ -1,4 +1,4 @@
-"""S3 as the front door and the operator reach it."""
+"""The S3 client of the front door and the operator."""
 
 import asyncio
 import os
@@ -13,10 +13,10 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 def s3_client() -> Any:
-    """boto3's client. It gives up on a silent S3 while somebody still waits for the answer.
+    """boto3's client, with timeouts shorter than its callers'.
 
-    Amazon's own is asked by `<bucket>.s3.<region>.amazonaws.com`: a URL that is signed for the name without the region,
-    which is boto3's own choice, is redirected, and a redirected signature is refused.
+    For Amazon's S3 it signs URLs for `<bucket>.s3.<region>.amazonaws.com`: boto3's default host has no region, is
+    redirected, and the redirected signature is refused.
     """
     elsewhere = any(os.environ.get(name) for name in _ENDPOINTS)
     config = Config(
@@ -30,9 +30,9 @@ def s3_client() -> Any:
 
 
 async def signed_url(client: Any, method: str, **parameters: str) -> str:
-    """A URL by which whoever has it may call `method` (get_object, put_object), for as long as S3 allows: seven days.
+    """A presigned URL for `method` (get_object, put_object), valid for seven days, the longest that S3 allows.
 
-    It dies earlier with credentials that are temporary. Raises botocore's errors.
+    Temporary credentials end it earlier. Raises botocore's errors.
     """
     sign = partial(client.generate_presigned_url, method, Params=parameters, ExpiresIn=_EXPIRES_S)
     return str(await asyncio.to_thread(sign))

@@ -1,1 +1,1 @@
-"""What every component needs beside the contract: guarded connections, logs, settings, retries."""
+"""Shared by all components: guarded connections, logs, settings, retries."""

@@ -1,4 +1,4 @@
-"""What `ecg doctor` finds: a line for people with what to do about it, and a line of JSON between processes."""
+"""Findings of `ecg doctor`, and their JSON line between processes."""
 
 import json
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from typing import Any, Self
 class Grade(StrEnum):
     OK = "OK"
     WARN = "WARN"
-    """It works, with less than it could."""
+    """It works, with reduced quality or speed."""
     FAIL = "FAIL"
     """Jobs will fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: what was looked at, what was found, and what to do, where something is to be done."""
+    """The outcome of one check, with advice where something should be done."""
 
     grade: Grade
     name: str

@@ -1,7 +1,7 @@
-"""JSON log lines, one object each, to stderr and, when asked, to a file; a job's lines all carry its `job_id`.
+"""Logs as JSON lines to stderr and optionally to a file.
 
-The message is the event's name (`audio_extraction_failed`), details are `extra` fields beside it, so that
-`grep <job_id>` tells a job's story and `grep <event>` finds its kin.
+A record's message is the name of an event (`audio_extraction_failed`); details are `extra` fields, among them the
+`job_id` of a job's lines.
 """
 
 import json
@@ -18,7 +18,7 @@ _NOISY = ("httpx", "httpcore", "botocore", "boto3", "urllib3", "s3transfer", "nu
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON; what cannot be encoded is shown by its repr."""
+    """A record as one line of JSON; values that JSON does not know are written as their repr."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -34,11 +34,11 @@ class JsonFormatter(logging.Formatter):
 
 
 class JobLogger(logging.LoggerAdapter[logging.Logger]):
-    """Adds the job's id, and whatever else it was made with, to every line."""
+    """Adds its own fields, such as `job_id`, to every line."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        own: Mapping[str, object] = self.extra or {}
-        kwargs["extra"] = {**own, **(kwargs.get("extra") or {})}
+        fields: Mapping[str, object] = self.extra or {}
+        kwargs["extra"] = {**fields, **(kwargs.get("extra") or {})}
         return msg, kwargs
 
 
@@ -47,7 +47,7 @@ def job_logger(name: str, job_id: str, **details: object) -> JobLogger:
 
 
 def configure_logging(log_file: Path | None = None, level: str = "INFO") -> None:
-    """Send all logging to stderr, and to `log_file` where given, as JSON lines. Replaces what was set before."""
+    """Send all logging to stderr, and to `log_file` where given, as JSON lines. Replaces the previous configuration."""
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if log_file is not None:
         log_file.parent.mkdir(parents=True, exist_ok=True)

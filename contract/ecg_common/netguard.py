@@ -1,7 +1,7 @@
-"""Keeps connections away from loopback, link-local and private addresses that nobody allowed.
+"""Refuses connections to loopback, link-local and private addresses that no setting allows.
 
-What a name resolves to is checked, and the connection goes to the address that was checked, so that a name cannot
-change its meaning in between; TLS and the Host header keep the name.
+The addresses that a name resolves to are checked, and the connection goes to a checked address, so that a second
+look-up cannot lead elsewhere (DNS rebinding); TLS and the Host header keep the name.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import httpx
 from ecg_common.addresses import AllowList, literal_address, plain_host, why_not_public
 
 Resolve = Callable[[str, int], Sequence[str]]
-"""From a host's name and a port to its addresses; raises OSError."""
+"""Returns the addresses of a host's name and a port; raises OSError."""
 
 _ADDRESSES = 4
 """Addresses of one name that are tried before the connection counts as failed."""
@@ -34,7 +34,7 @@ class NameUnknownError(httpx.ConnectError):
 
 @dataclass(frozen=True, slots=True)
 class AddressGuard:
-    """Says which addresses a host's connections may go to."""
+    """Decides which addresses a connection to a host may go to."""
 
     allow: AllowList
     setting: str
@@ -45,7 +45,7 @@ class AddressGuard:
     """Name of the setting that refuses whatever is not in `allow`, public or not; None where it is not set."""
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """Where to connect for `host`. Raises AddressRefusedError where any address is not allowed, OSError."""
+        """Addresses of `host` to connect to. Raises AddressRefusedError where any is not allowed, and OSError."""
         name = plain_host(host)
         if not name:
             raise AddressRefusedError(f"{host} is no host")
@@ -72,18 +72,18 @@ class AddressGuard:
 
 
 class NameLookups:
-    """Checked addresses, looked up in threads of its own: a name server that hangs holds up one name alone."""
+    """Looks names up in threads of its own and checks their addresses; a look-up that hangs delays only its name."""
 
     def __init__(self, guard: AddressGuard, threads: int) -> None:
         self._guard = guard
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="name-lookup")
         self._in_flight: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
-        """One look-up, and so one thread, per name, however many ask for it."""
+        """One look-up, and so one thread, per name, however many callers wait for it."""
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """What `AddressGuard.addresses` returns and raises."""
+        """As `AddressGuard.addresses`."""
         if literal_address(plain_host(host)) is not None:
-            return self._guard.addresses(host, port)  # no name server is asked: no thread is needed
+            return self._guard.addresses(host, port)  # no look-up, so no thread
         lookup = self._in_flight.get((host, port))
         if lookup is None:
             loop = asyncio.get_running_loop()
@@ -102,12 +102,12 @@ class NameLookups:
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """An httpx transport whose every connection was checked. It uses no proxy and no connection twice."""
+    """An httpx transport that checks every connection. It uses no proxy and reuses no connection."""
 
     def __init__(self, guard: AddressGuard, lookup_threads: int = 4) -> None:
-        """`lookup_threads` names may hang at the same time before another has to wait."""
+        """`lookup_threads` is how many look-ups run at the same time."""
         self._lookups = NameLookups(guard, lookup_threads)
-        # A kept connection to one address could be taken for another name's, whose certificate nobody checked.
+        # A pooled connection to an address could be reused for another name without checking its certificate.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._inner = httpx.AsyncHTTPTransport(verify=httpx.create_ssl_context(), limits=limits)
 
@@ -141,7 +141,7 @@ def _getaddrinfo(host: str, port: int) -> list[str]:
 
 
 def _sent_to(address: str, request: httpx.Request) -> httpx.Request:
-    """The same request, Host header and TLS name included, to this very address."""
+    """The same request to `address`; Host header and TLS server name stay those of the URL."""
     return httpx.Request(
         request.method,
         request.url.copy_with(host=address),

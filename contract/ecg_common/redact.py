@@ -1,4 +1,4 @@
-"""URLs without what may be a credential: for messages and log lines."""
+"""Removes what may be a credential from URLs in messages and log lines."""
 
 import re
 from urllib.parse import urlsplit
@@ -23,11 +23,11 @@ def redact_url(url: str) -> str:
 
 
 def redact_text(text: str) -> str:
-    """`text`, every URL in it redacted, and query strings and user names that stand without a scheme left out."""
-    urls_gone = _URL.sub(lambda found: redact_url(found[0]), text)
-    return _QUERY.sub("", _USERINFO.sub("//", urls_gone))
+    """`text` with every URL redacted, and without query strings and user names that have no scheme before them."""
+    redacted = _URL.sub(lambda found: redact_url(found[0]), text)
+    return _QUERY.sub("", _USERINFO.sub("//", redacted))
 
 
 def _cut(text: str) -> str:
-    """What is left of something that is no URL."""
+    """The part of a text that is no URL before any query, and behind any user name."""
     return re.split(r"[?#]", text, maxsplit=1)[0].rpartition("@")[2]

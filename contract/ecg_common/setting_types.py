@@ -1,4 +1,4 @@
-"""Types that the settings of several components have in common."""
+"""Types of settings."""
 
 from typing import Annotated, Any
 

@@ -9,7 +9,7 @@ import pytest
 
 from ecg_contract.errors import AnalysisError, ErrorCode, TransientError, UsageError
 from ecg_pipeline.fetch import FetchedFile, fetch
-from ecg_pipeline.fetch.download import Downloader, Surroundings
+from ecg_pipeline.fetch.download import Downloader, Environment
 from ecg_pipeline.settings_media import FetchSettings
 from support.media_server import MediaServer, Reply, endless
 
@@ -43,8 +43,8 @@ class Pauses:
 
 
 def get(url: str, target: Path, pauses: Pauses | None = None, **changes: Any) -> int:
-    surroundings = Surroundings(sleep=pauses or Pauses())
-    return Downloader(settings(**changes), LOG, surroundings).download(url, target, lambda done, total: None)
+    environment = Environment(sleep=pauses or Pauses())
+    return Downloader(settings(**changes), LOG, environment).download(url, target, lambda done, total: None)
 
 
 def test_a_file_arrives_whole(server: MediaServer, target: Path) -> None:
@@ -252,8 +252,8 @@ def test_a_url_that_leads_inside_is_refused_unasked(target: Path, url: str) -> N
 
 
 def test_a_name_that_leads_inside_is_refused(server: MediaServer, target: Path) -> None:
-    surroundings = Surroundings(resolve=lambda host, port: ["127.0.0.1"])
-    downloader = Downloader(settings(allow=""), LOG, surroundings)
+    environment = Environment(resolve=lambda host, port: ["127.0.0.1"])
+    downloader = Downloader(settings(allow=""), LOG, environment)
     with pytest.raises(UsageError, match=r"media\.example leads to a loopback address; name it in FETCH_ALLOW"):
         downloader.download(f"http://media.example:{server.port}/v.mp4", target, lambda done, total: None)
     assert not server.requests

@@ -1,4 +1,4 @@
-"""Downloads: the only place that opens URLs from requests."""
+"""Downloads videos; nothing else opens a URL from a request."""
 
 from ecg_pipeline.fetch.common import FetchedFile
 from ecg_pipeline.fetch.fetch import fetch

@@ -1,4 +1,4 @@
-"""What downloads by HTTP and from S3 have in common."""
+"""Shared by downloads over HTTP and from S3."""
 
 import logging
 import shutil
@@ -13,7 +13,7 @@ from ecg_common.retry import delay_after
 from ecg_contract.errors import ErrorCode, TransientError, UsageError, download_failed
 
 OnBytes = Callable[[int, int | None], None]
-"""Called with the bytes that are there and, where known, all bytes; what it raises ends the download."""
+"""Called with the bytes downloaded so far and, where known, the total; an exception of it ends the download."""
 Log = logging.Logger | logging.LoggerAdapter[Any]
 
 PAUSES_S = (1.0, 4.0, 16.0)
@@ -32,7 +32,7 @@ class FetchedFile:
 
 
 class TryAgainError(Exception):
-    """A try failed for a reason that may pass; the message holds no credential."""
+    """A try failed, another may succeed; the message holds no credential."""
 
     def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(redact_text(reason)[:300])
@@ -51,12 +51,12 @@ def pause_after(error: TryAgainError, number: int, tries: int, size: int, log: L
 
 
 def refused(reason: str) -> UsageError:
-    """The same URL fails again."""
+    """For a failure that another try of the same URL cannot change."""
     return UsageError(ErrorCode.DOWNLOAD_ERROR, download_failed(redact_text(reason)))
 
 
 def given_up(reason: str, tries: int) -> TransientError:
-    """Another time may do."""
+    """For a failure that a later attempt may not meet."""
     suffix = f" ({tries} tries)" if tries > 1 else ""
     return TransientError(ErrorCode.DOWNLOAD_ERROR, download_failed(redact_text(reason) + suffix))
 

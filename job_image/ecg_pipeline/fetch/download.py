@@ -1,7 +1,7 @@
-"""Downloads by HTTP from whoever a request names.
+"""Downloads over HTTP from URLs that requests name.
 
-Every connection is checked (`ecg_common.netguard`), redirects are followed by hand, bytes and time are limited, and
-what breaks off is continued where the server can do so. Bodies are taken as they are: nothing is decompressed.
+Every connection is checked (`ecg_common.netguard`), redirects are followed here, size and time are limited, and an
+interrupted download is resumed where the server supports it. Nothing is decompressed.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from ecg_pipeline.settings_media import FetchSettings
 
 _REPORT_S = 0.2
 _SLOWEST_BYTES = 64 * 1024
-"""Fewer in a stall timeout count as a stall: a server that sends a byte a second is no better than a silent one."""
+"""Fewer bytes within a stall timeout count as a stall."""
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "ecg-audio-analyzer"}
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Name resolution, clock and pauses; tests bring their own."""
+class Environment:
+    """Name resolution, clock and sleep, which tests replace."""
 
     resolve: Resolve | None = None
     clock: Callable[[], float] = time.monotonic
@@ -39,10 +39,10 @@ class Surroundings:
 class Downloader:
     """Downloads by HTTP."""
 
-    def __init__(self, settings: FetchSettings, log: Log, surroundings: Surroundings | None = None) -> None:
+    def __init__(self, settings: FetchSettings, log: Log, environment: Environment | None = None) -> None:
         self._settings, self._log = settings, log
-        self._around = surroundings or Surroundings()
-        self._guard = AddressGuard(AllowList.parse(settings.fetch_allow), "FETCH_ALLOW", self._around.resolve)
+        self._environment = environment or Environment()
+        self._guard = AddressGuard(AllowList.parse(settings.fetch_allow), "FETCH_ALLOW", self._environment.resolve)
 
     def download(self, url: str, target: Path, on_progress: OnBytes) -> int:
         """Download `url` to `target`; its size in bytes. Raises UsageError, TransientError."""
@@ -56,7 +56,7 @@ class Downloader:
         )
         try:
             async with client, asyncio.timeout(self._settings.fetch_total_timeout_s):
-                await self._in_tries(client, _checked(url), partial, on_progress)
+                await self._with_retries(client, _checked(url), partial, on_progress)
         except TimeoutError:
             raise given_up(f"not complete within {self._settings.fetch_total_timeout_s:g} s", 1) from None
         except OSError as error:
@@ -65,7 +65,7 @@ class Downloader:
             partial.close()
         return partial.size
 
-    async def _in_tries(self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial, report: OnBytes) -> None:
+    async def _with_retries(self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial, report: OnBytes) -> None:
         failures = 0
         while True:
             try:
@@ -73,23 +73,23 @@ class Downloader:
             except TryAgainError as error:
                 failures += 1
                 pause = pause_after(error, failures, self._settings.fetch_tries, partial.size, self._log)
-            await self._around.sleep(pause)
+            await self._environment.sleep(pause)
 
     async def _try(self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial, report: OnBytes) -> None:
         for _ in range(self._settings.fetch_max_redirects + 1):
-            async with self._answer(client, url, partial) as response:
+            async with self._response(client, url, partial) as response:
                 target = redirected_to(response)
                 if target is None:
-                    await self._take(response, partial, report)
+                    await self._store(response, partial, report)
                     return
             url = _checked(target)
         raise refused(f"more than {self._settings.fetch_max_redirects} redirects")
 
     @contextlib.asynccontextmanager
-    async def _answer(
+    async def _response(
         self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial
     ) -> AsyncIterator[httpx.Response]:
-        """An answer whose head has arrived; whatever the network does becomes TryAgainError."""
+        """A response whose headers have arrived. Network errors become TryAgainError."""
         request = client.build_request("GET", url, headers=partial.request_headers())
         try:
             async with asyncio.timeout(self._settings.fetch_connect_timeout_s + self._settings.fetch_stall_timeout_s):
@@ -99,26 +99,26 @@ class Downloader:
         except AddressRefusedError as error:
             raise refused(str(error)) from None
         except (httpx.TransportError, ssl.SSLError) as error:
-            raise TryAgainError(_in_words(error, url)) from None
+            raise TryAgainError(_reason(error, url)) from None
         try:
             yield response
         except (httpx.TransportError, ssl.SSLError) as error:
-            raise TryAgainError(_in_words(error, url)) from None
+            raise TryAgainError(_reason(error, url)) from None
         finally:
             await response.aclose()
 
-    async def _take(self, response: httpx.Response, partial: Partial, report: OnBytes) -> None:
-        """The body, to the disk."""
+    async def _store(self, response: httpx.Response, partial: Partial, report: OnBytes) -> None:
+        """Write the body to the disk."""
         if response.status_code == 416:
             partial.forget()
             raise TryAgainError("416 Range Not Satisfiable")
         await check_status(response)
         partial.begin(response)
-        reported = self._around.clock()
+        reported = self._environment.clock()
         async for piece in self._pieces(response):
             partial.write(piece)
-            if self._around.clock() - reported >= _REPORT_S:
-                reported = self._around.clock()
+            if self._environment.clock() - reported >= _REPORT_S:
+                reported = self._environment.clock()
                 report(partial.size, partial.total)
         if partial.total is not None and partial.size != partial.total:
             raise TryAgainError(f"the answer ended after {partial.size} of {partial.total} bytes")
@@ -128,7 +128,7 @@ class Downloader:
         """The body as it arrives. Raises TryAgainError when it arrives too slowly."""
         limit = self._settings.fetch_stall_timeout_s
         pieces = response.aiter_raw()
-        since, arrived = self._around.clock(), 0
+        since, arrived = self._environment.clock(), 0
         while True:
             try:
                 async with asyncio.timeout(limit):
@@ -139,10 +139,10 @@ class Downloader:
                 raise TryAgainError(f"no data for {limit:g} s") from None
             yield piece
             arrived += len(piece)
-            if self._around.clock() - since >= limit:
+            if self._environment.clock() - since >= limit:
                 if arrived < _SLOWEST_BYTES:
                     raise TryAgainError(f"only {arrived} bytes in {limit:g} s")
-                since, arrived = self._around.clock(), 0
+                since, arrived = self._environment.clock(), 0
 
 
 def _checked(url: str | httpx.URL) -> httpx.URL:
@@ -158,7 +158,7 @@ def _checked(url: str | httpx.URL) -> httpx.URL:
     return parsed
 
 
-def _in_words(error: httpx.TransportError | ssl.SSLError, url: httpx.URL) -> str:
+def _reason(error: httpx.TransportError | ssl.SSLError, url: httpx.URL) -> str:
     match error:
         case httpx.ConnectTimeout():
             return f"no connection to {url.host}"

@@ -1,4 +1,4 @@
-"""What an HTTP answer's head means for a download."""
+"""What the status and headers of an HTTP response mean for a download."""
 
 import asyncio
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from ecg_pipeline.fetch.common import TryAgainError, refused
 
 _OK = {200, 206}
 _REDIRECTS = {301, 302, 303, 307, 308}
-_MAY_PASS = {408, 425, 429}
+_RETRYABLE = {408, 425, 429}
 _BODY_BYTES, _BODY_S = 4096, 5.0
 
 _HINTS = {
@@ -20,11 +20,11 @@ _HINTS = {
     b"Signature not valid in the specified time frame": "the signed URL has expired; a new one is needed",
     b"<Code>SignatureDoesNotMatch</Code>": "the presigned URL's signature does not match; was the URL changed?",
 }
-"""What storage services write (S3, GCS, Azure), and what to do about it."""
+"""Error texts of storage services (S3, GCS, Azure), and what they mean."""
 
 
 def redirected_to(response: httpx.Response) -> httpx.URL | None:
-    """Where a redirect leads; None for any other answer. Raises UsageError for one that leads nowhere."""
+    """The target of a redirect; None for any other response. Raises UsageError for a target that is no URL."""
     if response.status_code not in _REDIRECTS:
         return None
     location = response.headers.get("location")
@@ -37,18 +37,18 @@ def redirected_to(response: httpx.Response) -> httpx.URL | None:
 
 
 async def check_status(response: httpx.Response) -> None:
-    """Raises UsageError for what stays as it is, TryAgainError for what may pass."""
+    """Raises UsageError for a status that another try does not change, else TryAgainError; nothing for success."""
     status = response.status_code
     if status in _OK:
         return
-    if status in _MAY_PASS or status >= 500:
+    if status in _RETRYABLE or status >= 500:
         raise TryAgainError(status_line(status), parse_retry_after(response.headers.get("retry-after"), utc_now()))
     hint = await _hint(response) if status >= 400 else None
     raise refused(f"{status_line(status)} ({hint})" if hint else status_line(status))
 
 
 def status_line(status: int) -> str:
-    """Such as `404 Not Found`; the server's own words are not repeated."""
+    """Such as `404 Not Found`, with the standard phrase and not the server's."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -64,5 +64,5 @@ async def _hint(response: httpx.Response) -> str | None:
                 if len(body) >= _BODY_BYTES:
                     break
     except (TimeoutError, httpx.HTTPError):
-        pass  # the status alone has to do
+        pass  # the message then has the status alone
     return next((hint for mark, hint in _HINTS.items() if mark in body), None)

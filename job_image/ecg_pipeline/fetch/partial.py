@@ -1,4 +1,4 @@
-"""A file that grows over several tries."""
+"""A file that is downloaded in several tries."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from ecg_pipeline.fetch.common import TryAgainError, check_size, too_large
 
 
 class Partial:
-    """What has been downloaded so far, and how to ask for the rest (RFC 9110, 13.1.5 and 14.2)."""
+    """The part downloaded so far, and the request for the rest (RFC 9110, 13.1.5 and 14.2)."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path, self._max = path, max_bytes
@@ -18,16 +18,16 @@ class Partial:
         self._file: BinaryIO | None = None
         self.size = 0
         self.total: int | None = None
-        """None: the server does not say."""
+        """None where the server does not say."""
 
     def request_headers(self) -> dict[str, str]:
-        """Ask for the rest, or for the whole where the file has changed since."""
+        """Headers that ask for the rest, or for the whole file where it has changed."""
         if not (self.size and self._etag):
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": self._etag}
 
     def begin(self, response: httpx.Response) -> None:
-        """Take up an answer's body. Raises UsageError when it will be too large, TryAgainError, OSError."""
+        """Open the file for a response's body. Raises UsageError when it will be too large, TryAgainError, OSError."""
         self.close()
         if response.status_code == 206:
             self._continue(response.headers.get("content-range", ""))
@@ -37,7 +37,7 @@ class Partial:
             self.total = int(length) if length.isascii() and length.isdigit() else None
         check_size(self.total or 0, self._max, self._path.parent)
         etag = response.headers.get("etag", "")
-        self._etag = etag if etag.startswith('"') else None  # a weak one does not stand for the same bytes
+        self._etag = etag if etag.startswith('"') else None  # a weak ETag does not promise the same bytes
         self._file = self._path.open("ab" if self.size else "wb")
 
     def write(self, piece: bytes) -> None:
@@ -49,7 +49,7 @@ class Partial:
         self.size += len(piece)
 
     def forget(self) -> None:
-        """Begin at the beginning."""
+        """Start over."""
         self.size, self.total, self._etag = 0, None, None
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Reads from S3 by boto3: with the process's own role, else as the public does."""
+"""Reads from S3 by boto3, with the process's own credentials, else anonymously."""
 
 import time
 from collections.abc import Callable
@@ -25,15 +25,15 @@ from ecg_pipeline.settings_media import FetchSettings
 
 _PIECE = 1024 * 1024
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
-_MAY_PASS = {"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "InternalError", "ServiceUnavailable", "Throttling"}
+_RETRYABLE = {"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "InternalError", "ServiceUnavailable", "Throttling"}
 
 
 class _NotAllowedError(Exception):
-    """The reader has no credentials, or they do not do."""
+    """There are no credentials, or they give no access."""
 
 
 class S3Reader:
-    """Reads objects to the disk."""
+    """Downloads objects."""
 
     def __init__(self, settings: FetchSettings, log: Log, sleep: Callable[[float], None] = time.sleep) -> None:
         self._settings, self._log, self._sleep = settings, log, sleep
@@ -42,11 +42,11 @@ class S3Reader:
         """Download `source` to `target`; its size in bytes. Raises UsageError, TransientError."""
         self._check_bucket(source.bucket)
         try:
-            return self._in_tries(self._client(source, public=False), source, target, on_progress)
+            return self._with_retries(self._client(source, public=False), source, target, on_progress)
         except _NotAllowedError:
             self._log.info("s3_read_as_public", extra={"url": source.url})
         try:
-            return self._in_tries(self._client(source, public=True), source, target, on_progress)
+            return self._with_retries(self._client(source, public=True), source, target, on_progress)
         except _NotAllowedError:
             raise refused(
                 f"403 Forbidden (neither this server's role nor the public has s3:GetObject on {source.url};"
@@ -77,21 +77,21 @@ class S3Reader:
             ),
         )
 
-    def _in_tries(self, client: Any, source: S3Object, target: Path, on_progress: OnBytes) -> int:
-        reading = _Reading(client, source, target, self._settings, on_progress)
+    def _with_retries(self, client: Any, source: S3Object, target: Path, on_progress: OnBytes) -> int:
+        download = _Download(client, source, target, self._settings, on_progress)
         failures = 0
         while True:
             try:
-                return reading.go_on()
+                return download.resume()
             except TryAgainError as error:
                 failures += 1
-                pause = pause_after(error, failures, self._settings.fetch_tries, reading.size, self._log)
+                pause = pause_after(error, failures, self._settings.fetch_tries, download.size, self._log)
             client.close()  # the next try connects anew: S3 may be closing the connection that it answered on
             self._sleep(pause)
 
 
-class _Reading:
-    """One object on its way, over several tries."""
+class _Download:
+    """The download of one object, over several tries."""
 
     def __init__(
         self, client: Any, source: S3Object, target: Path, settings: FetchSettings, on_progress: OnBytes
@@ -102,7 +102,7 @@ class _Reading:
         self._total = 0
         self.size = 0
 
-    def go_on(self) -> int:
+    def resume(self) -> int:
         """Read what is missing. Raises TryAgainError, _NotAllowedError, UsageError, TransientError."""
         try:
             answer = self._client.get_object(**self._request())
@@ -113,7 +113,7 @@ class _Reading:
         except ClientError as error:
             if _status(error) in (412, 416):  # the object has changed in between
                 self.size, self._etag = 0, None
-            raise _understood(error, self._source) from None
+            raise _meaning_of(error, self._source) from None
         except ParamValidationError:
             raise refused("no legal S3 bucket or key") from None
         except BotoCoreError as error:
@@ -151,11 +151,11 @@ class _Reading:
             raise TryAgainError(f"S3's answer ended after {self.size} of {self._total} bytes")
 
 
-def _understood(error: ClientError, source: S3Object) -> UsageError | TryAgainError | _NotAllowedError:
-    """What a refusal by S3 means."""
+def _meaning_of(error: ClientError, source: S3Object) -> UsageError | TryAgainError | _NotAllowedError:
+    """The error that a refusal by S3 stands for."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = _status(error)
-    if code in _MAY_PASS or status >= 500 or status in (412, 416, 429):
+    if code in _RETRYABLE or status >= 500 or status in (412, 416, 429):
         return TryAgainError(f"{status_line(status)} ({code})")
     if code == "InvalidObjectState":
         return refused(f"403 Forbidden ({source.url} is archived and has to be restored first)")

@@ -1,4 +1,4 @@
-"""Which URLs name an object in S3. Pure."""
+"""Recognises URLs of objects in S3. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class S3Object:
     bucket: str
     key: str
     region: str | None = None
-    """As far as the URL says it."""
+    """None where the URL does not say it."""
     version_id: str | None = None
 
     @property
@@ -33,7 +33,7 @@ class S3Object:
 def parse_s3_url(url: str) -> S3Object | None:
     """The object that `s3://bucket/key` or an unsigned S3 URL names; None for everything else.
 
-    A presigned URL is None too: whoever signed it has given the right to read, so it is read as it stands.
+    None for a presigned URL too: it carries its own right to read, so it is downloaded over HTTP.
     """
     try:
         parts = urlsplit(url)

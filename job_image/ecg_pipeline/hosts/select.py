@@ -1,4 +1,4 @@
-"""Where a process reports to and stores its result: lines and a file beside a host, the API server in a pod."""
+"""Selects where a process reports to and stores its result: the standalone host, or the API server in a pod."""
 
 import os
 import sys

@@ -1,1 +1,1 @@
-"""In a pod: the API server, ConfigMaps or a presigned upload."""
+"""Reports to the API server; results in ConfigMaps or by a presigned upload."""

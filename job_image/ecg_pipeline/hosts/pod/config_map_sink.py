@@ -1,4 +1,4 @@
-"""The result in ConfigMaps that belong to the VideoJob: created once, never changed, gone with it."""
+"""Stores the result in immutable ConfigMaps that the VideoJob owns."""
 
 import base64
 import logging
@@ -10,14 +10,14 @@ from ecg_contract.errors import ErrorCode, TransientError
 from ecg_contract.host_protocol import PipelineJob
 from ecg_contract.videojob.manifests import Manifest, owned_metadata
 from ecg_contract.videojob.names import result_chunk_prefix
-from ecg_pipeline.hosts.pod.retry import Verdict, persistently
+from ecg_pipeline.hosts.pod.retry import Verdict, with_retries
 from ecg_pipeline.hosts.pod.settings import PodSettings
 
 _log = logging.getLogger(__name__)
 
 
 class ConfigMapSink:
-    """`stop` is called, and does not return, when this attempt is not the current one any more."""
+    """`stop` is called, and does not return, when this attempt is no longer the current one."""
 
     def __init__(self, server: ApiServer, pod: PodSettings, stop: Callable[[], None]) -> None:
         self._server, self._pod, self._stop = server, pod, stop
@@ -34,10 +34,10 @@ class ConfigMapSink:
     def _create(self, manifest: Manifest) -> None:
         def ask() -> Answer:
             answer = self._server.create_config_map(manifest)
-            # The name is this pod's alone: what has it came from a try whose answer was lost.
+            # Only this pod uses the name: an earlier try created it, and its answer was lost.
             return Answer(200) if answer.status == 409 and "AlreadyExists" in answer.text else answer
 
-        found, answer = persistently(ask, self._pod.report_patience_s)
+        found, answer = with_retries(ask, self._pod.report_patience_s)
         if found is Verdict.STOP:
             self._stop()
         if found is not Verdict.ACCEPTED:

@@ -1,4 +1,4 @@
-"""What an answer of the API server means to a pod, and how long it goes on asking."""
+"""What an answer of the API server means to a pod, and how long a request is repeated."""
 
 import random
 import time
@@ -13,17 +13,17 @@ _FIRST_S, _LONGEST_S = 0.2, 10.0
 _LOST = (FENCED, FINISHED, UNBOUND)
 _LATER = (403, 408, 409, 425, 429)
 _GONE = (401, 404)
-"""The pod is not known any more, or its VideoJob."""
+"""The pod's token or its VideoJob is no longer known."""
 
 
 class Verdict(Enum):
     ACCEPTED = auto()
     LATER = auto()
-    """Ask again: the server is busy or away, or the operator has not assigned the pod yet."""
+    """Repeat the request: the server is unavailable, or the operator has not assigned the pod yet."""
     STOP = auto()
-    """This attempt is not the current one any more; nothing that it says counts."""
+    """This attempt is no longer the current one."""
     WRONG = auto()
-    """A fault of this project's: asking again does not help."""
+    """A bug of this project; repeating the request does not help."""
 
 
 def verdict(answer: Answer) -> Verdict:
@@ -38,17 +38,19 @@ def verdict(answer: Answer) -> Verdict:
 
 
 def pause_s(tries: int, answer: Answer, chance: Callable[[], float] = random.random) -> float:
-    """Seconds before the next try: doubling up to ten, with jitter; the server's own wish goes before."""
+    """Seconds before the next try: doubling up to ten, with jitter, and at least the server's Retry-After."""
     planned = exponential_backoff(tries + 1, _FIRST_S, _LONGEST_S) * (0.5 + chance() / 2)
     return max(planned, answer.retry_after.total_seconds() if answer.retry_after else 0.0)
 
 
-def persistently(ask: Callable[[], Answer], patience_s: float) -> tuple[Verdict, Answer]:
-    """The first answer that is more than `LATER`, or the last when patience is over."""
+def with_retries(
+    ask: Callable[[], Answer], patience_s: float, judge: Callable[[Answer], Verdict] = verdict
+) -> tuple[Verdict, Answer]:
+    """Repeat a request; the first answer that is not `LATER`, or the last one after `patience_s` seconds."""
     deadline, tries = time.monotonic() + patience_s, 0
     while True:
         answer = ask()
-        found = verdict(answer)
+        found = judge(answer)
         left = deadline - time.monotonic()
         if found is not Verdict.LATER or left <= 0:
             return found, answer

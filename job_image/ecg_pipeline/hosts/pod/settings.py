@@ -1,4 +1,4 @@
-"""Who a pipeline's pod is, as its Job tells it: read from the environment, present in a cluster alone."""
+"""The identity of a pipeline's pod, which its Job sets in the environment."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ class PodSettings(EnvironmentSettings):
     """The pod's side. Set by the operator, not by people."""
 
     videojob_name: str
-    """VideoJob that the pod works for; its presence makes the process report to the API server."""
+    """VideoJob that the pod works for; where it is set, the process reports to the API server."""
     videojob_uid: str
     """uid of that VideoJob."""
     pod_name: str
@@ -27,9 +27,9 @@ class PodSettings(EnvironmentSettings):
     result_url_file: Path | None = None
     """File with the presigned URL that the result is PUT to."""
     termination_log: Path = Path("/dev/termination-log")
-    """File that Kubernetes shows as the container's last words."""
+    """File that Kubernetes reads the container's termination message from."""
     report_patience_s: Annotated[float, Field(gt=0)] = 900.0
-    """How long the last report and the result are tried while the API server is away, in seconds."""
+    """How long the last report and the result are retried while the API server is unavailable, in seconds."""
 
 
 def pod_settings() -> PodSettings | None:

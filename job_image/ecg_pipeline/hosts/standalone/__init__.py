@@ -1,1 +1,1 @@
-"""Beside a standalone host: lines on stdout, a file."""
+"""Reports as lines on stdout; the result in a file."""

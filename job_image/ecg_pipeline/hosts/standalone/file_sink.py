@@ -1,4 +1,4 @@
-"""The result as a file beside the host's other data."""
+"""Stores the result in a file of the host's data folder."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from ecg_contract.host_protocol import PipelineJob
 
 
 class FileSink:
-    """Writes `result_path` so that it is there whole or not at all, also after a power cut."""
+    """Writes `result_path` atomically and durably."""
 
     def store(self, job: PipelineJob, data: bytes) -> str:
         target = job.result_path

@@ -1,4 +1,4 @@
-"""Report lines on the process's stdout, which nothing else may write to."""
+"""Reports as JSON lines on the process's stdout, which nothing else writes to."""
 
 import threading
 from typing import BinaryIO
@@ -7,7 +7,7 @@ from ecg_contract.host_protocol import PipelineStatus, Report
 
 
 class LineReporter:
-    """Each report is one line, written whole; several threads may report."""
+    """Thread-safe."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
