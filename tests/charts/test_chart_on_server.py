@@ -1,4 +1,4 @@
-"""The chart on a real API server: accepted whole, within restricted Pod Security, installed, upgraded, uninstalled."""
+"""The rendered chart is accepted by a real API server, and its pods by restricted Pod Security."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ CASES = {**chart.VALUES, "full": Path(__file__).parent / "values-full.yaml"}
 
 @pytest.fixture(scope="module")
 def restricted(cluster: ControlPlane) -> Iterator[str]:
-    """A namespace that refuses pods which could harm their node."""
+    """A namespace that enforces restricted Pod Security."""
     name = f"restricted-{secrets.token_hex(3)}"
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
@@ -58,7 +58,7 @@ def test_the_restricted_namespace_refuses_a_plain_pod(cluster: ControlPlane, res
 
 
 def _is_locked_down(spec: Manifest) -> None:
-    """What restricted Pod Security does not ask for."""
+    """Restrictions beyond restricted Pod Security."""
     assert spec["enableServiceLinks"] is False
     assert spec["securityContext"]["runAsUser"] == 10001
     assert all(c["securityContext"]["readOnlyRootFilesystem"] for c in spec["containers"])

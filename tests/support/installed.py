@@ -97,8 +97,8 @@ class Installed:
         return self.kubectl("get", "pods", selector, *options, "-o", "name").split()
 
     def run_to_end(self, name: str, image: str, *command: str, **environment: str) -> str:
-        """Runs the image's command, or `command`, in a restricted pod; returns its output. Raises AssertionError when it
-        fails."""
+        """Runs the image's command, or `command`, in a restricted pod and returns its output. Raises AssertionError if
+        it fails."""
         security = {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
