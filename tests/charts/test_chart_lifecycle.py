@@ -53,9 +53,9 @@ def _defined(plane: ControlPlane) -> Manifest:
 
 
 def test_an_install_says_what_to_type_next(plane: ControlPlane) -> None:
-    said = _helm(plane, "install", "--dry-run=server")
-    assert "helm -n speech test ecg" in said
-    assert "results are kept in ConfigMaps" in said
+    output = _helm(plane, "install", "--dry-run=server")
+    assert "helm -n speech test ecg" in output
+    assert "results are kept in ConfigMaps" in output
 
 
 def test_an_upgrade_changes_what_was_asked_and_nothing_is_stuck(installed: ControlPlane) -> None:

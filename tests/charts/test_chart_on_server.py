@@ -34,8 +34,8 @@ def restricted(cluster: ControlPlane) -> Iterator[str]:
 @pytest.mark.parametrize("case", CASES)
 def test_the_server_accepts_everything_rendered(cluster: ControlPlane, restricted: str, case: str) -> None:
     manifests = chart.render("-f", str(CASES[case]), namespace=restricted)
-    said = chart.apply(cluster, manifests, "--dry-run=server", "--validate=strict", "--force-conflicts")
-    assert len(said.splitlines()) == len(manifests)
+    output = chart.apply(cluster, manifests, "--dry-run=server", "--validate=strict", "--force-conflicts")
+    assert len(output.splitlines()) == len(manifests)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -47,14 +47,14 @@ def test_every_pod_keeps_to_restricted_pod_security(
     pods += [pipeline_pod(manifests, profile, tmp_path) for profile in ("gpu", "cpu")]
     assert len(pods) == 5
     for pod in pods:
-        said = cluster.kubectl("create", "--dry-run=server", "-n", restricted, "-f", "-", stdin=json.dumps(pod))
-        assert "created" in said
+        output = cluster.kubectl("create", "--dry-run=server", "-n", restricted, "-f", "-", stdin=json.dumps(pod))
+        assert "created" in output
         _is_locked_down(pod["spec"])
 
 
 def test_the_restricted_namespace_refuses_a_plain_pod(cluster: ControlPlane, restricted: str) -> None:
-    said = cluster.kubectl("run", "plain", "--image=x", "--dry-run=server", "-n", restricted, check=False)
-    assert "violates PodSecurity" in said
+    output = cluster.kubectl("run", "plain", "--image=x", "--dry-run=server", "-n", restricted, check=False)
+    assert "violates PodSecurity" in output
 
 
 def _is_locked_down(spec: Manifest) -> None:

@@ -99,18 +99,18 @@ def test_every_field_is_described() -> None:
 
 
 def test_kubectl_explains_it(cluster: ControlPlane) -> None:
-    said = ""
+    output = ""
 
     def explained() -> bool:  # the server publishes the schema shortly after it is established
-        nonlocal said
-        said = cluster.kubectl("explain", "videojob.spec", check=False)
-        return "DESCRIPTION" in said
+        nonlocal output
+        output = cluster.kubectl("explain", "videojob.spec", check=False)
+        return "DESCRIPTION" in output
 
     wait_until(explained, 20)
-    assert "What is to be analysed, and how." in said
+    assert "What is to be analysed, and how." in output
     for name in VideoJobSpec.model_json_schema(by_alias=True)["properties"]:
-        assert f"\n  {name}\t" in said
-    assert "-required-" in said
+        assert f"\n  {name}\t" in output
+    assert "-required-" in output
     language = cluster.kubectl("explain", "vj.spec.language")
     assert "Language that is spoken" in language
     assert language.split("ENUM:")[1].split()[:5] == ["auto", "ko", "en", "ja", "zh"]

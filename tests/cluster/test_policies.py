@@ -160,8 +160,8 @@ def test_a_pod_leaves_specifications_alone_even_with_a_wider_role(release: Relea
     own = ("videojob", videojob["metadata"]["name"], "-n", release.namespace, *_as(release, pod))
     patched = ("patch", *own, "--type=merge", "-p", '{"spec": {"suspend": true}}')
     for verb in (patched, ("delete", *own)):
-        said = release.plane.kubectl(*verb, check=False)
-        assert "a pipeline pod may change the status of VideoJobs and nothing else" in said
+        output = release.plane.kubectl(*verb, check=False)
+        assert "a pipeline pod may change the status of VideoJobs and nothing else" in output
 
 
 def _as(release: Release, pod: PlayedPod) -> tuple[str, ...]:
@@ -256,8 +256,8 @@ def test_a_pod_changes_and_deletes_nothing_not_even_with_a_wider_role(release: R
     _store(release, pod, chunk).raise_for_status()
     arguments = ("configmap", chunk["metadata"]["name"], "-n", release.namespace, *_as(release, pod))
     for verb in (("label", *arguments, "a=b"), ("delete", *arguments)):
-        said = release.plane.kubectl(*verb, check=False)
-        assert "a pipeline pod may create ConfigMaps and not change them" in said
+        output = release.plane.kubectl(*verb, check=False)
+        assert "a pipeline pod may create ConfigMaps and not change them" in output
 
 
 @pytest.mark.timeout(120)

@@ -113,6 +113,6 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(requirements, "_is_there", lambda program: program not in ("runc", "ctr"))
-    said = str(requirements.why_not())
-    assert "make cluster-packages" in said
-    assert "apt-get install containerd runc" in said
+    reason = str(requirements.why_not())
+    assert "make cluster-packages" in reason
+    assert "apt-get install containerd runc" in reason

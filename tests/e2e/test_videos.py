@@ -70,7 +70,7 @@ def timelines() -> dict[str, dict[str, float]]:
     return {}
 
 
-def said(result: dict[str, Any]) -> list[tuple[str, float, float, str]]:
+def timed_words(result: dict[str, Any]) -> list[tuple[str, float, float, str]]:
     """Every word with its times and its speaker."""
     return [
         (word["word"], word["start"], word["end"], segment["speaker"]["speaker_id"])
@@ -80,8 +80,8 @@ def said(result: dict[str, Any]) -> list[tuple[str, float, float, str]]:
 
 
 def test_the_installed_policies_refuse_forged_writes(release: Installed) -> None:
-    told = release.test()
-    assert told.count("Succeeded") == 2, told
+    output = release.test()
+    assert output.count("Succeeded") == 2, output
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -107,9 +107,9 @@ def test_a_video_gives_what_the_standalone_host_gives(
     standalone.post(job_id, urls[language], language=language)
     standalone.wait_for(job_id, "completed", PATIENCE_S)
     alone = standalone.client.get(f"/jobs/{job_id}/result").json()
-    assert len(said(alone)) > 20
-    assert said(received[-1].json["result"]) == said(alone)
-    assert said(release.result(job_id)) == said(alone)
+    assert len(timed_words(alone)) > 20
+    assert timed_words(received[-1].json["result"]) == timed_words(alone)
+    assert timed_words(release.result(job_id)) == timed_words(alone)
 
 
 def models_ready(release: Installed) -> float:
@@ -147,24 +147,24 @@ def test_nothing_of_a_finished_job_is_left_at_work(
 
 def test_the_pipelines_image_is_whole(release: Installed, figure: Callable[[str], None]) -> None:
     """The self-test of the image, under restricted Pod Security."""
-    told = release.run_to_end("self-test", PIPELINE_IMAGE)
-    assert "FAIL" not in told, told
+    output = release.run_to_end("self-test", PIPELINE_IMAGE)
+    assert "FAIL" not in output, output
     for name in ("whisperx", "pyannote.audio", "cuDNN", "speech detection"):
-        assert re.search(rf"^OK +{re.escape(name)} ", told, re.MULTILINE), told
-    figure("python -m ecg_pipeline --self-test, in a pod:\n" + told)
+        assert re.search(rf"^OK +{re.escape(name)} ", output, re.MULTILINE), output
+    figure("python -m ecg_pipeline --self-test, in a pod:\n" + output)
 
 
 def test_nothing_is_compiled_in_a_pod(release: Installed) -> None:
     """numba logs which functions it loads from its cache, and which it compiles."""
     code = "from ecg_pipeline.engines.libraries import provide_compiled_code as p; p()"
     code += "; from ecg_pipeline.acoustics import warm_up; warm_up()"
-    told = release.run_to_end("warm-up", PIPELINE_IMAGE, "python", "-c", code, NUMBA_DEBUG_CACHE="1")
-    assert told.count("data loaded from") > 5, told
-    assert "data saved to" not in told
+    output = release.run_to_end("warm-up", PIPELINE_IMAGE, "python", "-c", code, NUMBA_DEBUG_CACHE="1")
+    assert output.count("data loaded from") > 5, output
+    assert "data saved to" not in output
 
 
 def test_one_can_look_into_a_pod(release: Installed) -> None:
-    said = release.kubectl(
+    output = release.kubectl(
         "exec", f"deployment/{release.name}-api", "--", "python", "-c", "import os; print(os.getuid())"
     )
-    assert said.strip() == "10001"
+    assert output.strip() == "10001"

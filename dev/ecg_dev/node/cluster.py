@@ -28,6 +28,8 @@ GPUS = 2
 """Advertised in the node's status; there is no device."""
 _ETCD_PORT, _ETCD_PEER_PORT, _PORT = 2379, 2380, 6443
 _CNI_STATE = Path("/var/lib/cni")
+_CRI_IS_READY = "Start streaming server"
+"""What containerd logs last before its CRI service accepts requests."""
 
 
 class NodeCluster(ApiAccess):
@@ -108,7 +110,7 @@ class NodeCluster(ApiAccess):
         say("containerd, kubelet, kube-proxy, coredns")
         configuration = write_containerd(self.folder, self.images)
         self.machine.start("containerd", ["containerd", "--config", str(configuration)])
-        self._wait("containerd", self._containerd_answers)
+        self._wait("containerd", self._containerd_is_ready)
         load_pause_image(self.ctr)
         kubelet = {
             "config": write_kubelet(self.folder, self.logs),
@@ -139,11 +141,14 @@ class NodeCluster(ApiAccess):
     def _start(self, name: str, arguments: list[str]) -> None:
         self.machine.start(name, [str(program(name)), *arguments])
 
-    def _containerd_answers(self) -> bool:
+    def _containerd_is_ready(self) -> bool:
+        """Whether it answers `ctr`, and its CRI service is ready, which only the log says: a kubelet that is started
+        before that ends with "server is not initialized yet"."""
         try:
-            return bool(self.ctr("version"))
+            answers = bool(self.ctr("version"))
         except RuntimeError:
             return False
+        return answers and _CRI_IS_READY in self.machine.log("containerd").read_text(errors="replace")
 
     def _node_is_ready(self) -> bool:
         ready = '{.status.conditions[?(@.type=="Ready")].status}'
