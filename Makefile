@@ -1,10 +1,10 @@
-# Everything a developer or a first-time user types. `make help` lists it.
+# The commands of developers and first-time users; `make help` lists them.
 
 PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ecg-audio-analyzer
 export UV_CACHE_DIR := $(CACHE)/uv
 export UV_LINK_MODE ?= hardlink
-# Byte code is written where it is told not to be, too: without it every process start compiles 20 s of libraries.
+# Always write byte code: without it every process start spends 20 s on compiling libraries.
 unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
@@ -14,7 +14,7 @@ STAMP := $(VENV)/.complete
 UV_QUIET := $(if $(shell test -t 2 && echo terminal),,--quiet --no-progress)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-package ecg-audio-analyzer
-# torch.compile's compiler, half a gigabyte that nothing here calls; left out of the image.
+# triton is torch.compile's compiler, half a gigabyte that nothing here calls: the image does without it.
 UNUSED_BY_pipeline := --no-emit-package triton
 
 ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
@@ -26,19 +26,19 @@ ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup ## from a fresh clone: analyse the sample video through the HTTP API, callbacks and all
+demo: setup ## from a fresh clone: analyse the sample video through the HTTP API, with callbacks
 	@$(BIN)/python demo/run_demo.py
 
-test: setup control-plane ## from a fresh clone: run all tests that this machine can run (but for e2e's)
+test: setup control-plane ## from a fresh clone: run all tests that this machine can run, except tests/e2e
 	@$(BIN)/python -m pytest $(ARGS)
 
-control-plane: setup ## build the programs of a Kubernetes control plane for the tests (ten minutes, once)
+control-plane: setup ## build the Kubernetes control plane that the tests use (ten minutes, once)
 	@$(BIN)/python -m ecg_dev.control_plane.binaries > /dev/null
 
-cluster-up: setup ## a single-node Kubernetes on this machine, with a real kubelet (Linux, root)
+cluster-up: setup ## start a single-node Kubernetes cluster with a real kubelet on this machine (Linux, root)
 	@$(BIN)/python -m ecg_dev.node up
 
-cluster-down: setup ## end it, and all that it started
+cluster-down: setup ## stop that cluster and everything that runs in it
 	@$(BIN)/python -m ecg_dev.node down
 
 cluster-packages: setup ## install the Debian packages that cluster-up and images need
@@ -47,21 +47,21 @@ cluster-packages: setup ## install the Debian packages that cluster-up and image
 images: setup ## build the three images and load them into that cluster, or into kind
 	@PYTHONPATH=demo $(BIN)/python -m ecg_dev.images $(ARGS)
 
-can-cluster: setup ## say in a line why this machine cannot run the cluster and its images, if so
+can-cluster: setup ## exit with an error that says why this machine cannot run the cluster and its images
 	@PYTHONPATH=demo $(BIN)/python -m ecg_dev.images --check
 
-e2e: setup ## helm install and whole videos on that cluster, as a backend sees it
+e2e: setup ## test on that cluster: install the chart, analyse whole videos, receive their callbacks
 	@$(BIN)/python -m pytest -v tests/e2e -m "not faults" $(ARGS)
 
-e2e-faults: setup ## faults of real pods, nodes and operators on that cluster
+e2e-faults: setup ## test on that cluster: failing pods, nodes and operators
 	@$(BIN)/python -m pytest -v tests/e2e -m faults $(ARGS)
 
-setup: $(STAMP) demo/models/diarization/config.yaml ## the environment in .venv alone
+setup: $(STAMP) demo/models/diarization/config.yaml ## create the environment in .venv
 
-serve: setup ## the standalone server on port 8001 (DEMO=1: with the demo models)
+serve: setup ## run the standalone server on port 8001 (DEMO=1: with the demo models)
 	@$(BIN)/ecg $(ENV_FILE) serve $(ARGS)
 
-check: setup ## lint, types, import rules
+check: setup ## run the linter, the type checker and the import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -76,29 +76,29 @@ verify: generate ## fail when a generated file is not up to date
 		charts/ecg-audio-analyzer/files/crd.yaml
 	@echo "generated files are up to date"
 
-fmt: setup ## format, and mend what the linter can
+fmt: setup ## format, and apply the linter's automatic fixes
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: setup control-plane ## benchmarks beside their rivals, as ratios
+bench: setup control-plane ## run the benchmarks, each against a baseline, and print ratios
 	@PYTHONPATH=tests $(BIN)/python benchmarks/run.py $(ARGS)
 
-accuracy: setup ## how right the demo is on dialogues made for the occasion (ten minutes; ARGS="--seed N": others)
+accuracy: setup ## measure the demo models on newly generated dialogues (ten minutes; ARGS="--seed N": others)
 	@PYTHONPATH=tests $(BIN)/python demo/training/fresh.py $(ARGS)
 
-train: setup ## train the demo models anew (about an hour of CPU)
+train: setup ## retrain the demo models (about an hour of CPU)
 	@OMP_NUM_THREADS=1 PYTHONPATH=demo/models/diarization $(BIN)/python demo/training/train.py $(ARGS)
 
-lock: setup ## resolve all dependencies anew into locks/
+lock: setup ## resolve all dependencies again, into locks/
 	@echo 'uv==$(shell $(BIN)/uv --version | cut -d' ' -f2)' | $(COMPILE) --upgrade - -o locks/uv.txt
 	@$(COMPILE) --upgrade pyproject.toml --all-extras -o locks/dev.txt
 	@for extra in api operator pipeline; do \
 		$(COMPILE) pyproject.toml --extra $$extra -c locks/dev.txt $(UNUSED_BY_$$extra) -o locks/$$extra.txt; done
 
-clean: ## remove the environment and what the demo left
+clean: ## remove the environment and the demo's output
 	@rm -rf $(VENV) demo-output data
 
-# The environment: uv from its own lock by pip, then everything else by uv, hashes checked, nothing else left in.
+# The environment: pip installs uv from its lock, uv installs the rest and removes everything that is not locked.
 $(STAMP): locks/uv.txt locks/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \
 		"Python 3.11, 3.12 or 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12" % v[:2])'
@@ -111,4 +111,4 @@ $(STAMP): locks/uv.txt locks/dev.txt pyproject.toml
 
 demo/models/diarization/config.yaml: $(STAMP) demo/write_config.py
 	@$(BIN)/python demo/write_config.py
-	@touch $@  # it was left alone where nothing had changed
+	@touch $@  # write_config.py does not write an unchanged file

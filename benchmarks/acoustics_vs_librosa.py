@@ -1,7 +1,7 @@
-"""Acoustic features of ten minutes of synthetic voice, beside librosa called word by word on a sample of the words.
+"""Acoustic features of ten minutes of synthetic voice, compared with librosa called per word on a sample of the words.
 
 The voice glides between 90 and 300 Hz with vibrato, in phrases with pauses of faint noise between them; its pitch is
-known at every sample, so the error of every voiced frame is known, too.
+known at every sample, so the error of every voiced frame can be computed.
 """
 
 import statistics
@@ -32,7 +32,7 @@ def main() -> None:
     samples, pitch = _synthetic()
     spans = np.array([(t, t + WORD_S) for t in np.arange(0, SECONDS - WORD_S, WORD_S)])
     some = spans[:: len(spans) // SAMPLE_WORDS]
-    _word_by_word(samples, some[:2])  # librosa compiles at the first call
+    _word_by_word(samples, some[:2])  # the first call compiles
     pairs = [
         (_timed(lambda: word_features(samples, spans)), _timed(lambda: _word_by_word(samples, some)))
         for _ in range(RUNS)
@@ -50,13 +50,13 @@ def main() -> None:
 def _print_accuracy(samples: Samples, pitch: NDArray[np.float64]) -> None:
     frames = measure(samples)
     truth = pitch[np.minimum(np.arange(len(frames.pitch_hz)) * HOP, len(pitch) - 1)]
-    voiced, heard = truth > 0, frames.pitch_hz > 0
-    both = voiced & heard
+    voiced, found = truth > 0, frames.pitch_hz > 0
+    both = voiced & found
     error = np.abs(frames.pitch_hz[both] / truth[both] - 1)
     close = float(np.sum(error <= 0.02)) / float(np.sum(voiced))
     print(f"voiced frames within 2 % of the true pitch: {close:.1%} of {voiced.sum()} (goal: 95 %)")
-    missed, invented = np.mean(~heard[voiced]), np.mean(heard[~voiced])
-    print(f"voiced frames taken for unvoiced: {missed:.1%}, frames of pauses taken for voiced: {invented:.1%}")
+    missed, invented = np.mean(~found[voiced]), np.mean(found[~voiced])
+    print(f"voiced frames classified as unvoiced: {missed:.1%}, frames of pauses classified as voiced: {invented:.1%}")
 
 
 def _synthetic() -> tuple[Samples, NDArray[np.float64]]:

@@ -1,7 +1,7 @@
-"""`ecg analyze` beside the stock `whisperx` command: the same demo models, the same 20 s file, cold processes.
+"""`ecg analyze` compared with the `whisperx` command: same demo models, same 20 s file, cold processes.
 
-Both transcribe, align and diarize; ours also measures acoustic features and classifies emotion. The outputs are
-compared before anything is timed; then the two take turns, and medians of whole-process wall and CPU time are given.
+Both transcribe, align and diarize; `ecg analyze` also measures acoustic features and classifies emotion. The outputs
+are compared first; then the commands run in turns, and the medians of the processes' wall and CPU time are printed.
 """
 
 import json
@@ -31,7 +31,7 @@ Words = list[tuple[str, float, float]]
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took, in seconds."""
+    """Time that one process took, in seconds."""
 
     wall: float
     cpu: float
@@ -76,7 +76,7 @@ def _rival_options(settings: dict[str, str]) -> list[str]:
 
 
 def _sample_as_wav(folder: Path) -> Path:
-    """The sample's sound as 16 kHz mono 16 bit, which both arms read alike."""
+    """The sample's sound as a 16 kHz mono 16-bit file, which both commands decode identically."""
     target = folder / "sample.wav"
     with av.open(str(SAMPLE)) as source, av.open(str(target), "w") as sink:
         stream = sink.add_stream("pcm_s16le", rate=16_000, layout="mono")
@@ -102,7 +102,7 @@ def _compare(ours: Words, theirs: Words) -> None:
     apart = max(max(abs(a - c), abs(b - d)) for (_, a, b), (_, c, d) in zip(ours, theirs, strict=True))
     print(f"outputs compared: {len(ours)} words equal, times at most {apart * 1000:.0f} ms apart")
     if apart > TIME_TOLERANCE_S:
-        sys.exit("that is more than 20 ms: not the same work")
+        sys.exit("more than 20 ms apart: the commands did not do the same work")
 
 
 def _timed(arm: Callable[[], Words]) -> Cost:

@@ -1,4 +1,4 @@
-"""The backend of `operator_vs_bare`: acknowledges every callback, and notes which came when."""
+"""The backend of `operator_vs_bare`: acknowledges every callback and logs its time of arrival."""
 
 import asyncio
 import json

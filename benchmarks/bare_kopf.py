@@ -1,4 +1,4 @@
-"""The rival of `operator_vs_bare`: kopf with one event handler, which notes when it saw which report."""
+"""The baseline of `operator_vs_bare`: kopf with one event handler, which logs when it saw each report."""
 
 import asyncio
 import sys

@@ -1,7 +1,7 @@
-"""The operator against a real control plane with played pods, beside the least that any operator has to do.
+"""The operator on a real control plane with played pods, compared with the minimum that any operator has to do.
 
-Jobs per second: beside a bare loop that creates the same Jobs. Report to callback: beside a bare kopf handler that
-sees the same reports at the same time. Control plane, operator and rivals share this machine's cores.
+Jobs per second: compared with a loop that only creates the same Jobs. Time from report to callback: compared with a
+bare kopf handler that sees the same reports. Control plane, operator and baselines share this machine's cores.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ RUNNING = 200
 MANY = 5000
 AT_ONCE = 16
 STEP_S = 4.0
-"""Between two stages of one running job."""
+"""Between two stages of a running job."""
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def creation(plane: ControlPlane, folder: Path) -> None:
-    """Jobs per second, the operator's and the bare loop's."""
+    """Jobs created per second by the operator and by the bare loop."""
     rates = {}
     for arm in ("bare loop", "operator"):
         namespace = "bench-" + arm.replace(" ", "-")
@@ -69,7 +69,7 @@ def creation(plane: ControlPlane, folder: Path) -> None:
 
 
 def _operator_rate(plane: ControlPlane, namespace: str, folder: Path) -> float:
-    """From the moment at which the operator knows of all VideoJobs."""
+    """Jobs per second, from the moment when the operator has listed all VideoJobs."""
     with OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="20") as operator:
         operator.wait_for_log("in_sync", timeout=120)
         began = time.monotonic()
@@ -95,7 +95,7 @@ async def _create_videojobs(namespace: str, names: Sequence[str], backend: str |
 
 
 async def _create_jobs(namespace: str, cluster: Cluster) -> float:
-    """The rival: the very same Jobs, and nothing else."""
+    """The baseline: create the same Jobs and nothing else. Returns seconds."""
     settings = OperatorSettings(namespace=namespace, pipeline_image="played:1", pipeline_service_account="pipeline")
     listed, _ = await cluster.list(paths.videojobs(namespace))
     manifests = []
@@ -125,7 +125,7 @@ def _videojob(name: str, backend: str | None = None) -> dict[str, Any]:
 
 
 def latency(plane: ControlPlane, folder: Path) -> None:
-    """Report to callback with many jobs running, beside a bare kopf handler."""
+    """Time from report to callback with many running jobs, compared with a bare kopf handler."""
     namespace = "bench-latency"
     make_namespace(plane, namespace)
     reported: dict[tuple[str, int], float] = {}
@@ -183,7 +183,7 @@ def _writes(operator: OperatorProcess) -> float:
 
 @contextmanager
 def _backend(log: Path) -> Iterator[str]:
-    """A process of its own, so that it does not wait for this one's pods; its URL."""
+    """The URL of a backend in its own process, so that this process's played pods do not delay it."""
     command = [sys.executable, str(Path(__file__).parent / "backend.py"), str(log)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -193,7 +193,7 @@ def _backend(log: Path) -> Iterator[str]:
 
 @contextmanager
 def _bare_kopf(plane: ControlPlane, namespace: str, log: Path) -> Iterator[None]:
-    """A process with one kopf handler that notes when it saw which report."""
+    """A process with one kopf handler that logs when it saw each report."""
     command = [sys.executable, str(Path(__file__).parent / "bare_kopf.py"), namespace, str(log)]
     process = subprocess.Popen(command, env={**os.environ, "KUBECONFIG": str(plane.kubeconfig)})
     try:
@@ -222,7 +222,7 @@ def _percentile(values: Sequence[float], percent: int) -> float:
 
 
 def crowd(plane: ControlPlane, folder: Path) -> None:
-    """Memory and restart with many VideoJobs that have ended."""
+    """Memory and restart time with many finished VideoJobs."""
     namespace = "bench-crowd"
     make_namespace(plane, namespace)
     asyncio.run(_with_cluster(partial(_create_ended, namespace)))

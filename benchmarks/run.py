@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other; `--only NAME` runs one of them."""
+"""Runs all benchmarks in turn; `--only NAME` runs one."""
 
 import argparse
 

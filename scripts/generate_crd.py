@@ -1,6 +1,6 @@
 """Write the chart's CustomResourceDefinition of `VideoJob` from the models: charts/ecg-audio-analyzer/files/crd.yaml.
 
-`make verify` runs this and fails where the committed file differs. An argument names another file.
+`make verify` runs this and fails when the committed file differs. An argument names another output file.
 """
 
 import sys
@@ -15,11 +15,11 @@ TARGET = Path(__file__).parents[1] / "charts" / "ecg-audio-analyzer" / "files" /
 
 HEADING = "# Generated from contract/ecg_contract/videojob/resource.py by `make generate`; edit that instead.\n"
 YAML_11_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
-"""Helm and kubectl read YAML 1.1, in which these words, in any case, are no strings."""
+"""YAML 1.1, which helm and kubectl read, does not take these words, in any case, for strings."""
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # its base has no types
-    """Quotes every word that some YAML reader takes for something else than a string, and repeats no anchors."""
+    """Quotes strings that a YAML 1.1 reader would take for another type, and writes no anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -34,7 +34,7 @@ _Dumper.add_representer(str, _string)
 
 
 def rendered() -> str:
-    """The definition as the chart ships it: kept when the release is uninstalled, for it takes every VideoJob along."""
+    """The definition as YAML, with the annotation that keeps it, and with it all VideoJobs, on `helm uninstall`."""
     crd = custom_resource_definition()
     annotations = crd["metadata"].get("annotations", {}) | {"helm.sh/resource-policy": "keep"}
     crd["metadata"] = crd["metadata"] | {"annotations": annotations}

@@ -1,6 +1,6 @@
-"""Write the documents that follow from the code: docs/openapi.json, docs/configuration.md, docs/result.schema.json.
+"""Generate docs/openapi.json, docs/configuration.md and docs/result.schema.json from the code.
 
-`make verify` runs this and fails where a committed document differs. An argument names another folder.
+`make verify` runs this and fails when a committed document differs. An argument names another output folder.
 """
 
 import json
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _openapi() -> dict[str, Any]:
-    store: Any = None  # the document is made of signatures; no request is answered
+    store: Any = None  # the document is generated from signatures; no request is handled
     defaults = Settings.model_construct()
     return create_app(defaults, store).openapi()
 

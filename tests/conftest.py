@@ -1,4 +1,4 @@
-"""What all folders share. Figures that tests measure are shown at the end of the run, also when all is well."""
+"""Fixtures of all folders. Figures that tests measure are printed at the end of the run, also when it passes."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,13 +13,13 @@ _FIGURES = pytest.StashKey[list[str]]()
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Takes a line for the end of the run."""
+    """A function that takes a line to print at the end of the run."""
     return request.config.stash.setdefault(_FIGURES, []).append
 
 
 @pytest.fixture
 def backend() -> Iterator[Receiver]:
-    """On loopback; callbacks go to its `url`."""
+    """A backend on loopback; callbacks are sent to its `url`."""
     with Receiver() as receiver:
         yield receiver
 

@@ -1,1 +1,1 @@
-"""Tools for this machine: a control plane from source, a single-node cluster, and the images."""
+"""Development tools: a Kubernetes control plane built from source, a single-node cluster, the container images."""

@@ -1,4 +1,4 @@
-"""The environment that the chart renders is what the settings' classes read: no name is misspelt, none is missing."""
+"""The environment that the chart renders matches the settings classes: no name is unknown, none is missing."""
 
 import importlib
 import pkgutil
@@ -32,13 +32,13 @@ LIBRARIES = {
         "NUMBA_CACHE_DIR",
     },
 }
-"""Names that are read by libraries, not by settings."""
+"""Variables that libraries read."""
 OF_THE_TEST = {"EXTRA"}
-"""What values-full.yaml adds."""
+"""Variables that values-full.yaml adds."""
 
 
 def _settings(package: ModuleType) -> Iterator[type[BaseSettings]]:
-    """Every settings class of a package's modules named settings*, but the standalone host's."""
+    """Every settings class in a package's modules settings*, except the standalone host's."""
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if module.name.rpartition(".")[2].startswith("settings") and "standalone" not in module.name:
             found = vars(importlib.import_module(module.name)).values()
@@ -59,7 +59,7 @@ def _release(case: str) -> str:
 
 
 def _rendered(case: str, component: str) -> dict[str, str]:
-    """The pipeline's with what the operator adds."""
+    """A component's variables; the pipeline's include those that the operator adds."""
     manifests = chart.render("-f", str(CASES[case]))
     if component == "pipeline":
         with TemporaryDirectory() as folder:

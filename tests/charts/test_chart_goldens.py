@@ -1,4 +1,4 @@
-"""What helm makes of the chart, compared with the goldens; UPDATE_GOLDENS=1 writes them anew."""
+"""The rendered chart equals the golden files; UPDATE_GOLDENS=1 rewrites them."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ CASES = {**chart.VALUES, "full": HERE / "values-full.yaml"}
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_chart_renders_as_before(case: str) -> None:
-    """The VideoJob definition is left out: `make verify` compares it."""
+    """Without the VideoJob definition, which `make verify` compares."""
     golden = HERE / "goldens" / f"{case}.yaml"
     rendered = chart.template("-f", str(CASES[case]), "--set", "crds.install=false")
     if os.environ.get("UPDATE_GOLDENS"):

@@ -1,4 +1,4 @@
-"""helm install, upgrade, test, uninstall on a control plane of their own, where the VideoJob definition is helm's."""
+"""helm install, upgrade, test and uninstall, on a separate control plane where helm owns the VideoJob definition."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def installed(plane: ControlPlane) -> ControlPlane:
-    """The release `ecg`, put right again after whatever the last test did to it."""
+    """The release `ecg`, installed again or reset after the previous test."""
     _helm(plane, "upgrade", "--install", "--create-namespace", "--reset-values", "--force")
     plane.kubectl("wait", "--for=condition=Established", "crd/videojobs.ecg-analyzer.io", "--timeout=30s")
     return plane
@@ -53,9 +53,9 @@ def _defined(plane: ControlPlane) -> Manifest:
 
 
 def test_an_install_says_what_to_type_next(plane: ControlPlane) -> None:
-    said = _helm(plane, "install", "--dry-run=server")
-    assert "helm -n speech test ecg" in said
-    assert "results are kept in ConfigMaps" in said
+    output = _helm(plane, "install", "--dry-run=server")
+    assert "helm -n speech test ecg" in output
+    assert "results are kept in ConfigMaps" in output
 
 
 def test_an_upgrade_changes_what_was_asked_and_nothing_is_stuck(installed: ControlPlane) -> None:
@@ -108,7 +108,7 @@ def test_another_release_may_take_the_definition_over(installed: ControlPlane) -
 
 
 def test_whoever_owns_a_namespace_alone_installs_what_an_administrator_has_prepared(installed: ControlPlane) -> None:
-    """As docs/kubernetes.md has it."""
+    """The procedure in docs/kubernetes.md."""
     name = "owned"
     installed.kubectl("create", "namespace", name)
     installed.kubectl("create", "serviceaccount", "owner", "-n", name)
@@ -126,7 +126,7 @@ def test_whoever_owns_a_namespace_alone_installs_what_an_administrator_has_prepa
     assert "own-operator" in installed.kubectl("get", "deployments", "-n", name, token=token)
 
 
-# `helm test`: its pod does not run here, the program in it does, with a token that is bound to the pod.
+# `helm test`: the program of its pod runs here as a process, with a token that is bound to the pod.
 
 
 def _program(plane: ControlPlane, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -147,7 +147,7 @@ def _program(plane: ControlPlane, folder: Path) -> subprocess.CompletedProcess[s
 
 
 def test_the_helm_test_passes_where_the_policies_act(installed: ControlPlane, tmp_path: Path) -> None:
-    def passes() -> bool:  # a policy acts some moments after it was created
+    def passes() -> bool:  # policies are enforced shortly after creation
         return _program(installed, tmp_path).returncode == 0
 
     wait_until(passes, 20, lambda: _program(installed, tmp_path).stdout)

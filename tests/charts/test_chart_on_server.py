@@ -1,4 +1,4 @@
-"""The chart on a real API server: accepted whole, within restricted Pod Security, installed, upgraded, uninstalled."""
+"""The rendered chart is accepted by a real API server, and its pods by restricted Pod Security."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ CASES = {**chart.VALUES, "full": Path(__file__).parent / "values-full.yaml"}
 
 @pytest.fixture(scope="module")
 def restricted(cluster: ControlPlane) -> Iterator[str]:
-    """A namespace that refuses pods which could harm their node."""
+    """A namespace that enforces restricted Pod Security."""
     name = f"restricted-{secrets.token_hex(3)}"
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
@@ -34,8 +34,8 @@ def restricted(cluster: ControlPlane) -> Iterator[str]:
 @pytest.mark.parametrize("case", CASES)
 def test_the_server_accepts_everything_rendered(cluster: ControlPlane, restricted: str, case: str) -> None:
     manifests = chart.render("-f", str(CASES[case]), namespace=restricted)
-    said = chart.apply(cluster, manifests, "--dry-run=server", "--validate=strict", "--force-conflicts")
-    assert len(said.splitlines()) == len(manifests)
+    output = chart.apply(cluster, manifests, "--dry-run=server", "--validate=strict", "--force-conflicts")
+    assert len(output.splitlines()) == len(manifests)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -47,18 +47,18 @@ def test_every_pod_keeps_to_restricted_pod_security(
     pods += [pipeline_pod(manifests, profile, tmp_path) for profile in ("gpu", "cpu")]
     assert len(pods) == 5
     for pod in pods:
-        said = cluster.kubectl("create", "--dry-run=server", "-n", restricted, "-f", "-", stdin=json.dumps(pod))
-        assert "created" in said
+        output = cluster.kubectl("create", "--dry-run=server", "-n", restricted, "-f", "-", stdin=json.dumps(pod))
+        assert "created" in output
         _is_locked_down(pod["spec"])
 
 
 def test_the_restricted_namespace_refuses_a_plain_pod(cluster: ControlPlane, restricted: str) -> None:
-    said = cluster.kubectl("run", "plain", "--image=x", "--dry-run=server", "-n", restricted, check=False)
-    assert "violates PodSecurity" in said
+    output = cluster.kubectl("run", "plain", "--image=x", "--dry-run=server", "-n", restricted, check=False)
+    assert "violates PodSecurity" in output
 
 
 def _is_locked_down(spec: Manifest) -> None:
-    """What restricted Pod Security does not ask for."""
+    """Restrictions beyond restricted Pod Security."""
     assert spec["enableServiceLinks"] is False
     assert spec["securityContext"]["runAsUser"] == 10001
     assert all(c["securityContext"]["readOnlyRootFilesystem"] for c in spec["containers"])

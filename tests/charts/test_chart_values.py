@@ -1,4 +1,4 @@
-"""Values that make no sense are refused before anything is installed, in words that name the value."""
+"""Invalid values are refused before installation, with a message that names the value."""
 
 import json
 
@@ -48,7 +48,7 @@ def test_every_value_is_known_to_the_schema_and_has_a_default() -> None:
 
 
 def _unset(schema: object, root: dict[str, dict[str, object]], values: object, path: str) -> set[str]:
-    """Paths that the schema knows and values.yaml does not show."""
+    """Paths in the schema that values.yaml lacks."""
     if not isinstance(schema, dict):
         return set()
     if "$ref" in schema:

@@ -1,4 +1,4 @@
-"""YAML 1.1, which kubectl and helm read, takes `n`, `on`, `010` and `1:30` for something else than words."""
+"""No unquoted scalar, such as `n`, `on`, `010` or `1:30`, that YAML 1.1 (kubectl, helm) does not read as a string."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _PLAIN = re.compile(r"true|false|null||-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 def trapped(text: str) -> list[str]:
-    """Unquoted scalars that are no plain string, number, boolean or null, with their lines."""
+    """Line and value of unquoted scalars that YAML 1.1 and 1.2 read differently."""
     found = []
     for node in _scalars(text):
         if node.style is None and (_TRAPS.fullmatch(node.value) or not _is_plain(node)):

@@ -1,4 +1,4 @@
-"""The tests' control plane is a real one; what is played on it is played as it should be."""
+"""The tests' control plane is a real one, and the played kubelet behaves like a real one."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""The VideoJob definition on a real API server: it is taken whole, refuses what it should, and loses nothing."""
+"""The VideoJob definition on a real API server: it is stored unchanged, validates objects, and drops no field."""
 
 import json
 import secrets
@@ -32,7 +32,7 @@ def admin(cluster: ControlPlane) -> Iterator[httpx.Client]:
 
 
 class Posted:
-    """VideoJobs of one namespace, by the raw API."""
+    """VideoJobs of one namespace, through plain HTTP requests."""
 
     def __init__(self, http: httpx.Client, namespace: str) -> None:
         self.http, self.path = http, f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{namespace}/videojobs"
@@ -62,7 +62,7 @@ def _refused(answer: httpx.Response, message: str) -> None:
     assert message in answer.json()["message"]
 
 
-# The definition itself.
+# The definition.
 
 
 def test_the_charts_copy_is_up_to_date(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_charts_copy_is_up_to_date(tmp_path: Path) -> None:
 
 
 def test_the_server_takes_it_whole(cluster: ControlPlane, admin: httpx.Client) -> None:
-    """What the server stores is what was given, the defaults of definitions aside: nothing was pruned."""
+    """The server stores the given schema: it pruned nothing."""
     cluster.kubectl("apply", "--server-side", "--dry-run=server", "--force-conflicts", "-f", str(CRD))
     stored = admin.get(_DEFINITION).json()
     conditions = {c["type"]: c["status"] for c in stored["status"]["conditions"]}
@@ -99,18 +99,18 @@ def test_every_field_is_described() -> None:
 
 
 def test_kubectl_explains_it(cluster: ControlPlane) -> None:
-    said = ""
+    output = ""
 
-    def explained() -> bool:  # the server publishes the fields some moments after it took the definition
-        nonlocal said
-        said = cluster.kubectl("explain", "videojob.spec", check=False)
-        return "DESCRIPTION" in said
+    def explained() -> bool:  # the server publishes the schema shortly after it is established
+        nonlocal output
+        output = cluster.kubectl("explain", "videojob.spec", check=False)
+        return "DESCRIPTION" in output
 
     wait_until(explained, 20)
-    assert "What is to be analysed, and how." in said
+    assert "What is to be analysed, and how." in output
     for name in VideoJobSpec.model_json_schema(by_alias=True)["properties"]:
-        assert f"\n  {name}\t" in said
-    assert "-required-" in said
+        assert f"\n  {name}\t" in output
+    assert "-required-" in output
     language = cluster.kubectl("explain", "vj.spec.language")
     assert "Language that is spoken" in language
     assert language.split("ENUM:")[1].split()[:5] == ["auto", "ko", "en", "ja", "zh"]
@@ -127,7 +127,7 @@ def test_kubectl_lists_it_by_its_short_name_and_its_category(
     assert wide[7:] == ["MESSAGE", "ERROR", "CALLBACK", "SPEAKERS", "DURATION", "NODE"]
 
 
-# What goes through.
+# Accepted objects.
 
 
 def test_every_field_comes_back_as_it_was_written(posted: Posted) -> None:
@@ -144,7 +144,7 @@ def test_every_field_comes_back_as_it_was_written(posted: Posted) -> None:
 
 
 def test_the_full_videojob_leaves_no_field_out() -> None:
-    """What the test above stands on."""
+    """The test above depends on this."""
     schema = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     for part, model in (("spec", full_spec()), ("status", full_status())):
         written = model.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -180,7 +180,7 @@ def test_the_status_is_not_written_with_the_spec(posted: Posted) -> None:
     assert (changed["spec"]["suspend"], changed["status"]) == (False, {"phase": "Pending"})
 
 
-# What is refused.
+# Refused objects.
 
 BAD_SPECS: dict[str, tuple[Manifest, str]] = {
     "no source": ({"source": {}}, "exactly one of url and secretRef is needed"),
@@ -257,7 +257,7 @@ def test_each_field_of_the_spec_is_fixed_or_grows_or_is_suspend() -> None:
 
 
 def test_the_generated_yaml_is_the_generated_definition(cluster: ControlPlane) -> None:
-    """kubectl's reading of the file, so that no word in it became something else on the way."""
+    """kubectl reads every word of the file as the string or number that was generated."""
     read = json.loads(cluster.kubectl("create", "--dry-run=client", "-o", "json", "-f", str(CRD)))
     assert read["spec"] == custom_resource_definition()["spec"]
 

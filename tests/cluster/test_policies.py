@@ -1,4 +1,4 @@
-"""The chart's admission policies, rendered by helm and applied to a real API server: whom they let write what.
+"""The chart's admission policies on a real API server: who may write what.
 
 Tokens are bound to real pod objects, as a pod's own is. Every write here is one that the pods' Role allows.
 """
@@ -153,17 +153,17 @@ def test_a_deleted_pods_token_is_no_longer_known(release: Release) -> None:
 
 
 def test_a_pod_leaves_specifications_alone_even_with_a_wider_role(release: Release) -> None:
-    """The Role gives no such right; the policy would refuse all the same."""
+    """The Role does not grant this; the policy refuses it too."""
     videojob, pod = release.assigned()
     own = ("videojob", videojob["metadata"]["name"], "-n", release.namespace, *_as(release, pod))
     patched = ("patch", *own, "--type=merge", "-p", '{"spec": {"suspend": true}}')
     for verb in (patched, ("delete", *own)):
-        said = release.plane.kubectl(*verb, check=False)
-        assert "a pipeline pod may change the status of VideoJobs and nothing else" in said
+        output = release.plane.kubectl(*verb, check=False)
+        assert "a pipeline pod may change the status of VideoJobs and nothing else" in output
 
 
 def _as(release: Release, pod: PlayedPod) -> tuple[str, ...]:
-    """With an administrator's groups, so that nothing but a policy can refuse it."""
+    """With an administrator's groups, so that only a policy can refuse it."""
     account = f"--as=system:serviceaccount:{release.namespace}:{release.name}-pipeline"
     claims = {"pod-name": pod.name, "pod-uid": pod.uid}
     extra = (f"--as-user-extra=authentication.kubernetes.io/{name}={value}" for name, value in claims.items())
@@ -177,7 +177,7 @@ def test_the_operator_is_not_held_up(release: Release) -> None:
         assert operator.patch(f"{release.path(videojob)}/status", json=body, headers=_MERGE).status_code == 200
 
 
-# ConfigMaps: an attempt's result in pieces.
+# ConfigMaps, which hold the chunks of an attempt's result.
 
 
 def _chunk(videojob: Manifest, pod: PlayedPod, **metadata: Any) -> Manifest:
@@ -248,14 +248,14 @@ def test_a_pod_writes_nothing_in_anothers_name(release: Release) -> None:
 
 
 def test_a_pod_changes_and_deletes_nothing_not_even_with_a_wider_role(release: Release) -> None:
-    """The Role gives neither right; the policy would refuse all the same."""
+    """The Role grants neither; the policy refuses them too."""
     videojob, pod = release.assigned()
     chunk = _chunk(videojob, pod)
     _store(release, pod, chunk).raise_for_status()
     arguments = ("configmap", chunk["metadata"]["name"], "-n", release.namespace, *_as(release, pod))
     for verb in (("label", *arguments, "a=b"), ("delete", *arguments)):
-        said = release.plane.kubectl(*verb, check=False)
-        assert "a pipeline pod may create ConfigMaps and not change them" in said
+        output = release.plane.kubectl(*verb, check=False)
+        assert "a pipeline pod may create ConfigMaps and not change them" in output
 
 
 @pytest.mark.timeout(120)
@@ -264,7 +264,9 @@ def test_a_chunk_goes_with_its_videojob(release: Release) -> None:
     _store(release, pod, _chunk(videojob, pod)).raise_for_status()
     release.videojobs.delete(videojob["metadata"]["name"])
     path = f"/api/v1/namespaces/{release.namespace}/configmaps/{pod.name}-result-0"
-    wait_until(lambda: release.admin.get(path).status_code == 404, 90)  # the collector looks for new kinds each 30 s
+    wait_until(
+        lambda: release.admin.get(path).status_code == 404, 90
+    )  # the garbage collector discovers new kinds every 30 s
 
 
 def test_the_server_finds_nothing_wrong_with_the_policies(release: Release) -> None:

@@ -1,4 +1,4 @@
-"""The chart's Roles, each tried with real requests: everything in a catalogue is either granted or refused with 403."""
+"""The chart's Roles, tested with real requests: each is either granted or refused with a 403."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ GRANTED: dict[str, dict[str, frozenset[str]]] = {
 
 @dataclass(frozen=True)
 class Asking:
-    """Real requests about an object that does not exist: 404 or 400 where one may, 403 where not."""
+    """Sends requests about an object that does not exist: 404 or 400 if they are allowed, 403 if not."""
 
     release: Release
     http: httpx.Client
@@ -66,7 +66,7 @@ class Asking:
         kind, _, part = self._split(resource)
         on_all = verb in ("list", "watch", "deletecollection")
         if part and on_all:
-            return False  # there are no such requests
+            return False  # subresources have no such requests
         collection = self._path(resource, namespace or self.release.namespace) + kind
         item = "/".join(filter(None, [collection, name, part]))
         path = collection if on_all or (verb == "create" and not part) else item

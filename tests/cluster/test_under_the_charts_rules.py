@@ -1,4 +1,4 @@
-"""API, operator and pods have only the rights and the environment that the chart gives them, and a whole job runs."""
+"""A whole job runs with the rights and the environment that the chart gives to API, operator and pods."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_a_whole_job_runs(release: Release, tmp_path: Path) -> None:
     ):
         api.start()
         operator.wait_for_log("in_sync")
-        for _ in range(2):  # the second finds the job, and renews its Secret
+        for _ in range(2):  # the second request finds the job and updates its Secret
             assert api.post(job_id, SIGNED, fastapi_base_url=backend.url).status_code == 200
         jobs.wait_for_condition(job_id, "CallbackDelivered", "True", "Delivered")
         wait_until(lambda: "Completed" in [reason for reason, _ in jobs.events(job_id)], 10)

@@ -1,4 +1,4 @@
-"""Every row of the table of outcomes."""
+"""Every row of the table of attempt outcomes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The yardstick of the transcript tests is itself right."""
+"""The scores that the transcript tests use are computed correctly."""
 
 from support.scoring import Score, ScoredWord, score
 

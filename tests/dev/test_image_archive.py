@@ -1,4 +1,4 @@
-"""`docker save`'s format in, OCI's out."""
+"""Conversion from `docker save`'s format to OCI's."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ def digest(content: bytes) -> str:
 
 
 def saved() -> bytes:
-    """An image of two layers, as a builder writes it: layers first, what says so last."""
+    """An image of two layers in `docker save`'s format: layers first, manifest last."""
     names = [f"{digest(layer)}.tar" for layer in LAYERS]
     configuration = json.dumps({"rootfs": {"diff_ids": [f"sha256:{digest(layer)}" for layer in LAYERS]}}).encode()
     manifest = [{"Config": f"{digest(configuration)}.json", "RepoTags": [TAG], "Layers": names}]

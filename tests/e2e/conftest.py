@@ -1,4 +1,4 @@
-"""The cluster of this machine, and what lies beyond it on this machine: backend, HTTP server, S3."""
+"""Fixtures: the cluster of this machine, and outside the cluster a backend, an HTTP server and S3."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ def backend(node: NodeCluster) -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def media(node: NodeCluster) -> Iterator[MediaServer]:
-    """With the sample videos under their names."""
+    """An HTTP server that serves the sample videos by name."""
     with MediaServer(HOST_ADDRESS) as server:
         for video in (ROOT / "demo/samples").glob("*.mp4"):
             server.serve(f"/{video.name}", Reply(body=video.read_bytes(), ranges=True))
@@ -42,6 +42,6 @@ def media(node: NodeCluster) -> Iterator[MediaServer]:
 
 @pytest.fixture(scope="module")
 def bucket(node: NodeCluster) -> Iterator[str]:
-    """S3's endpoint, with an empty bucket for results."""
+    """URL of an S3 endpoint with an empty bucket for results."""
     with s3.serving(HOST_ADDRESS) as endpoint:
         yield endpoint

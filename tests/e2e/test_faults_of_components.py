@@ -1,4 +1,4 @@
-"""The operator and the API come and go; jobs and answers do not suffer."""
+"""Restarts, kills and upgrades of operator and API: no job and no callback is lost."""
 
 import threading
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def test_an_api_killed_between_store_and_answer_loses_nothing(release: Installed
         except (httpx.HTTPError, AssertionError) as error:
             failed.append(error)
 
-    # The request goes through to the API server; its answer does not come back.
+    # The request reaches the API server; the response is dropped.
     release.node.machine.run("iptables", "-w", "-I", *rule)
     try:
         posting = threading.Thread(target=post)
@@ -62,7 +62,7 @@ def test_an_upgrade_during_a_job_costs_nothing(release: Installed, jobs: Jobs) -
 
 
 def test_uninstalling_leaves_nothing_stuck(release: Installed, jobs: Jobs, figure: Callable[[str], None]) -> None:
-    """With a job at work, and finished ones. The last test here: nothing is installed afterwards."""
+    """With a running job and finished ones. Must be the last test here: it uninstalls the release."""
     figure("VideoJobs of this release at its end:\n" + release.kubectl("get", "videojobs"))
     jobs.post_held("orphan")
     release.wait_for_stage("orphan", "download")

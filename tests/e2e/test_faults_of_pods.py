@@ -1,4 +1,4 @@
-"""What happens to a pod does not happen to its job."""
+"""Failing pods and nodes: jobs complete in another attempt."""
 
 import os
 import re
@@ -42,7 +42,7 @@ def test_a_frozen_container_is_replaced_and_refused_when_it_thaws(
     jobs.post_held("frozen")
     release.wait_for_stage("frozen", "download")
     (pid,) = processes(release.wait_for_attempt("frozen", 1)["podUID"], PIPELINE)
-    # Whoever would end it is held, too: it is to come back to life as if its node had been away.
+    # The shim, which would kill it, is frozen too, so that the process continues as after an outage of its node.
     with frozen(shim_of(pid)):
         with frozen(pid):
             began = time.monotonic()
@@ -55,7 +55,7 @@ def test_a_frozen_container_is_replaced_and_refused_when_it_thaws(
 
 
 def refusals(release: Installed) -> float:
-    """How often the API server said 401, or 422 to a VideoJob's status, by its own count."""
+    """The API server's count of 401 responses, and of 422 responses to writes of a VideoJob's status."""
     metrics = (release.node.get("/metrics") or b"").decode()
     counted = re.findall(r"^apiserver_request_total\{(.*)\} (\S+)$", metrics, re.MULTILINE)
     wanted = [
@@ -75,13 +75,13 @@ def test_a_killed_process_costs_an_attempt_that_nobody_sees(release: Installed, 
 
 
 def test_an_api_server_that_is_away_costs_nothing(release: Installed, jobs: Jobs) -> None:
-    """With etcd, for 30 s, while the pod works."""
+    """API server and etcd are down for 30 s while the pod works."""
     machine = release.node.machine
     jobs.post("away")
     release.wait_for_stage("away", "vad")
     machine.kill("kube-apiserver")
     machine.kill("etcd")
-    time.sleep(30)  # that is the outage
+    time.sleep(30)  # the length of the outage
     machine.restart("etcd")
     release.node.start_api_server()
     jobs.completes("away", attempt=1)

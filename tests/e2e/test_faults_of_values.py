@@ -1,4 +1,4 @@
-"""Pods that cannot be, by what the chart was told."""
+"""Values with which pods cannot run."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def changed(jobs: Values | None = None, images: Values | None = None, gpu: Value
 
 
 def shown(release: Installed, job_id: str, *words: str) -> float:
-    """Seconds until the status names the cause."""
+    """Wait until the status names the cause; returns the seconds."""
     began = time.monotonic()
 
     def message() -> str:
@@ -37,7 +37,7 @@ def shown(release: Installed, job_id: str, *words: str) -> float:
 def test_too_little_memory_is_tried_once_more_and_then_named(
     release: Installed, jobs: Jobs, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
-    """Six hours of silence are a small file, and 1.4 GB once decoded."""
+    """Six hours of silence are a small file, but 1.4 GB when decoded."""
     release.upgrade(changed(gpu={"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}))
     jobs.post("small", Reply(body=write_silence(tmp_path / "long.flac", hours=6).read_bytes()))
     message = jobs.fails("small")

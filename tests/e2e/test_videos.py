@@ -1,4 +1,4 @@
-"""Whole videos through real pods, as a backend sees them; the results are those of the standalone host."""
+"""Whole videos in real pods: callbacks, and the same results as the standalone host's."""
 
 import json
 import re
@@ -38,7 +38,7 @@ STEPS = (
 
 @pytest.fixture(scope="module")
 def release(node: NodeCluster, bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    """With a bucket for results."""
+    """A release with a bucket for results."""
     variables = {n: v for n, v in s3.environment(bucket).items() if n.startswith("AWS_") and "ENDPOINT" not in n}
     values = {
         "s3": {"bucket": s3.BUCKET, "endpoint": bucket, "region": "us-east-1"},
@@ -66,12 +66,12 @@ def urls(media: MediaServer, bucket: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def timelines() -> dict[str, dict[str, float]]:
-    """Of each video that was analysed: seconds after its POST, by step."""
+    """By video: seconds from its POST to each step."""
     return {}
 
 
-def said(result: dict[str, Any]) -> list[tuple[str, float, float, str]]:
-    """Every word, its times and its speaker."""
+def timed_words(result: dict[str, Any]) -> list[tuple[str, float, float, str]]:
+    """Every word with its times and its speaker."""
     return [
         (word["word"], word["start"], word["end"], segment["speaker"]["speaker_id"])
         for segment in result["segments"]
@@ -80,8 +80,8 @@ def said(result: dict[str, Any]) -> list[tuple[str, float, float, str]]:
 
 
 def test_the_installed_policies_refuse_forged_writes(release: Installed) -> None:
-    told = release.test()
-    assert told.count("Succeeded") == 2, told
+    output = release.test()
+    assert output.count("Succeeded") == 2, output
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -107,13 +107,13 @@ def test_a_video_gives_what_the_standalone_host_gives(
     standalone.post(job_id, urls[language], language=language)
     standalone.wait_for(job_id, "completed", PATIENCE_S)
     alone = standalone.client.get(f"/jobs/{job_id}/result").json()
-    assert len(said(alone)) > 20
-    assert said(received[-1].json["result"]) == said(alone)
-    assert said(release.result(job_id)) == said(alone)
+    assert len(timed_words(alone)) > 20
+    assert timed_words(received[-1].json["result"]) == timed_words(alone)
+    assert timed_words(release.result(job_id)) == timed_words(alone)
 
 
 def models_ready(release: Installed) -> float:
-    """When the newest pipeline pod had loaded its last model, by its log; seconds of time.time()."""
+    """When the newest pipeline pod loaded its last model, from its log, as time.time()."""
     pods = release.pods("pipeline", "--sort-by=.metadata.creationTimestamp")
     lines = [json.loads(line) for line in release.kubectl("logs", pods[-1]).splitlines() if line.startswith("{")]
     loaded = [line["time"] for line in lines if line["event"] == "model_loaded"]
@@ -134,7 +134,7 @@ def test_every_step_of_a_cold_start_was_seen(
 def test_nothing_of_a_finished_job_is_left_at_work(
     release: Installed, timelines: dict[str, dict[str, float]], figure: Callable[[str], None]
 ) -> None:
-    """No pod runs, and the signed URLs of the uploads are gone."""
+    """No pod runs, and the Secrets with upload URLs are deleted."""
     figure("$ kubectl get videojobs\n" + release.kubectl("get", "videojobs"))
     wait_until(
         lambda: not release.pods("pipeline", "--field-selector=status.phase=Running"),
@@ -146,25 +146,25 @@ def test_nothing_of_a_finished_job_is_left_at_work(
 
 
 def test_the_pipelines_image_is_whole(release: Installed, figure: Callable[[str], None]) -> None:
-    """Its own test of itself, under the restricted Pod Security of the namespace."""
-    told = release.run_to_end("self-test", PIPELINE_IMAGE)
-    assert "FAIL" not in told, told
+    """The self-test of the image, under restricted Pod Security."""
+    output = release.run_to_end("self-test", PIPELINE_IMAGE)
+    assert "FAIL" not in output, output
     for name in ("whisperx", "pyannote.audio", "cuDNN", "speech detection"):
-        assert re.search(rf"^OK +{re.escape(name)} ", told, re.MULTILINE), told
-    figure("python -m ecg_pipeline --self-test, in a pod:\n" + told)
+        assert re.search(rf"^OK +{re.escape(name)} ", output, re.MULTILINE), output
+    figure("python -m ecg_pipeline --self-test, in a pod:\n" + output)
 
 
 def test_nothing_is_compiled_in_a_pod(release: Installed) -> None:
-    """numba says which functions it loads from its cache, and which it had to compile and saves there."""
+    """numba logs which functions it loads from its cache, and which it compiles."""
     code = "from ecg_pipeline.engines.libraries import provide_compiled_code as p; p()"
     code += "; from ecg_pipeline.acoustics import warm_up; warm_up()"
-    told = release.run_to_end("warm-up", PIPELINE_IMAGE, "python", "-c", code, NUMBA_DEBUG_CACHE="1")
-    assert told.count("data loaded from") > 5, told
-    assert "data saved to" not in told
+    output = release.run_to_end("warm-up", PIPELINE_IMAGE, "python", "-c", code, NUMBA_DEBUG_CACHE="1")
+    assert output.count("data loaded from") > 5, output
+    assert "data saved to" not in output
 
 
 def test_one_can_look_into_a_pod(release: Installed) -> None:
-    said = release.kubectl(
+    output = release.kubectl(
         "exec", f"deployment/{release.name}-api", "--", "python", "-c", "import os; print(os.getuid())"
     )
-    assert said.strip() == "10001"
+    assert output.strip() == "10001"

@@ -1,4 +1,4 @@
-"""The images stay small: the front door and the operator never pull a model library in."""
+"""API and operator depend on no model library, so their images stay small."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The generated documents are those that the code gives now: run `make generate` where one differs."""
+"""The committed documents equal what the code generates; run `make generate` if one differs."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The chart, rendered by the real helm."""
+"""The chart, rendered by helm."""
 
 import json
 import re
@@ -18,7 +18,7 @@ Manifest = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "ecg-audio-analyzer"
 VALUES = {"default": CHART / "values.yaml", "eks": CHART / "values-eks.yaml", "kind": CHART / "values-kind.yaml"}
-_KUBE_VERSION = "1.36.3"  # a helm that was built from its sources believes in 1.20
+_KUBE_VERSION = "1.36.3"  # the default of a helm built from source is 1.20
 
 
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -28,16 +28,16 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def template(*arguments: str, release: str = "ecg", namespace: str = "videos") -> str:
-    """What `helm template` prints. Raises AssertionError with its words when it refuses."""
+    """Returns the output of `helm template`. Raises AssertionError with its error message when it fails."""
     done = helm("template", release, str(CHART), "-n", namespace, "--kube-version", _KUBE_VERSION, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def refusal(*arguments: str) -> str:
-    """helm's words about values that it does not take."""
+    """Returns helm's error message for invalid values."""
     done = helm("template", "ecg", str(CHART), "--kube-version", _KUBE_VERSION, *arguments)
-    assert done.returncode != 0, "the values were taken"
+    assert done.returncode != 0, "the values were accepted"
     return done.stderr
 
 
@@ -53,14 +53,14 @@ def one(manifests: Iterable[Manifest], kind: str, name: str) -> Manifest:
 
 
 def pod_of(manifest: Manifest) -> Manifest:
-    """A Deployment's pod, or a pod, as a Pod."""
+    """The Pod manifest of a Deployment or of a Pod."""
     template = manifest["spec"]["template"] if manifest["kind"] == "Deployment" else manifest
     metadata = {"name": manifest["metadata"]["name"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
 def environment(variables: Iterable[Manifest]) -> dict[str, str]:
-    """Plain values as they are; a reference as `<its kind>`."""
+    """Values by name; a reference as `<its kind>`."""
     return {v["name"]: v["value"] if "value" in v else f"<{next(iter(v['valueFrom']))}>" for v in variables}
 
 
@@ -70,7 +70,7 @@ def container_environment(manifests: Iterable[Manifest], component: str, release
 
 
 def pod_config(manifests: Iterable[Manifest], release: str = "ecg") -> str:
-    """The file that the operator reads."""
+    """The content of the operator's POD_CONFIG_FILE."""
     return str(one(manifests, "ConfigMap", f"{release}-pods")["data"]["pods.json"])
 
 
@@ -80,15 +80,15 @@ def apply(plane: ControlPlane, manifests: Iterable[Manifest], *arguments: str) -
 
 
 def secure(plane: ControlPlane, namespace: str, release: str) -> None:
-    """What keeps the components apart, as the chart has it: accounts, roles, policies; once the policies act."""
+    """Install the chart's accounts, roles and policies; returns once the policies are enforced."""
     kinds = ("ServiceAccount", "Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
     manifests = render("--set", "crds.install=false", release=release, namespace=namespace)
     apply(plane, (m for m in manifests if m["kind"] in kinds and "hook" not in str(m["metadata"].get("annotations"))))
-    wait_until(lambda: _policies_act(plane, namespace, release), 30, lambda: "the policies do not act")
+    wait_until(lambda: _policies_are_enforced(plane, namespace, release), 30, lambda: "the policies are not enforced")
 
 
-def _policies_act(plane: ControlPlane, namespace: str, release: str) -> bool:
-    """A policy acts some moments after it was created. Neither of these writes would leave a trace."""
+def _policies_are_enforced(plane: ControlPlane, namespace: str, release: str) -> bool:
+    """Whether the policies refuse two forged writes (dry runs): enforcement starts shortly after creation."""
     account = f"system:serviceaccount:{namespace}:{release}-pipeline"
     probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}}
     job = {
@@ -97,7 +97,7 @@ def _policies_act(plane: ControlPlane, namespace: str, release: str) -> bool:
         "metadata": {"name": "probe"},
         "spec": {"jobId": "probe", "source": {"url": "https://media.example/v.mp4"}},
     }
-    # The groups make an administrator of the account, so that nothing but a policy can refuse it.
+    # The group gives the account administrator rights, so that only a policy can refuse it.
     who = (f"--as={account}", "--as-group=system:masters", "--dry-run=server", "-n", namespace, "-o", "name")
-    said = [plane.kubectl("create", "-f", "-", *who, stdin=json.dumps(m), check=False) for m in (probe, job)]
-    return all(re.search("ValidatingAdmissionPolicy .* denied request", words) for words in said)
+    outputs = [plane.kubectl("create", "-f", "-", *who, stdin=json.dumps(m), check=False) for m in (probe, job)]
+    return all(re.search("ValidatingAdmissionPolicy .* denied request", text) for text in outputs)

@@ -1,4 +1,4 @@
-"""The pipeline's pod as the operator makes it with the chart's file."""
+"""The pipeline pod that the operator creates with the chart's POD_CONFIG_FILE."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ Manifest = chart.Manifest
 
 
 def pipeline_pod(manifests: list[Manifest], profile: str, folder: Path) -> Manifest:
-    """With all that a job can have: a source in a Secret, a result in S3. `folder` is written to."""
+    """A pod with every option of a job: a source in a Secret, a result in S3. Writes to `folder`."""
     release = _release(manifests)
     account = chart.container_environment(manifests, "operator", release)["PIPELINE_SERVICE_ACCOUNT"]
     settings = OperatorSettings(namespace="n", pipeline_image="x:1", pipeline_service_account=account)

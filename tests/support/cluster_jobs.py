@@ -1,4 +1,4 @@
-"""VideoJobs of a namespace: created, read and changed as an administrator does."""
+"""VideoJobs of a namespace, accessed as an administrator."""
 
 from typing import Any
 
@@ -49,14 +49,14 @@ class VideoJobs:
         return list(self._json(self._client.get(f"/apis/batch/v1/namespaces/{self.namespace}/jobs"))["items"])
 
     def objects(self, kind: str) -> list[Manifest]:
-        """Of the core group, by its plural."""
+        """Objects of the core group; `kind` is the resource's plural name."""
         return list(self._json(self._client.get(f"/api/v1/namespaces/{self.namespace}/{kind}"))["items"])
 
     def delete_object(self, kind: str, name: str) -> None:
         self._json(self._client.delete(f"/api/v1/namespaces/{self.namespace}/{kind}/{name}"))
 
     def set_quota(self, resource: str, hard: str) -> None:
-        """A ResourceQuota `none`; returns once it acts."""
+        """Create a ResourceQuota `none`; returns once it is enforced."""
         path = f"/api/v1/namespaces/{self.namespace}/resourcequotas"
         quota = {"metadata": {"name": "none"}, "spec": {"hard": {resource: hard}}}
         self._json(self._client.post(path, json=quota))

@@ -1,4 +1,4 @@
-"""The control plane for tests: one for the whole run, a namespace for each test."""
+"""Fixtures: one control plane per test run, one namespace per test."""
 
 import json
 import secrets
@@ -15,7 +15,7 @@ _CRD = "crd/videojobs.ecg-analyzer.io"
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """etcd, kube-apiserver, kube-controller-manager and kube-scheduler; nothing is installed in them."""
+    """etcd, kube-apiserver, kube-controller-manager and kube-scheduler, with nothing installed."""
     with running_control_plane(tmp_path_factory.mktemp("control-plane")) as plane:
         yield plane
 
@@ -29,7 +29,7 @@ def cluster(control_plane: ControlPlane) -> ControlPlane:
 
 @pytest.fixture
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
-    """A namespace of the test's own, with a service account `pipeline` for pods; deleted afterwards."""
+    """A namespace for one test, with a service account `pipeline` for pods; deleted afterwards."""
     name = f"test-{secrets.token_hex(4)}"
     make_namespace(control_plane, name)
     yield name
@@ -44,7 +44,7 @@ def prepare(plane: ControlPlane) -> None:
 
 
 def make_namespace(plane: ControlPlane, name: str) -> None:
-    """With the service account `pipeline`, which may do what a pipeline's pod may."""
+    """A namespace with the service account `pipeline`, which has a pipeline pod's rights."""
     rules = [
         {"apiGroups": ["ecg-analyzer.io"], "resources": ["videojobs/status"], "verbs": ["patch"]},
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},

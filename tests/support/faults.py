@@ -1,4 +1,4 @@
-"""What the tests of faults on real pods share: a release that notices silence soon, and its jobs."""
+"""Fixtures of the fault tests on real pods: a release with a short heartbeat limit, and its jobs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ VALUES: Values = {
     "jobs": {"heartbeatLostSeconds": 30},
     "pipeline": {"env": {"HEARTBEAT_SECONDS": "5"}, "gpu": _SMALL, "cpu": _SMALL},
 }
-"""Two pods fit on the node, and a frozen one is missed after 30 s."""
+"""Two pods fit on the node; a pod without a heartbeat for 30 s is replaced."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def release(node: NodeCluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @dataclass(frozen=True)
 class Jobs:
-    """Posts videos whose first download does not end, and sees how their jobs end."""
+    """Posts videos and checks how their jobs end."""
 
     release: Installed
     media: MediaServer
@@ -40,12 +40,12 @@ class Jobs:
         self.release.post(job_id, url, fastapi_base_url=self.backend.url, enable_gpu=True)
 
     def post_held(self, job_id: str) -> None:
-        """Its first attempt stays in the download; later ones get the video."""
+        """The first attempt hangs in the download; later attempts get the video."""
         self.post(job_id, Reply(delay_s=3600), Reply(body=VIDEO))
 
     def completes(self, job_id: str, attempt: int) -> list[Received]:
-        """All seven callbacks in order, by this attempt. One whose acknowledgement could not be recorded comes again,
-        under the same `webhook-id`; nothing else comes twice."""
+        """Waits for all seven callbacks, in order, from this attempt. Only a callback whose acknowledgement was not
+        recorded may be repeated, with the same `webhook-id`."""
         self.backend.wait_for(lambda got: any(r.mark == ALL_SEVEN[-1] for r in self.backend.of(job_id)), PATIENCE_S)
         received = self.backend.of(job_id)
         first_of_each = {r.headers["webhook-id"]: r.mark for r in reversed(received)}
@@ -54,7 +54,7 @@ class Jobs:
         return received
 
     def fails(self, job_id: str, timeout: float = PATIENCE_S) -> str:
-        """The message of its last callback, which is the one that says so."""
+        """Waits for the failed callback; returns its error message."""
         self.backend.wait_for(lambda got: any(r.json["status"] == "failed" for r in self.backend.of(job_id)), timeout)
         last = self.backend.of(job_id)[-1].json
         assert last["error_code"] == "PROCESSING_ERROR"

@@ -1,4 +1,4 @@
-"""Operators, forked from one parent that has imported everything (`support.crashing_operator`)."""
+"""Operators forked from one parent process that has done all imports (`support.crashing_operator`)."""
 
 import json
 import subprocess
@@ -10,8 +10,6 @@ _TESTS = Path(__file__).parents[1]
 
 
 class Forks:
-    """Operators, forked from one parent that has imported everything."""
-
     def __init__(self) -> None:
         command = [sys.executable, "-m", "support.crashing_operator"]
         self._parent = subprocess.Popen(command, cwd=_TESTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""A VideoJob with every field that there is, filled by the models' own types."""
+"""A VideoJob with a value in every field, generated from the models' types."""
 
 import enum
 import types
@@ -17,7 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _WHEN = datetime(2026, 11, 23, 12, 34, 56, 789000, UTC)
 _SPECIAL: Mapping[str, Any] = {"secret_ref": None, "number": 3, "cancelled_run": 1}
-"""By field: a source has no Secret beside its URL."""
+"""Values by field name; `secret_ref` is None because a source has either a URL or a Secret."""
 
 
 def full_spec() -> VideoJobSpec:

@@ -1,4 +1,4 @@
-"""The chart on the cluster of this machine, installed and used as a backend team's operations would."""
+"""The chart, installed on the cluster of this machine."""
 
 import json
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from support.cluster_jobs import VideoJobs
 
 Values = dict[str, Any]
 NODE_PORT = 30801
-"""Of values-kind.yaml."""
+"""From values-kind.yaml."""
 _WAIT = ("--wait", "--timeout=2m")
 _VALUES = (VALUES["kind"], CHART / "values-demo.yaml")
 
 
 class Installed:
-    """A release named like its namespace, which enforces restricted Pod Security."""
+    """A release in a namespace of the same name that enforces restricted Pod Security."""
 
     def __init__(self, node: NodeCluster, name: str, folder: Path) -> None:
         self.node, self.name = node, name
@@ -34,7 +34,7 @@ class Installed:
         """Returns when the API and the operator are ready."""
         self.node.kubectl("create", "namespace", self.name)
         self.node.kubectl("label", "namespace", self.name, "pod-security.kubernetes.io/enforce=restricted")
-        # The definition stays when a release goes; the next one, which has another name, takes it over.
+        # Uninstalling a release keeps the definition; the next release takes it over.
         self._helm("install", values, "--take-ownership")
 
     def upgrade(self, values: Values) -> None:
@@ -47,7 +47,7 @@ class Installed:
         self.node.helm("uninstall", self.name, f"--namespace={self.name}", "--wait", "--timeout=2m")
 
     def remove(self) -> None:
-        """The namespace and everything in it; policies and definition as uninstalling leaves them."""
+        """Uninstall, and delete the namespace."""
         self.node.helm("uninstall", self.name, f"--namespace={self.name}", "--ignore-not-found", check=False)
         self.node.kubectl("delete", "namespace", self.name, "--timeout=100s")
         self.api.close()
@@ -56,14 +56,14 @@ class Installed:
         return self.node.kubectl(f"--namespace={self.name}", *arguments, check=check)
 
     def post(self, job_id: str, video_url: str, **fields: Any) -> httpx.Response:
-        """Raises AssertionError for another answer than 200."""
+        """Raises AssertionError unless the response is a 200."""
         body = {"job_id": job_id, "video_url": video_url, "language": "en", **fields}
         answer = self.api.post("/api/upload-video/process-video", json=body)
         assert answer.status_code == 200, answer.text
         return answer
 
     def answers(self) -> bool:
-        """Whether an API pod is behind the Service, ready."""
+        """Whether the Service has a ready API pod."""
         try:
             return self.api.get("/health/ready").status_code == 200
         except httpx.TransportError:
@@ -84,7 +84,7 @@ class Installed:
         return attempt()
 
     def wait_for_stage(self, name: str, stage: str, timeout: float = 60.0) -> None:
-        """Until the pod has reported that stage's begin."""
+        """Until the pod has reported the start of the stage."""
 
         def stages() -> dict[str, Any]:
             return dict((self.videojobs.status(name).get("pipeline") or {}).get("stages") or {})
@@ -92,13 +92,13 @@ class Installed:
         wait_until(lambda: stage in stages(), timeout, lambda: self.videojobs.status(name))
 
     def pods(self, component: str, *options: str) -> list[str]:
-        """The component's pods, as kubectl takes them (`pod/NAME`)."""
+        """The component's pods as `pod/NAME`."""
         selector = f"--selector=app.kubernetes.io/component={component}"
         return self.kubectl("get", "pods", selector, *options, "-o", "name").split()
 
     def run_to_end(self, name: str, image: str, *command: str, **environment: str) -> str:
-        """What a pod of the image's own command, or of `command`, prints; it is as restricted as the chart's. Raises
-        AssertionError where it fails."""
+        """Runs the image's command, or `command`, in a restricted pod and returns its output. Raises AssertionError if
+        it fails."""
         security = {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

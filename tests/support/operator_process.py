@@ -19,7 +19,7 @@ QUICK = {
 
 
 def operator_environment(plane: ControlPlane, namespace: str) -> dict[str, str]:
-    """What every operator of the tests is given: rights of the administrator, played pods, loopback backends."""
+    """Settings of every operator in the tests: administrator rights, played pods, backends on loopback."""
     return {
         "KUBECONFIG": str(plane.kubeconfig),
         "NAMESPACE": namespace,

@@ -1,7 +1,7 @@
-"""Stands for the kubelets of nodes that are not there: pods are scheduled by the real scheduler and "run" by a script.
+"""A fake kubelet: the real scheduler schedules pods to a fake node, and a test's script plays what happens to them.
 
-What a test says of a pod's life is written to the pod's status as a kubelet would; reports go to the API server with a
-token that is bound to the pod, as the pod's own would be. No container runs.
+The script's steps are written to the pod's status as a kubelet would; reports are sent to the API server with a token
+that is bound to the pod. No container runs.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ Manifest = dict[str, Any]
 CONTAINER = "pipeline"
 _NODE_RESOURCES = {"cpu": "10000", "memory": "10000Gi", "pods": "10000", "nvidia.com/gpu": "10000"}
 _SILENCE_S = 1.0
-"""A watch that is silent for so long is begun anew, so that it can be stopped."""
+"""Read timeout of a watch; it is then restarted, unless the kubelet was stopped."""
 _PATCH = {"content-type": "application/merge-patch+json"}
 _JSON_PATCH = {"content-type": "application/json-patch+json"}
 
@@ -33,7 +33,7 @@ def now() -> str:
 
 
 def client(plane: ApiAccess, token: str = ADMIN_TOKEN) -> httpx.Client:
-    """A client of the API server for whoever has `token`."""
+    """A client of the API server that authenticates with `token`."""
     headers = {"authorization": f"Bearer {token}"}
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None)
     return httpx.Client(
@@ -42,7 +42,7 @@ def client(plane: ApiAccess, token: str = ADMIN_TOKEN) -> httpx.Client:
 
 
 def add_node(plane: ControlPlane, name: str = "played-node", resources: dict[str, str] | None = None) -> None:
-    """A node that the scheduler takes for a healthy one."""
+    """Create a node that is Ready and has no taints."""
     with client(plane) as admin:
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"played": "yes"}}}
         admin.post("/api/v1/nodes", json=node)
@@ -50,19 +50,19 @@ def add_node(plane: ControlPlane, name: str = "played-node", resources: dict[str
         ready = {"type": "Ready", "status": "True", "reason": "Played", "message": "", "lastTransitionTime": now()}
         status = {"capacity": capacity, "allocatable": capacity, "conditions": [ready]}
         admin.patch(f"/api/v1/nodes/{name}/status", json={"status": status}, headers=_PATCH).raise_for_status()
-        untainted = {"spec": {"taints": None}}  # "not ready", which every new node has
+        untainted = {"spec": {"taints": None}}  # every new node gets the taint not-ready
         admin.patch(f"/api/v1/nodes/{name}", json=untainted, headers=_PATCH).raise_for_status()
 
 
 @dataclass
 class PlayedPod:
-    """A scheduled pod, and what its kubelet and its container would do."""
+    """A scheduled pod, with the actions of its kubelet and its container."""
 
     plane: ControlPlane
     admin: httpx.Client
     manifest: Manifest
     deleted: threading.Event = field(default_factory=threading.Event)
-    """Set when somebody asked for its deletion."""
+    """Set when the pod is being deleted."""
 
     @property
     def name(self) -> str:
@@ -101,12 +101,12 @@ class PlayedPod:
         return str(answer.json()["status"]["token"])
 
     def run(self) -> None:
-        """The container begins."""
+        """The container starts."""
         running = {"running": {"startedAt": now()}}
         self._set("Running", running, ready=True)
 
     def wait_in(self, reason: str, message: str = "") -> None:
-        """The container cannot begin, as with ImagePullBackOff."""
+        """The container cannot start, for example with ImagePullBackOff."""
         self._set("Pending", {"waiting": {"reason": reason, "message": message}}, ready=False)
 
     def finish(self, exit_code: int = 0, reason: str | None = None, message: str = "") -> None:
@@ -117,7 +117,7 @@ class PlayedPod:
         self._set("Succeeded" if exit_code == 0 else "Failed", state, ready=False)
 
     def report(self, videojob: str, pipeline: Manifest, token: str | None = None) -> httpx.Response:
-        """`status.pipeline` replaced whole by one JSON Patch, with the pod's own token."""
+        """Replace `status.pipeline` with one JSON Patch, authenticated by the pod's token."""
         patch = [{"op": "add", "path": "/status/pipeline", "value": {"podUID": self.uid, **pipeline}}]
         path = f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{self.namespace}/videojobs/{videojob}/status"
         headers = {"authorization": f"Bearer {token or self.token()}", **_JSON_PATCH}
@@ -147,7 +147,7 @@ Script = Callable[[PlayedPod], None]
 
 
 class PlayedKubelet:
-    """Runs `script` for every pod of a namespace once it is scheduled, and lets deleted pods go."""
+    """Runs `script` for every scheduled pod of a namespace, and completes the deletion of deleted pods."""
 
     def __init__(
         self, plane: ControlPlane, namespace: str, script: Script, *, threads: int = 16, only: str = ""
@@ -159,7 +159,7 @@ class PlayedKubelet:
         """By uid, in the order in which they were scheduled."""
         self.errors: list[BaseException] = []
         self.keeps_deleted_pods = False
-        """As on a node that does not answer: pods stay until this is false."""
+        """Play a node that does not respond: deleted pods stay."""
         self._stopping = threading.Event()
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="played-pod")
         self._thread = threading.Thread(target=self._watch, name="played-kubelet", daemon=True)
@@ -168,7 +168,7 @@ class PlayedKubelet:
         self._thread.start()
 
     def stop(self) -> None:
-        """Raises the first error of a script, if there was one."""
+        """Raises the first error that a script raised."""
         self._stopping.set()
         for pod in self.pods.values():
             pod.deleted.set()
@@ -182,7 +182,7 @@ class PlayedKubelet:
         while not self._stopping.is_set():
             with contextlib.suppress(httpx.HTTPError, RuntimeError, json.JSONDecodeError):
                 for pod in self._events():
-                    self._saw(pod)
+                    self._handle(pod)
 
     def _events(self) -> Iterator[Manifest]:
         path = f"/api/v1/namespaces/{self._namespace}/pods"
@@ -198,7 +198,7 @@ class PlayedKubelet:
                 if event["type"] in ("ADDED", "MODIFIED"):
                     yield event["object"]
 
-    def _saw(self, manifest: Manifest) -> None:
+    def _handle(self, manifest: Manifest) -> None:
         metadata, uid = manifest["metadata"], manifest["metadata"]["uid"]
         is_over = manifest.get("status", {}).get("phase") in ("Succeeded", "Failed")
         is_new = uid not in self.pods and "deletionTimestamp" not in metadata
@@ -226,7 +226,7 @@ class PlayedKubelet:
 def played_kubelet(
     plane: ControlPlane, namespace: str, script: Script, *, threads: int = 16, only: str = ""
 ) -> Iterator[PlayedKubelet]:
-    """`only`: the pods whose names begin so, where others share the namespace."""
+    """`only`: prefix of the names of the pods to play."""
     kubelet = PlayedKubelet(plane, namespace, script, threads=threads, only=only)
     kubelet.start()
     try:

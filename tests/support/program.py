@@ -12,16 +12,16 @@ from typing import Any
 from ecg_dev.waiting import wait_until
 
 LAST_WORDS = 3000
-"""Characters of a log that a failed assertion shows."""
+"""Characters of the log that a failed assertion shows."""
 
 
 def environment_without(*prefixes: str) -> dict[str, str]:
-    """This process's environment but for the variables that begin so."""
+    """This process's environment without the variables with these prefixes."""
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
 
 class Program:
-    """Python with `arguments`, made stopped. `log` is its output over all its lives."""
+    """Python with `arguments`, not started yet. `log` collects the output of all its runs."""
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.log = log
@@ -29,7 +29,7 @@ class Program:
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start a process without waiting for anything; the object does not keep it."""
+        """Start a process and return it without keeping it."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 self._command, env=self._environment, stderr=log, stdout=log, stdin=subprocess.DEVNULL
@@ -55,11 +55,11 @@ class Program:
         return self.process.wait(timeout)
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """What was logged so far; lines that libraries print are left out."""
+        """The JSON lines logged so far."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
     def wait_for_log(self, event: str, times: int = 1, timeout: float = 30.0) -> dict[str, Any]:
-        """The last of the lines with this event, once there are so many."""
+        """Wait for `times` log lines with this event; returns the last."""
 
         def found() -> list[dict[str, Any]]:
             return [line for line in self.log_lines() if line["event"] == event]

@@ -1,4 +1,4 @@
-"""A pod whose container is the real pipeline process on this machine, with the demo models and the pod's own token."""
+"""A played pod whose container is the real pipeline process, with the demo models and the pod's token."""
 
 import base64
 import json
@@ -29,8 +29,8 @@ class RealPod:
         finally:
             process.kill()
         self.exit_codes.append(code)
-        words = folder / "termination-log"
-        pod.finish(code, message=words.read_text() if words.exists() else "")
+        message = folder / "termination-log"
+        pod.finish(code, message=message.read_text() if message.exists() else "")
 
     def launch(self, pod: PlayedPod, folder: Path) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ecg_pipeline", "--job", str(folder / "job.json")]
@@ -43,7 +43,7 @@ class RealPod:
         return (self._folder / pod_name / "log").read_text()
 
     def _job(self, pod: PlayedPod, folder: Path) -> str:
-        """With the paths of the container replaced by those of this machine."""
+        """The pipeline job with the container's paths replaced by this machine's."""
         job = json.loads(pod.annotations["ecg-analyzer.io/pipeline-job"])
         job["resultPath"] = str(folder / "result.json")
         if "urlFile" in job["source"]:
@@ -51,7 +51,7 @@ class RealPod:
         return json.dumps(job)
 
     def _mounted(self, pod: PlayedPod, folder: Path) -> Path:
-        """The Secret of the source, as the kubelet would mount it."""
+        """Writes the source's Secret to a file, as the kubelet would."""
         secret = next(v["secret"] for v in pod.manifest["spec"]["volumes"] if v["name"] == "source")
         path = f"/api/v1/namespaces/{pod.namespace}/secrets/{secret['secretName']}"
         file = folder / "url"
@@ -59,7 +59,7 @@ class RealPod:
         return file
 
     def _variables(self, pod: PlayedPod, folder: Path) -> dict[str, str]:
-        """The container's own, the kubelet's, and this machine's."""
+        """Variables of the container, of the kubelet, and of this machine."""
         kubelets = {"POD_NAME": pod.name, "POD_UID": pod.uid, "POD_NAMESPACE": pod.namespace}
         here = {
             "KUBECONFIG": str(pod.plane.kubeconfig_for(pod.token(), pod.namespace)),

@@ -1,8 +1,8 @@
-"""A backend on loopback: a real HTTP server that records what it gets and misbehaves as it is told.
+"""A backend on loopback: an HTTP server that records requests and answers, fails or hangs as a test says.
 
 with Receiver() as backend:
-    backend.script(Answer(500), Answer(429, {"Retry-After": "1"}), DROP)   # then 200 for ever
-    ...                                                                     # callbacks go to backend.url
+    backend.script(Answer(500), Answer(429, {"Retry-After": "1"}), DROP)   # then always 200
+    ...                                                                     # send callbacks to backend.url
     backend.wait_for(lambda got: len(got) >= 4)
 """
 
@@ -26,13 +26,13 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b'{"success": true}'
     delay_s: float = 0.0
-    """Before the answer; ends early when the receiver is closed."""
+    """Delay before the answer; ends early when the receiver is closed."""
     drop: bool = False
-    """The request is read and recorded, then the connection is closed without an answer."""
+    """Read and record the request, then close the connection without an answer."""
 
 
 ALL_SEVEN = [*(("processing", p) for p in (10, 25, 40, 60, 75, 90)), ("completed", 100)]
-"""Marks of the callbacks of a job that goes well, in order."""
+"""Marks of a successful job's callbacks, in order."""
 OK = Answer()
 DROP = Answer(drop=True)
 HANG = Answer(drop=True, delay_s=3600)
@@ -40,7 +40,7 @@ HANG = Answer(drop=True, delay_s=3600)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it arrived; `headers` have lower-case names, `time` is `time.monotonic()` at its end."""
+    """A received request: `headers` with lower-case names, `time` is `time.monotonic()` when it was complete."""
 
     method: str
     path: str
@@ -50,14 +50,14 @@ class Received:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The body, parsed strictly: NaN and Infinity are no JSON."""
+        """The body as strict JSON, without NaN and Infinity."""
         parsed = json.loads(self.body, parse_constant=_refuse)
         assert isinstance(parsed, dict)
         return parsed
 
     @property
     def mark(self) -> tuple[str, int | None]:
-        """Status and progress: what tells a job's callbacks apart."""
+        """Status and progress, which identify a job's callback."""
         return self.json["status"], self.json.get("progress")
 
 
@@ -73,7 +73,7 @@ Chooser = Callable[[Received], Answer]
 
 
 class Receiver:
-    """Listens from construction until `close`; `refuse` and `listen` take it away and bring it back on its port."""
+    """Listens from construction until `close`; `refuse` stops listening, `listen` starts again on the same port."""
 
     def __init__(
         self, answer: Chooser | Answer = OK, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
@@ -101,12 +101,12 @@ class Receiver:
         return [r for r in self.requests if r.json["job_id"] == job_id]
 
     def script(self, *answers: Answer) -> None:
-        """Answer the next requests so, one each, before the usual answer is given again."""
+        """Answers to the next requests, one each; then the default answer applies again."""
         with self._changed:
             self._script.extend(answers)
 
     def answer(self, answer: Chooser | Answer) -> None:
-        """What is answered when the script is over."""
+        """Set the default answer."""
         with self._changed:
             self._otherwise = answer
 
@@ -126,7 +126,7 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def wait_for(self, predicate: Callable[[Sequence[Received]], object], timeout: float = 10.0) -> list[Received]:
-        """The requests once they satisfy `predicate`; AssertionError that shows them when the time is over."""
+        """Wait until the requests satisfy `predicate`; returns them. Raises AssertionError on timeout."""
         with self._changed:
             if not self._changed.wait_for(lambda: predicate(self._received), timeout):
                 seen = [(r.path, r.body[:120]) for r in self._received]
@@ -167,7 +167,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__((receiver.host, port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A sender that goes away, or does not like the certificate, is no fault of the test's."""
+        """Ignore senders that disconnect or reject the certificate."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        if len(body) < length:  # the sender gave up half way: not a request
+        if len(body) < length:  # the sender disconnected: not a complete request
             self.close_connection = True
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -202,10 +202,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def log_message(self, *args: object) -> None:
-        """The requests are recorded; nothing goes to stderr."""
+        """Log nothing to stderr: the requests are recorded."""
 
     def handle(self) -> None:
         try:
             super().handle()
-        except (ConnectionError, TimeoutError):  # the sender went away, which it may
+        except (ConnectionError, TimeoutError):  # the sender disconnected
             self.close_connection = True

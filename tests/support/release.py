@@ -1,4 +1,4 @@
-"""A release of the chart's accounts, roles and policies, for the tests of who may do what."""
+"""The chart's accounts, roles and policies in a namespace, for tests of access control."""
 
 import secrets
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _MERGE = {"content-type": "application/merge-patch+json"}
 
 @dataclass(frozen=True)
 class Release:
-    """The chart's security in a namespace of its own, and pods that never run but have tokens."""
+    """The chart's access control in its own namespace; its pods never run but have tokens."""
 
     plane: ControlPlane
     namespace: str
@@ -33,7 +33,7 @@ class Release:
         return self.videojobs.create(name or f"job-{secrets.token_hex(4)}")
 
     def pod(self, videojob: Manifest, attempt: int = 1, account: str = "pipeline") -> PlayedPod:
-        """A pod with the name that a VideoJob's Job would give it; nothing schedules it."""
+        """An unscheduled pod named as a VideoJob's Job would name it."""
         metadata = videojob["metadata"]
         name = f"{metadata['name']}-{metadata['uid'][:6]}-a{attempt}-{secrets.token_hex(3)[:5]}"
         spec = {
@@ -47,7 +47,7 @@ class Release:
         return PlayedPod(self.plane, self.admin, answer.json())
 
     def assign(self, videojob: Manifest, pod: PlayedPod | None, attempt: int = 1, **status: Any) -> None:
-        """The operator's write."""
+        """Write `status.attempt` as the operator does."""
         current = {
             "number": attempt,
             "run": 1,
@@ -61,7 +61,7 @@ class Release:
         assert answer.is_success, answer.text
 
     def assigned(self, attempt: int = 1) -> tuple[Manifest, PlayedPod]:
-        """A VideoJob and the pod that may report on it."""
+        """A VideoJob and the pod that is assigned to it."""
         videojob = self.videojob()
         pod = self.pod(videojob, attempt)
         self.assign(videojob, pod, attempt)
@@ -72,7 +72,7 @@ class Release:
         return f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{self.namespace}/videojobs/{name}"
 
     def operator(self, folder: Path, *values: str) -> OperatorProcess:
-        """The operator with its own account's rights and the chart's file for pods, rendered with `values`."""
+        """The operator with its service account's rights and the chart's POD_CONFIG_FILE for `values`."""
         config = folder / "pods.json"
         config.write_text(chart.pod_config(chart.render(*values, release=self.name), self.name))
         kubeconfig = self.plane.kubeconfig_for(self.token("operator"), self.namespace)
@@ -81,7 +81,7 @@ class Release:
         return OperatorProcess(self.plane, self.namespace, folder, KUBECONFIG=str(kubeconfig), **given)
 
     def token(self, component: str) -> str:
-        """Of a component's service account, bound to no pod."""
+        """A token of a component's service account, bound to no pod."""
         path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{self.name}-{component}/token"
         answer = self.admin.post(path, json={"spec": {"expirationSeconds": 3600}})
         assert answer.is_success, answer.text
@@ -90,7 +90,7 @@ class Release:
 
 @contextmanager
 def secured(plane: ControlPlane, name: str) -> Iterator[Release]:
-    """Release and namespace of this name."""
+    """A release `name` in the namespace `name`."""
     plane.kubectl("create", "namespace", name)
     chart.secure(plane, name, name)
     with client(plane) as admin:
@@ -102,6 +102,6 @@ def secured(plane: ControlPlane, name: str) -> Iterator[Release]:
 
 @pytest.fixture(scope="session")
 def release(cluster: ControlPlane) -> Iterator[Release]:
-    """One for all tests: each makes its own VideoJobs."""
+    """One for all tests; each creates its own VideoJobs."""
     with secured(cluster, f"secured-{secrets.token_hex(3)}") as release:
         yield release

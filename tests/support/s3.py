@@ -1,4 +1,4 @@
-"""moto's S3 with the bucket `results`."""
+"""A fake S3 (moto) with the bucket `results`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ def moto() -> Iterator[str]:
 
 @contextmanager
 def serving(host: str = "127.0.0.1") -> Iterator[str]:
-    """The endpoint's URL."""
+    """The URL of a new server's endpoint."""
     server = ThreadedMotoServer(ip_address=host, port=0, verbose=False)
     server.start()
     endpoint = f"http://{host}:{server.get_host_and_port()[1]}"
@@ -35,6 +35,6 @@ def client(endpoint: str) -> Any:
 
 
 def environment(endpoint: str) -> dict[str, str]:
-    """What boto3 reads."""
+    """The variables that boto3 reads."""
     keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "canary-key"}
     return {**keys, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}

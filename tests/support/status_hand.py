@@ -1,4 +1,4 @@
-"""A hand on VideoJobs that writes their status as the operator and a pod would: nobody works on them."""
+"""Writes VideoJobs' statuses as operator and pod would, without either."""
 
 import base64
 import hashlib
@@ -58,7 +58,7 @@ class StatusHand:
         await self._write(job_id, settled)
 
     def _begun(self, videojob: VideoJob) -> VideoJobStatus:
-        """Nothing changes for a run that has begun."""
+        """The status with a first attempt, unless this run has one."""
         if videojob.status.run == videojob.spec.run:
             return videojob.status
         status = first_attempt(videojob, OperatorSettings(namespace=self.namespace, pipeline_image="none"), _now())

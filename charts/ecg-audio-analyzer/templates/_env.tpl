@@ -2,7 +2,7 @@
 over the chart's, so that no name stands there twice; lists are made of it at the end. Empty strings are left out:
 the settings' own defaults hold then. */ -}}
 
-{{- /* Arguments: chart (a mapping), user (a mapping). A JSON list of EnvVars, sorted by name. */ -}}
+{{- /* A JSON list of EnvVars, sorted by name. Arguments: chart (a mapping), user (a mapping). */ -}}
 {{- define "ecg.envList" -}}
 {{- $list := list -}}
 {{- $merged := dict -}}
@@ -21,7 +21,7 @@ the settings' own defaults hold then. */ -}}
 {{- toJson $list -}}
 {{- end -}}
 
-{{- /* Arguments: root, secret, name. The variable of a {value, existingSecret, key}: {} where there is no Secret. */ -}}
+{{- /* The variable for a {value, existingSecret, key}; {} if there is no Secret. Arguments: root, secret, name. */ -}}
 {{- define "ecg.fromSecret" -}}
 {{- $name := include "ecg.secretName" . -}}
 {{- if $name -}}
@@ -29,7 +29,7 @@ the settings' own defaults hold then. */ -}}
 {{- else -}}""{{- end -}}
 {{- end -}}
 
-{{- /* What the API and the operator agree on. Argument: root. */ -}}
+{{- /* Variables that the API and the operator share. Argument: root. */ -}}
 {{- define "ecg.sharedEnv" -}}
 {{- $values := .Values -}}
 {{- toJson (dict
@@ -85,7 +85,7 @@ the settings' own defaults hold then. */ -}}
 {{ include "ecg.fullname" . }}-operator
 {{- end -}}
 
-{{- /* The pipeline's, beside those that the operator gives every pod. */ -}}
+{{- /* The pipeline's variables, except those that the operator sets on every pod. */ -}}
 {{- define "ecg.pipelineEnv" -}}
 {{- $token := include "ecg.fromSecret" (dict "root" . "secret" .Values.huggingface.token "name" "huggingface") -}}
 {{- $own := dict

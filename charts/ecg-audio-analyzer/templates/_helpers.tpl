@@ -1,4 +1,4 @@
-{{- /* Names. The service accounts' names are fixed by what the policies compare with. */ -}}
+{{- /* Names. The policies compare the service accounts' names. */ -}}
 {{- define "ecg.fullname" -}}
 {{- default .Release.Name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
@@ -15,7 +15,8 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- /* The user's labels under the chart's own, which Services and policies select by. Arguments: root, component. */ -}}
+{{- /* The user's labels; the chart's own, which Services and policies select by, override them. Arguments: root,
+component. */ -}}
 {{- define "ecg.podLabels" -}}
 {{- $own := include "ecg.labels" .root | fromYaml -}}
 {{- $_ := set $own "app.kubernetes.io/component" .component -}}
@@ -42,12 +43,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
-{{- /* A release in each of two namespaces has its own. Argument: root. */ -}}
+{{- /* Name of a cluster-wide object, unique per release and namespace. Argument: root. */ -}}
 {{- define "ecg.clusterName" -}}
 {{ include "ecg.fullname" . }}.{{ .Release.Namespace }}
 {{- end -}}
 
-{{- /* The Secret's name of a {value, existingSecret, key}, empty where there is none. Arguments: root, secret, name. */ -}}
+{{- /* Name of the Secret for a {value, existingSecret, key}; empty if there is none. Arguments: root, secret, name. */ -}}
 {{- define "ecg.secretName" -}}
 {{- if .secret.existingSecret -}}{{ .secret.existingSecret }}
 {{- else if .secret.value -}}{{ include "ecg.fullname" .root }}-{{ .name }}
@@ -65,7 +66,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
-{{- /* Restricted Pod Security. */ -}}
+{{- /* Security contexts for restricted Pod Security. */ -}}
 {{- define "ecg.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001
@@ -82,7 +83,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{- /* Where a pod may run. Argument: a component's values. */ -}}
+{{- /* Scheduling fields of a pod. Argument: a component's values. */ -}}
 {{- define "ecg.placement" -}}
 {{- $placement := dict -}}
 {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" -}}

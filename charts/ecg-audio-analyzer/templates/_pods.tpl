@@ -1,4 +1,5 @@
-{{- /* POD_CONFIG_FILE: what pipeline pods have beside the operator's own fields (ecg_operator.act.pod_config.PodConfig). */ -}}
+{{- /* POD_CONFIG_FILE: the fields of pipeline pods that the operator does not set itself
+(ecg_operator.act.pod_config.PodConfig). */ -}}
 {{- define "ecg.podConfig" -}}
 {{- $pipeline := .Values.pipeline -}}
 {{- $models := $pipeline.models -}}

@@ -1,5 +1,5 @@
-{{- /* What each component may do, all of it in the release's namespace: there is no ClusterRole, no wildcard, and no
-right to exec into pods. tests/cluster/test_roles.py tries each both ways. */ -}}
+{{- /* RBAC rules of each component, all in the release's namespace: no ClusterRole, no wildcard, no exec into pods.
+tests/cluster/test_roles.py checks what they allow and what they refuse. */ -}}
 
 {{- define "ecg.apiRules" -}}
 - apiGroups: [ecg-analyzer.io]

@@ -1,4 +1,4 @@
-"""An API server as its administrator, and as whoever has a token, reaches it."""
+"""Access to an API server with kubectl, helm and plain requests, as its administrator or with another token."""
 
 import hashlib
 import json
@@ -25,16 +25,16 @@ class ApiAccess:
 
     @property
     def tls(self) -> ssl.SSLContext:
-        """What a client trusts."""
+        """A TLS context that trusts the cluster's certificate authority."""
         return ssl.create_default_context(cafile=str(self.ca_file))
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's."""
+        """The administrator's kubeconfig file."""
         return self.kubeconfig_for(ADMIN_TOKEN)
 
     def kubeconfig_for(self, token: str, namespace: str = "default") -> Path:
-        """A kubeconfig file for whoever has `token`."""
+        """A kubeconfig file that authenticates with `token`."""
         path = self.folder / f"kubeconfig-{hashlib.sha256(f'{token} {namespace}'.encode()).hexdigest()[:16]}"
         if path.exists():
             return path
@@ -53,7 +53,7 @@ class ApiAccess:
         return path
 
     def kubectl(self, *arguments: str, stdin: str | None = None, token: str = ADMIN_TOKEN, check: bool = True) -> str:
-        """What kubectl prints. Raises AssertionError with its words when it fails and `check` is set."""
+        """Returns kubectl's output. Raises AssertionError with its error message when it fails and `check` is set."""
         command = [str(program("kubectl")), f"--kubeconfig={self.kubeconfig_for(token)}", *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
         if check and done.returncode:
@@ -61,7 +61,7 @@ class ApiAccess:
         return done.stdout + ("" if check else done.stderr)
 
     def helm(self, *arguments: str, check: bool = True) -> str:
-        """What helm prints, its errors included when `check` is not set."""
+        """Returns helm's output, including its errors when `check` is not set."""
         command = [str(program("helm")), f"--kubeconfig={self.kubeconfig}", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         if check and done.returncode:
@@ -69,7 +69,7 @@ class ApiAccess:
         return done.stdout + ("" if check else done.stderr)
 
     def get(self, path: str) -> bytes | None:
-        """The body of a GET as the administrator; None where that fails."""
+        """Returns the body of a GET as the administrator; None when the request fails."""
         request = urllib.request.Request(self.url + path, headers={"authorization": f"Bearer {ADMIN_TOKEN}"})
         try:
             with urllib.request.urlopen(request, timeout=5, context=self.tls) as answer:
@@ -81,5 +81,5 @@ class ApiAccess:
         return self.get("/readyz") is not None
 
     def has_default_account(self) -> bool:
-        """Whether pods can be made in the namespace default."""
+        """Whether pods can be created in the namespace default."""
         return self.get("/api/v1/namespaces/default/serviceaccounts/default") is not None

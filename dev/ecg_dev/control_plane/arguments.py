@@ -1,4 +1,4 @@
-"""How the programs of a control plane are started."""
+"""Command-line arguments of the control plane's programs."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from ecg_dev.control_plane.api_access import ApiAccess
 
 SERVICE_NETWORK = "10.96.0.0/16"
 _MANY_REQUESTS = ("--kube-api-qps=500", "--kube-api-burst=1000")
-"""The defaults would hold the Job controller at some four Jobs a second."""
+"""With the defaults the Job controller creates only about four Jobs a second."""
 
 
 def etcd_arguments(folder: Path, port: int, peer_port: int) -> list[str]:
@@ -24,7 +24,7 @@ def etcd_arguments(folder: Path, port: int, peer_port: int) -> list[str]:
 
 
 def api_server_arguments(folder: Path, etcd_port: int, address: str, port: int) -> list[str]:
-    """For `certificates.write_credentials`' files in `folder`."""
+    """`folder` holds the files that `certificates.write_credentials` wrote."""
     values = {
         "etcd-servers": f"http://127.0.0.1:{etcd_port}",
         "secure-port": port,

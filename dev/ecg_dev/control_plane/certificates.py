@@ -1,4 +1,4 @@
-"""What a control plane and its clients know one another by: certificates, keys, the administrator's token."""
+"""Credentials of a control plane: certificates, keys, the administrator's token."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -14,12 +14,12 @@ from ecg_dev.control_plane.arguments import SERVICE_NETWORK
 
 _DAY = timedelta(days=1)
 _FIRST_SERVICE = str(ip_network(SERVICE_NETWORK)[1])
-"""The Service address of the API server itself."""
+"""The API server's own Service address."""
 
 
 def write_credentials(folder: Path, address: str) -> None:
-    """An authority `ca.crt`, the API server's `server.crt` and `server.key` for `address`, which it shows kubelets as
-    its client certificate, too; `accounts.key` that signs service accounts' tokens; `tokens.csv`."""
+    """Writes the authority `ca.crt`; `server.crt` and `server.key`, for the API server at `address` and as its client
+    certificate towards kubelets; `accounts.key`, which signs service account tokens; the static tokens `tokens.csv`."""
     (folder / "tokens.csv").write_text(f'{ADMIN_TOKEN},admin,admin,"system:masters"\n')
     authority, server = _key(), _key()
     issuer = _name("control plane of the tests")

@@ -1,4 +1,4 @@
-"""Programs that end with the test run, however that ends."""
+"""Background programs that the kernel kills when the thread that started them ends."""
 
 import contextlib
 import ctypes
@@ -18,7 +18,7 @@ def free_port() -> int:
 
 
 class Process:
-    """A program in the background, its output in a file."""
+    """A program in the background; its output is appended to the file `log`."""
 
     def __init__(self, command: list[str], log: Path) -> None:
         self.log = log
@@ -48,7 +48,7 @@ class Process:
         self._process.kill()
         self._process.wait()
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
 
 

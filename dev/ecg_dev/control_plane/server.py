@@ -21,7 +21,7 @@ from ecg_dev.control_plane.starting import wait_for_start
 
 
 class ControlPlane(ApiAccess):
-    """Starts it all in `folder`; `stop` ends every process."""
+    """Its data and logs lie in `folder`; `stop` ends every process."""
 
     def __init__(self, folder: Path) -> None:
         self._etcd_port, self._etcd_peer_port, self._port = free_port(), free_port(), free_port()
@@ -43,8 +43,8 @@ class ControlPlane(ApiAccess):
         self._wait("kube-apiserver", self.is_ready)
 
     def kill_api_server(self) -> None:
-        """As in an outage; `start_api_server` brings it back with all it had stored. Both from the main thread: a
-        program ends with the thread that started it."""
+        """An outage, until `start_api_server`; etcd keeps the data. Call both from the main thread: a program is
+        killed when the thread that started it ends."""
         self._processes.pop("kube-apiserver").kill()
 
     def stop(self) -> None:
@@ -59,7 +59,7 @@ class ControlPlane(ApiAccess):
         wait_for_start(what, condition, self._ended, self.folder)
 
     def _ended(self) -> str | None:
-        dead = (f"{name} ended:\n{p.last_words()}" for name, p in self._processes.items() if not p.is_running())
+        dead = (f"{name} ended:\n{p.log_tail()}" for name, p in self._processes.items() if not p.is_running())
         return next(dead, None)
 
 

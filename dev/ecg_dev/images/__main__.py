@@ -1,5 +1,5 @@
-"""`python -m ecg_dev.images`: builds the three images, for the cluster of this machine where that is up, else with
-Docker for kind where an engine answers.
+"""`python -m ecg_dev.images` builds the three images: with Docker, for kind, when an engine answers and the cluster of
+this machine is not up; else with buildah, for that cluster.
 """
 
 import argparse
@@ -16,14 +16,16 @@ from ecg_dev.node.cluster import NodeCluster
 from ecg_dev.node.requirements import too_little_disk, why_not
 
 _BUILT_GB, _LOADED_GB = 10, 18
-"""What the images take with the builder, and with the node, which keeps each layer packed and unpacked."""
+"""Disk space of the images in the builder's storage, and in the node's, which keeps each layer packed and unpacked."""
 _CHANGED_GB = 4
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ecg_dev.images")
-    parser.add_argument("--models", help="folder, job_image/models or in it, that becomes /models; the demo's without")
-    parser.add_argument("--check", action="store_true", help="say what keeps this machine from building them")
+    parser.add_argument(
+        "--models", help="folder copied to /models: job_image/models or below it; default: the demo models"
+    )
+    parser.add_argument("--check", action="store_true", help="only check whether this machine can build them")
     arguments = parser.parse_args()
     try:
         wanted = recipes(arguments.models or stage_demo_models())
@@ -38,7 +40,7 @@ def main() -> None:
 
 
 def _check(engine: Buildah, wanted: list[Recipe]) -> None:
-    """Raises RuntimeError where packages, rights or room are missing."""
+    """Raises RuntimeError when packages, root rights or disk space are missing."""
     reason = why_not()
     if reason is None:
         folder = cache()
@@ -69,7 +71,7 @@ def _with_buildah(wanted: list[Recipe]) -> None:
     into_cluster = cluster.is_up()
     for recipe in wanted:
         if not engine.is_built(recipe):
-            _say(f"building {recipe.name} for the first time, which may take minutes; its log: {engine.log(recipe)}")
+            _say(f"building {recipe.name} for the first time, which may take minutes; log: {engine.log(recipe)}")
         began = time.monotonic()
         engine.build(recipe)
         built = time.monotonic()
@@ -78,19 +80,19 @@ def _with_buildah(wanted: list[Recipe]) -> None:
         _show(recipe, engine, built - began, time.monotonic() - built)
     engine.prune()
     if not into_cluster:
-        _say("no cluster is up: the images were built, and go into it with `make cluster-up images`")
+        _say("no cluster is up: the images are built; `make cluster-up images` loads them")
 
 
 def _show(recipe: Recipe, engine: Buildah, building: float, loading: float) -> None:
-    """Raises RuntimeError for an image that grew past its limit."""
+    """Raises RuntimeError for an image above its size limit."""
     whole = engine.size_mb(recipe.tag)
     own = whole - engine.size_mb(BASE_IMAGE)
     _say(
-        f"{recipe.name:14}{whole:8,.0f} MB unpacked, {own:,.0f} MB of it beside the base; "
+        f"{recipe.name:14}{whole:8,.0f} MB unpacked, {own:,.0f} MB of it on top of the base; "
         f"built in {building:.0f} s, loaded in {loading:.0f} s"
     )
     if own > recipe.limit_mb:
-        raise RuntimeError(f"{recipe.name} is larger than {recipe.limit_mb} MB beside the base")
+        raise RuntimeError(f"{recipe.name} is larger than {recipe.limit_mb} MB on top of the base")
 
 
 def _say(line: str) -> None:

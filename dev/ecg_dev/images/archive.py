@@ -1,7 +1,6 @@
-"""An image on its way from a builder into a container runtime, as two streams: `docker save`'s format in, OCI's out.
+"""Converts a stream in `docker save`'s format to a stream in OCI's, without temporary files.
 
-Nothing is put down on the way, and a layer that the reader has already is left out, which `docker save`'s format does
-not allow.
+Layers that the reader already has are left out, which `docker save`'s format does not allow.
 """
 
 import hashlib
@@ -17,7 +16,7 @@ _LAYER = f"{_DOCKER}.image.rootfs.diff.tar"
 
 
 def convert(saved: IO[bytes], archive: IO[bytes], tag: str, known: set[str]) -> None:
-    """The one image in `saved` to `archive`, named `tag`, without the blobs whose digests are `known`."""
+    """Writes the one image in `saved` to `archive` as `tag`, without the layers whose digests are `known`."""
     sizes: dict[str, int] = {}
     small: dict[str, bytes] = {}
     with (

@@ -1,4 +1,4 @@
-"""Images without a Docker engine: buildah, in a storage of its own in the cache folder."""
+"""Builds images with buildah, which needs no Docker engine, in its own storage in the cache folder."""
 
 import os
 import subprocess
@@ -17,18 +17,18 @@ _RUNROOT = "/run/ecg-audio-analyzer-images"
 
 
 class Buildah:
-    """Raises RuntimeError with the failing command's last words."""
+    """Every method raises RuntimeError with the failed command's output."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._home = cache() / "images"
 
     def provide_base(self) -> None:
-        """What the Dockerfiles start from, which cannot be pulled here: the distribution's Python on its smallest
-        system, under the name of the image that it stands for."""
+        """Build the Dockerfiles' base image under its usual name, so that no registry is needed: the distribution's
+        minimal system with its Python."""
         if self._do("images", "--quiet", "--filter", f"reference={BASE_IMAGE}"):
             return
-        self._say("a base image from the distribution's packages, about a minute, this once")
+        self._say("building the base image from the distribution's packages: about a minute, only this time")
         container = self._do("from", "scratch")
         try:
             folder = Path(self._do("mount", container))
@@ -42,7 +42,7 @@ class Buildah:
             self._do("rm", container)
 
     def build(self, recipe: Recipe) -> None:
-        """A layer is built anew only when what it is made from has changed."""
+        """Rebuilds only the layers whose inputs have changed."""
         arguments = [f"--build-arg={name}={value}" for name, value in recipe.arguments.items()]
         certificates = f"--volume={_CERTIFICATES}:{_CERTIFICATES}:ro"
         options = ["--layers", "--network=host", certificates, *arguments, f"--file={recipe.dockerfile}"]
@@ -56,12 +56,12 @@ class Buildah:
             raise RuntimeError(f"building {recipe.name} failed, {log}:\n{log.read_text(errors='replace')[-3000:]}")
 
     def log(self, recipe: Recipe) -> Path:
-        """Where the words of its building go."""
+        """The build's log."""
         return self._home / f"{recipe.name}.log"
 
     @contextmanager
     def saved(self, tag: str) -> Iterator[IO[bytes]]:
-        """The image as `docker save` would write it, its layers uncompressed."""
+        """A stream of the image in `docker save`'s format, its layers uncompressed."""
         command = self._command("push", "--quiet", tag, "docker-archive:/dev/stdout")
         with subprocess.Popen(
             command, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -74,18 +74,18 @@ class Buildah:
             raise RuntimeError(f"{' '.join(command)}: {words[-2000:]}")
 
     def identity(self, tag: str) -> str:
-        """Digest of its configuration, without `sha256:`."""
+        """Digest of the image's configuration, without `sha256:`."""
         return self._do("images", "--quiet", "--no-trunc", "--filter", f"reference={tag}").removeprefix("sha256:")
 
     def prune(self) -> None:
-        """Forget layers that no image has."""
+        """Remove layers that no image uses."""
         self._do("rmi", "--prune")
 
     def is_built(self, recipe: Recipe) -> bool:
         return bool(self._do("images", "--quiet", "--filter", f"reference={recipe.tag}"))
 
     def size_mb(self, tag: str) -> float:
-        """Of the unpacked image, to three digits."""
+        """Size of the unpacked image, to three digits."""
         number, unit = self._do("images", "--format={{.Size}}", "--filter", f"reference={tag}").split()
         return float(number) * {"KB": 0.001, "MB": 1, "GB": 1000}[unit]
 
@@ -96,7 +96,7 @@ class Buildah:
         return ["buildah", f"--root={self._home / 'storage'}", f"--runroot={_RUNROOT}", *arguments]
 
     def _environment(self) -> dict[str, str]:
-        """Without a container runtime; the packages' cache is the one that the environment here is made from."""
+        """Variables for buildah without a container runtime, with this machine's uv cache for the Dockerfiles."""
         temporary = self._home / "tmp"
         uv = temporary / "buildah-cache/var/cache/uv"  # where buildah keeps the Dockerfiles' cache mount
         if not uv.is_symlink():
@@ -118,9 +118,9 @@ def _debootstrap(folder: Path) -> None:
 
 
 def _mirror() -> str:
-    """This machine's own."""
-    said = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], dict(os.environ))
-    mirrors = [line for line in said.splitlines() if "/debian" in line and "security" not in line]
+    """The Debian mirror that apt uses."""
+    targets = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], dict(os.environ))
+    mirrors = [line for line in targets.splitlines() if "/debian" in line and "security" not in line]
     if not mirrors:
         raise RuntimeError("apt knows no Debian mirror: apt-get update")
     return mirrors[0]

@@ -1,4 +1,4 @@
-"""The demo models as the pipeline's image gets them."""
+"""The demo models in the form that the pipeline's image needs."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ _SEGMENTATION = "/opt/venv/lib/python3.11/site-packages/whisperx/assets/pytorch_
 
 
 def stage_demo_models() -> str:
-    """A copy of the demo models that names whisperX's files by their place in the image. Returns the folder."""
+    """Copies the demo models, with the paths that whisperX's files have in the image. Returns the copy's folder."""
     folder = ROOT / _STAGED
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(
@@ -20,5 +20,5 @@ def stage_demo_models() -> str:
     )
     diarization = folder / "diarization/config.yaml"
     diarization.write_text(CONFIG.format(segmentation=_SEGMENTATION))
-    os.utime(diarization, (0, 0))  # a copy whose time differs would be another layer
+    os.utime(diarization, (0, 0))  # another time would make another layer
     return str(_STAGED)

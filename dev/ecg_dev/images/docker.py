@@ -1,4 +1,4 @@
-"""Images with a Docker engine, loaded into kind where a cluster of kind-config.yaml runs."""
+"""Builds images with Docker and loads them into the kind cluster of kind-config.yaml, if it runs."""
 
 import shutil
 import subprocess
@@ -10,25 +10,25 @@ _KIND_CLUSTER = "ecg"
 
 
 def is_there() -> bool:
-    """Whether an engine answers: the client alone builds nothing."""
+    """Whether a Docker engine answers."""
     return shutil.which("docker") is not None and _succeeds("docker", "info")
 
 
 def build(recipe: Recipe) -> None:
-    """Raises RuntimeError; Docker's own words were shown."""
+    """Prints Docker's output. Raises RuntimeError when the build fails."""
     arguments = [f"--build-arg={name}={value}" for name, value in recipe.arguments.items()]
     _run("docker", "build", *arguments, f"--file={recipe.dockerfile}", f"--tag={recipe.name}:{TAG}", ".")
 
 
 def size(recipe: Recipe) -> int:
-    """Bytes, unpacked."""
+    """Size of the unpacked image in bytes."""
     command = ["docker", "image", "inspect", "--format={{.Size}}", f"{recipe.name}:{TAG}"]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def load_into_kind(recipes: list[Recipe], say: Callable[[str], None]) -> None:
     if shutil.which("kind") is None or not _succeeds("kind", "get", "kubeconfig", f"--name={_KIND_CLUSTER}"):
-        say(f"no kind cluster {_KIND_CLUSTER} runs: the images are Docker's alone (docs/kind.md)")
+        say(f"no kind cluster {_KIND_CLUSTER} runs: the images are only in Docker (docs/kind.md)")
         return
     _run("kind", "load", "docker-image", f"--name={_KIND_CLUSTER}", *(f"{r.name}:{TAG}" for r in recipes))
 

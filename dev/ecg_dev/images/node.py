@@ -1,4 +1,4 @@
-"""The images' way into the cluster of this machine."""
+"""Loads images into the cluster of this machine."""
 
 import contextlib
 import subprocess
@@ -9,8 +9,8 @@ from ecg_dev.node.cluster import NodeCluster
 
 
 def load_into_node(engine: Buildah, tag: str, cluster: NodeCluster) -> None:
-    """Nothing is sent where the node has this very image, and no layer that it has. Raises RuntimeError with the
-    failing command's words."""
+    """Sends only the layers that the node lacks, and nothing if it has this image. Raises RuntimeError with the failed
+    command's output."""
     known = set(cluster.ctr("content", "list", "--quiet").split())
     if f"sha256:{engine.identity(tag)}" in known and tag in cluster.ctr("images", "list", "--quiet").split():
         return
@@ -18,7 +18,7 @@ def load_into_node(engine: Buildah, tag: str, cluster: NodeCluster) -> None:
     reader = subprocess.Popen(importing, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert reader.stdin is not None
     assert reader.stdout is not None
-    # The reason of a broken pipe is in the reader's words.
+    # On a broken pipe the reader's output has the reason.
     with engine.saved(tag) as saved, contextlib.suppress(BrokenPipeError), reader.stdin as archive:
         convert(saved, archive, tag, known)
     words = reader.stdout.read().decode(errors="replace")

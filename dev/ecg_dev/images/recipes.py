@@ -1,11 +1,11 @@
-"""The three images, and what they are made from."""
+"""The three images: Dockerfiles, build arguments, size limits."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 TAG = "dev"
-"""As charts/ecg-audio-analyzer/values-kind.yaml has it."""
+"""The tag in charts/ecg-audio-analyzer/values-kind.yaml."""
 BASE_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
 
 
@@ -17,7 +17,7 @@ class Recipe:
     dockerfile: str
     arguments: dict[str, str] = field(default_factory=dict)
     limit_mb: int = 200
-    """How much it may add to the base."""
+    """Largest size on top of the base image."""
 
     @property
     def tag(self) -> str:
@@ -25,7 +25,7 @@ class Recipe:
 
 
 def recipes(models: str) -> list[Recipe]:
-    """`models`: a folder, one that .dockerignore lets through, that the pipeline's image gets as /models."""
+    """`models`: the folder that the pipeline's image gets as /models; .dockerignore must include it."""
     return [
         Recipe("ecg-api", "api/Dockerfile"),
         Recipe("ecg-operator", "operator/Dockerfile"),

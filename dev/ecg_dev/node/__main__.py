@@ -1,4 +1,4 @@
-"""`python -m ecg_dev.node up|down|packages|check`: the cluster of this machine, for `make`."""
+"""`python -m ecg_dev.node up|down|packages`: `make cluster-up`, `cluster-down` and `cluster-packages`."""
 
 import argparse
 import os
@@ -13,16 +13,16 @@ from ecg_dev.node.cluster import NodeCluster
 from ecg_dev.node.requirements import missing_packages, why_not
 
 _HERE = Path(".cache/cluster")
-"""What people look for lies in the folder of the clone: the kubeconfig, and the logs by a link."""
+"""In the clone, for people: a copy of the kubeconfig and a link to the logs."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ecg_dev.node")
-    parser.add_argument("what", choices=("up", "down", "packages", "check"))
+    parser.add_argument("what", choices=("up", "down", "packages"))
     what = parser.parse_args().what
     try:
-        {"up": _up, "down": _down, "packages": _packages, "check": _check}[what]()
-    except (RuntimeError, AssertionError) as error:  # the latter: something did not come, or go, in time
+        {"up": _up, "down": _down, "packages": _packages}[what]()
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a wait timed out
         sys.exit(f"cluster-{what}: {error}")
 
 
@@ -39,7 +39,7 @@ def _up() -> None:
     logs = _HERE / "logs"
     if not logs.is_symlink():
         logs.symlink_to(cluster.logs)
-    print(f"the cluster is up after {time.monotonic() - began:.0f} s; logs in {logs}. To look around:")
+    print(f"the cluster is up after {time.monotonic() - began:.0f} s; logs in {logs}. To use it:")
     programs = str(program("kubectl").parent).replace(str(Path.home()), "~", 1)
     print(f"  export KUBECONFIG=$PWD/{_HERE}/kubeconfig PATH={programs}:$PATH")
 
@@ -53,7 +53,7 @@ def _down() -> None:
 
 
 def _packages() -> None:
-    """Debian's packages, where they are missing."""
+    """Install the missing Debian packages."""
     missing = missing_packages()
     if not missing:
         return

@@ -26,14 +26,14 @@ def make_group() -> None:
 
 
 def _inherit_cpus(hierarchy: Path) -> None:
-    """A new group of the controller cpuset has no CPUs and no memory, and takes no process."""
+    """Copy the parent's CPUs and memory nodes: a new cpuset group has none and accepts no process."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         if (hierarchy / name).exists():
             (hierarchy / CGROUP / name).write_text((hierarchy / name).read_text())
 
 
 def remove_group() -> None:
-    """A group is busy for a moment after its last process ended. Raises AssertionError where one stays."""
+    """Waits, because a group stays busy briefly after its last process ended. Raises AssertionError after 20 s."""
     wait_until(_all_removed, 20, groups)
 
 

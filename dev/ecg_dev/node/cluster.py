@@ -1,4 +1,4 @@
-"""A single-node Kubernetes cluster on this machine: a real kubelet with containerd, beside a whole control plane."""
+"""A single-node Kubernetes cluster on this machine: control plane, kubelet, containerd, kube-proxy and CoreDNS."""
 
 import contextlib
 import json
@@ -19,19 +19,21 @@ from ecg_dev.control_plane.starting import wait_for_start
 from ecg_dev.node.cgroups import make_group, remove_group
 from ecg_dev.node.config import write_containerd, write_dns, write_kubelet
 from ecg_dev.node.machine import Machine
-from ecg_dev.node.network import HOST_ADDRESS, NODE_ADDRESS, POD_NETWORK, is_plugged_in, plug_in
+from ecg_dev.node.network import HOST_ADDRESS, NODE_ADDRESS, POD_NETWORK, connect_network, is_connected
 from ecg_dev.node.pause import load_pause_image
 from ecg_dev.waiting import wait_until
 
 NODE = "ecg-node"
 GPUS = 2
-"""As a number in the node's status. There is no device behind it."""
+"""Advertised in the node's status; there is no device."""
 _ETCD_PORT, _ETCD_PEER_PORT, _PORT = 2379, 2380, 6443
 _CNI_STATE = Path("/var/lib/cni")
+_CRI_IS_READY = "Start streaming server"
+"""What containerd logs last before its CRI service accepts requests."""
 
 
 class NodeCluster(ApiAccess):
-    """The one cluster of this machine's user. Its data lie in the cache folder; images outlive it there."""
+    """The user's one cluster on this machine. Its data lie in the cache folder; images stay there after `down`."""
 
     def __init__(self) -> None:
         home = cache() / "cluster"
@@ -44,7 +46,7 @@ class NodeCluster(ApiAccess):
         return self.machine.first is not None and self.is_ready()
 
     def up(self, say: Callable[[str], None] = lambda _: None) -> None:
-        """Start what is not running. Raises RuntimeError that names the program that failed, and its last words."""
+        """Start everything that is not running. Raises RuntimeError with the name and log of a program that failed."""
         if self.machine.first is not None:
             self._revive(say)
             return
@@ -53,24 +55,24 @@ class NodeCluster(ApiAccess):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         self.images.mkdir(parents=True, exist_ok=True)
-        say("a machine of its own: namespaces, a cable, a control group")
+        say("isolated machine: namespaces, a veth pair, a control group")
         self.machine.create()
-        plug_in(self.machine)
+        connect_network(self.machine)
         make_group()
         self._mount()
         self._start_control_plane(say)
         self._start_node(say)
 
     def down(self) -> None:
-        """End everything: processes, and with them mounts, interfaces and iptables rules. The images stay."""
+        """Stop everything: processes, and with them mounts, interfaces and iptables rules. Container images stay."""
         self.machine.destroy()
         remove_group()
-        wait_until(lambda: not is_plugged_in(), 30, lambda: "the cable is still there")
+        wait_until(lambda: not is_connected(), 30, lambda: "the veth interface still exists")
         with contextlib.suppress(OSError):
             _CNI_STATE.rmdir()
 
     def start_api_server(self) -> None:
-        """`up` has started it; after `machine.kill("kube-apiserver")` this brings it back."""
+        """Restart it after `machine.kill("kube-apiserver")`."""
         self.machine.restart("kube-apiserver")
         self._wait("kube-apiserver", self.is_ready)
 
@@ -79,13 +81,13 @@ class NodeCluster(ApiAccess):
 
     def _revive(self, say: Callable[[str], None]) -> None:
         for name in self.machine.dead():
-            say(f"{name} had ended: starting it again")
+            say(f"{name} had ended: restarting it")
             self.machine.restart(name)
         self._wait("kube-apiserver", self.is_ready)
-        self._ready(say)
+        self._wait_for_node(say)
 
     def _mount(self) -> None:
-        """Folders that would be shared with this machine otherwise."""
+        """Hide the host's folders that the node's programs would otherwise write to."""
         _CNI_STATE.mkdir(parents=True, exist_ok=True)
         for folder in ("/run", "/var/log", str(_CNI_STATE)):
             self.machine.run("mount", "-t", "tmpfs", "tmpfs", folder)
@@ -108,7 +110,7 @@ class NodeCluster(ApiAccess):
         say("containerd, kubelet, kube-proxy, coredns")
         configuration = write_containerd(self.folder, self.images)
         self.machine.start("containerd", ["containerd", "--config", str(configuration)])
-        self._wait("containerd", self._containerd_answers)
+        self._wait("containerd", self._containerd_is_ready)
         load_pause_image(self.ctr)
         kubelet = {
             "config": write_kubelet(self.folder, self.logs),
@@ -121,15 +123,15 @@ class NodeCluster(ApiAccess):
         proxy = {"kubeconfig": self.kubeconfig, "hostname-override": NODE, "cluster-cidr": POD_NETWORK}
         self._start("kube-proxy", [*(f"--{n}={v}" for n, v in proxy.items()), "--conntrack-max-per-core=0"])
         self._start("coredns", ["-conf", str(write_dns(self.folder, self.kubeconfig))])
-        self._ready(say)
+        self._wait_for_node(say)
 
-    def _ready(self, say: Callable[[str], None]) -> None:
+    def _wait_for_node(self, say: Callable[[str], None]) -> None:
         self._wait("the node", self._node_is_ready)
         self._wait("the service account of the namespace default", self.has_default_account)
-        self._give_gpus()
-        say(f"the node is ready; this machine is {HOST_ADDRESS} to its pods")
+        self._advertise_gpus()
+        say(f"the node is ready; pods reach this machine at {HOST_ADDRESS}")
 
-    def _give_gpus(self) -> None:
+    def _advertise_gpus(self) -> None:
         counts = [
             {"op": "add", "path": f"/status/{kind}/nvidia.com~1gpu", "value": str(GPUS)}
             for kind in ("capacity", "allocatable")
@@ -139,11 +141,14 @@ class NodeCluster(ApiAccess):
     def _start(self, name: str, arguments: list[str]) -> None:
         self.machine.start(name, [str(program(name)), *arguments])
 
-    def _containerd_answers(self) -> bool:
+    def _containerd_is_ready(self) -> bool:
+        """Whether it answers `ctr`, and its CRI service is ready, which only the log says: a kubelet that is started
+        before that ends with "server is not initialized yet"."""
         try:
-            return bool(self.ctr("version"))
+            answers = bool(self.ctr("version"))
         except RuntimeError:
             return False
+        return answers and _CRI_IS_READY in self.machine.log("containerd").read_text(errors="replace")
 
     def _node_is_ready(self) -> bool:
         ready = '{.status.conditions[?(@.type=="Ready")].status}'
@@ -153,4 +158,4 @@ class NodeCluster(ApiAccess):
         wait_for_start(what, condition, self._ended, self.logs)
 
     def _ended(self) -> str | None:
-        return next((f"{name} ended:\n{self.machine.last_words(name)}" for name in self.machine.dead()), None)
+        return next((f"{name} ended:\n{self.machine.log_tail(name)}" for name in self.machine.dead()), None)

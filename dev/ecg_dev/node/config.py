@@ -1,4 +1,4 @@
-"""The files that the node's programs read."""
+"""Configuration files of the node's programs."""
 
 import json
 from pathlib import Path
@@ -13,12 +13,12 @@ _CNI_PROGRAMS = "/usr/lib/cni"
 
 
 def write_containerd(folder: Path, root: Path) -> Path:
-    """containerd's configuration, with its data below `root`, and the pods' network."""
+    """Writes containerd's configuration, with its data below `root`, and the pod network's CNI configuration."""
     network = folder / "cni"
     network.mkdir(exist_ok=True)
     (network / "10-bridge.conflist").write_text(json.dumps(_pod_network(), indent=1))
     path = folder / "containerd.toml"
-    # restrict_oom_score_adj: without it runc fails where the machine itself runs with an adjusted score.
+    # restrict_oom_score_adj: without it runc fails when this machine's own processes have an adjusted score.
     path.write_text(f'''\
 version = 2
 root = "{root}"
@@ -57,7 +57,7 @@ def write_kubelet(folder: Path, logs: Path) -> Path:
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": False}, "x509": authority},
-        "authorization": {"mode": "AlwaysAllow"},  # of whoever has a certificate of the authority
+        "authorization": {"mode": "AlwaysAllow"},  # every client with a certificate of the authority
         "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
         "podLogsDir": str(logs / "pods"),
         "cgroupDriver": "cgroupfs",
@@ -68,8 +68,8 @@ def write_kubelet(folder: Path, logs: Path) -> Path:
         "clusterDNS": [NODE_ADDRESS],
         "clusterDomain": CLUSTER_DOMAIN,
         "resolvConf": "",
-        "volumeStatsAggPeriod": "5s",  # how soon a full disk is noticed
-        # A disk that is rather full is the owner's affair, and images are not to be had again.
+        "volumeStatsAggPeriod": "5s",  # how often disk usage is measured
+        # A fairly full disk must not evict pods or collect images, which cannot be pulled again.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi", "imagefs.available": "1Gi"},
         "imageGCHighThresholdPercent": 100,
     }

@@ -1,4 +1,4 @@
-"""The processes of a pod's containers, as this machine sees them."""
+"""Processes of a pod's containers, seen from this machine."""
 
 import os
 import signal
@@ -8,19 +8,19 @@ from pathlib import Path
 
 
 def processes(pod_uid: str, command: str) -> list[int]:
-    """Those of a pod whose command line holds `command`; the container that holds the namespaces has another one."""
+    """Process ids in a pod whose command line contains `command`."""
     return [pid for pid in _pids() if _is_in(pid, pod_uid) and command in _read(pid, "cmdline")]
 
 
 def shim_of(pid: int) -> int:
-    """The containerd-shim that looks after a container's first process, and brings it signals."""
+    """The containerd-shim, which is the parent of a container's first process and forwards signals to it."""
     lines = _read(pid, "status").splitlines()
     return int(next(line for line in lines if line.startswith("PPid:")).split()[1])
 
 
 @contextmanager
 def frozen(*pids: int) -> Iterator[None]:
-    """Stopped, and running again afterwards where they still are."""
+    """Stops the processes with SIGSTOP; continues those that still exist when the context ends."""
     _signal_all(pids, signal.SIGSTOP)
     try:
         yield

@@ -1,7 +1,7 @@
-"""A machine inside this one: namespaces of its own for processes, mounts and the network.
+"""An isolated machine inside this one, with its own process, mount and network namespaces.
 
-Whatever runs in it ends with its first process, and with that go its mounts, its interfaces and its iptables rules: the
-kernel sees to it. Programs in it outlive the command that started them; `record.json` says which they are.
+When its first process ends, the kernel ends everything in it and removes its mounts, interfaces and iptables rules.
+Programs in it outlive the command that started them; `record.json` lists them.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ from ecg_dev.waiting import wait_until
 HOST_NAME = "ecg-node"
 _NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc")
 _FIRST_PROCESS = f"trap '' CHLD; hostname {HOST_NAME}; exec sleep infinity"
-"""Who ignores SIGCHLD leaves no zombies, and everything whose parent died becomes the first process's child."""
+"""The first process ignores SIGCHLD so that the orphans that it inherits leave no zombies."""
 
 
 @dataclass
 class Started:
-    """A process, as this machine counts. A number is given again some day: the start time tells one from the other."""
+    """A process by its id on this machine and, because ids are reused, by its start time in clock ticks."""
 
     pid: int
     ticks: str
@@ -30,7 +30,7 @@ class Started:
 
     @classmethod
     def find(cls, pid: int) -> "Started":
-        """Raises FileNotFoundError where there is none."""
+        """Raises FileNotFoundError if there is no such process."""
         return cls(pid, _start_ticks(pid))
 
     def is_running(self) -> bool:
@@ -46,7 +46,7 @@ class Started:
 
 
 class Machine:
-    """`folder` gets `record.json` and the programs' logs."""
+    """Writes `record.json` to `folder` and the programs' output to `logs`."""
 
     def __init__(self, folder: Path, logs: Path) -> None:
         self.folder, self.logs = folder, logs
@@ -54,45 +54,45 @@ class Machine:
 
     @property
     def first(self) -> Started | None:
-        """Its first process, where the machine is up."""
+        """Its first process; None if the machine is not up."""
         first = self._read().get("first")
         return first if first and first.is_running() else None
 
     def create(self) -> None:
-        """Raises RuntimeError where namespaces cannot be made."""
+        """Raises RuntimeError if namespaces cannot be created."""
         command = ["unshare", "--fork", *_NAMESPACES, "--mount-proc", "--propagation=private"]
         parent = _spawn([*command, "sh", "-c", _FIRST_PROCESS], self.logs / "machine.log")
         first = _child(parent)
         if first is None:
-            raise RuntimeError(f"no namespaces: {(self.logs / 'machine.log').read_text()[-500:]}")
+            raise RuntimeError(f"no namespaces could be created: {(self.logs / 'machine.log').read_text()[-500:]}")
         self._write({"first": first})
         wait_until(lambda: self.run("hostname") == HOST_NAME, 10)
 
     def run(self, *command: str, stdin: str | None = None) -> str:
-        """What the command prints in there. Raises RuntimeError with its words when it fails."""
+        """Returns the output of a command run inside. Raises RuntimeError with its error message when it fails."""
         return _run(self.entering(*command), stdin)
 
     def entering(self, *command: str) -> list[str]:
-        """The command that runs `command` in there. Raises RuntimeError where the machine is not up."""
+        """Returns the command that runs `command` inside. Raises RuntimeError if the machine is not up."""
         first = self.first
         if first is None:
             raise RuntimeError("the machine is not up")
         return [*_enter(first), *command]
 
     def start(self, name: str, command: list[str]) -> None:
-        """Raises RuntimeError with its last words where it ends at once."""
+        """Start a program in the background. Raises RuntimeError with the end of its log if it exits at once."""
         program = _child(_spawn(self.entering(*command), self.log(name)))
         if program is None:
-            raise RuntimeError(f"{name} ended at once:\n{self.last_words(name)}")
+            raise RuntimeError(f"{name} ended at once:\n{self.log_tail(name)}")
         program.command = command
         self._write(self._read() | {name: program})
 
     def restart(self, name: str) -> None:
-        """Start a program again as it was started before."""
+        """Start a program again with the same command."""
         self.start(name, self._read()[name].command)
 
     def program(self, name: str) -> Started:
-        """Raises KeyError for a program that was never started."""
+        """The process of a program. Raises KeyError for one that was never started."""
         return self._read()[name]
 
     def kill(self, name: str) -> None:
@@ -101,11 +101,11 @@ class Machine:
         wait_until(lambda: not program.is_running(), 20, lambda: f"{name} does not end")
 
     def dead(self) -> list[str]:
-        """Names of programs that ended."""
+        """Names of programs that have ended."""
         return [name for name, program in self._read().items() if not program.is_running()]
 
     def destroy(self) -> None:
-        """End everything in it, and wait for that: its first process, and outside `unshare` and each `nsenter`."""
+        """Kill everything in it; wait until that and the `unshare` and `nsenter` processes outside have ended."""
         first = self.first
         if first is not None:
             launchers = _parents([program for program in self._read().values() if program.is_running()])
@@ -117,7 +117,7 @@ class Machine:
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
-    def last_words(self, name: str) -> str:
+    def log_tail(self, name: str) -> str:
         return self.log(name).read_text(errors="replace")[-3000:]
 
     def _read(self) -> dict[str, Started]:
@@ -148,7 +148,7 @@ def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
 
 
 def _child(parent: subprocess.Popen[bytes]) -> Started | None:
-    """The process that `unshare` or `nsenter` put into the namespaces; None when both ended."""
+    """The process that `unshare` or `nsenter` started inside the namespaces; None if it has ended."""
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
     found: list[int] = []
 
@@ -181,5 +181,5 @@ def _state(pid: int) -> str:
 
 
 def _stat(pid: int) -> list[str]:
-    """Fields of /proc/PID/stat after the program's name, which may hold blanks."""
+    """Fields of /proc/PID/stat after the program's name, which may contain spaces."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""The container that holds a pod's namespaces: it does nothing, and takes in processes whose parent ended."""
+"""The pause image: its container holds a pod's namespaces and reaps orphaned processes."""
 
 import hashlib
 import io
@@ -31,7 +31,7 @@ func main() {
 
 
 def load_pause_image(ctr: Callable[..., str]) -> None:
-    """Build it and hand it to containerd, which keeps it."""
+    """Build the image and import it into containerd, unless it is there."""
     if PAUSE_IMAGE in ctr("images", "list", "-q").split():
         return
     with tempfile.TemporaryDirectory() as folder:

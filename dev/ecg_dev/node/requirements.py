@@ -1,11 +1,11 @@
-"""What a machine must have for a cluster of its own, and how to get it."""
+"""What this machine needs to run the cluster, and the Debian packages that provide it."""
 
 import os
 import shutil
 import sys
 from pathlib import Path
 
-# The programs that are looked for, by the Debian package that brings them.
+# Required programs by the Debian package that provides them.
 _PACKAGES = {
     "containerd": ("containerd", "ctr"),
     "runc": ("runc",),
@@ -20,7 +20,7 @@ _PACKAGES = {
 
 
 def why_not() -> str | None:
-    """What keeps this machine from running a cluster; None when nothing does."""
+    """The reason why this machine cannot run the cluster; None if it can."""
     if sys.platform != "linux":
         return "a Linux machine is needed; elsewhere use kind (docs/kind.md)"
     if os.geteuid() != 0:
@@ -40,6 +40,6 @@ def _is_there(program: str) -> bool:
 
 
 def too_little_disk(folder: Path, needed_gb: int) -> str | None:
-    """A sentence where less than `needed_gb` is free."""
+    """A sentence if less than `needed_gb` is free, else None."""
     free = shutil.disk_usage(folder).free / 1e9
     return f"{free:.0f} GB are free in {folder}, {needed_gb} GB are needed" if free < needed_gb else None
