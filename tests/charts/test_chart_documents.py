@@ -9,7 +9,8 @@ from ecg_contract.videojob.crd import custom_resource_definition
 from support import chart
 
 DOCS = chart.ROOT / "docs"
-DOCUMENTS = [DOCS / name for name in ("kubernetes.md", "kind.md", "cluster.md", "architecture.md")]
+NAMES = ("kubernetes-install.md", "kubernetes-operate.md", "kind.md", "cluster.md", "architecture.md")
+DOCUMENTS = [DOCS / name for name in NAMES]
 TEXT = {path: path.read_text() for path in DOCUMENTS}
 
 
@@ -28,5 +29,5 @@ def _has(values: Any, path: list[str]) -> bool:
 def test_every_column_is_explained() -> None:
     version = custom_resource_definition()["spec"]["versions"][0]
     columns = {column["name"].upper() for column in version["additionalPrinterColumns"]} - {"AGE"}
-    explained = set(re.findall(r"`([A-Z]+)`", TEXT[DOCS / "kubernetes.md"]))
+    explained = set(re.findall(r"`([A-Z]+)`", TEXT[DOCS / "kubernetes-operate.md"]))
     assert columns <= explained

@@ -108,7 +108,7 @@ def test_another_release_may_take_the_definition_over(installed: ControlPlane) -
 
 
 def test_whoever_owns_a_namespace_alone_installs_what_an_administrator_has_prepared(installed: ControlPlane) -> None:
-    """The procedure in docs/kubernetes.md."""
+    """The procedure in docs/kubernetes-operate.md."""
     name = "owned"
     installed.kubectl("create", "namespace", name)
     installed.kubectl("create", "serviceaccount", "owner", "-n", name)

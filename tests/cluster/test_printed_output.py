@@ -1,4 +1,4 @@
-"""docs/kubernetes.md shows what kubectl prints of VideoJobs (UPDATE_DOCS=1 updates it), and the commands in it work."""
+"""docs/kubernetes-operate.md shows what kubectl prints of VideoJobs (UPDATE_DOCS=1 updates it); its commands work."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from support.played_pipeline import PlayedPipeline
 from support.receiver import Receiver
 from support.release import Release, secured
 
-DOCUMENT = ROOT / "docs" / "kubernetes.md"
+DOCUMENT = ROOT / "docs" / "kubernetes-operate.md"
 DONE = "550e8400-e29b-41d4-a716-446655440000"
 COMMANDS = {
     "get": ("get", "videojobs"),
@@ -103,7 +103,7 @@ def _block(name: str, text: str) -> str:
 
 def _found(document: str, name: str) -> str:
     match = re.search(rf"<!-- printed: {name} -->\n```console\n(?:(?!```).*\n)*```\n", document)
-    assert match, f"docs/kubernetes.md has no block {name}"
+    assert match, f"docs/kubernetes-operate.md has no block {name}"
     return match[0]
 
 
