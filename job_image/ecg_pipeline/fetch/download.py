@@ -18,7 +18,7 @@ from ecg_common.netguard import AddressGuard, AddressRefusedError, AllowList, Gu
 from ecg_pipeline.fetch.common import PAUSES_S, Log, OnBytes, TryAgainError, given_up, refused
 from ecg_pipeline.fetch.http_answer import check_status, redirected_to
 from ecg_pipeline.fetch.partial import Partial
-from ecg_pipeline.settings_media import FetchSettings
+from ecg_pipeline.settings import FetchSettings
 
 _LONGEST_PAUSE_S = 60.0
 _REPORT_S = 0.2
