@@ -13,8 +13,8 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -91,19 +91,12 @@ def _scratch(parent: Path | None) -> Path:
 
 
 def _in_thread(work: Callable[[], int]) -> int:
-    """Run `work` in another thread, so that the main thread can handle signals. Returns its exit status."""
-    outcome: list[int] = []
-
-    def target() -> None:
-        try:
-            outcome.append(work())
-        except BaseException as error:
-            _log.critical("pipeline_died", exc_info=error)
-
-    thread = threading.Thread(target=target, name="work", daemon=True)
-    thread.start()
-    thread.join()
-    return outcome[0] if outcome else int(ExitCode.PROCESSING)
+    """The exit status of `work`, which runs in another thread so that the main thread can handle signals."""
+    try:
+        return ThreadPoolExecutor(1, thread_name_prefix="work").submit(work).result()
+    except BaseException as error:
+        _log.critical("pipeline_died", exc_info=error)
+        return int(ExitCode.PROCESSING)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,10 @@ class Sentence:
     words: Sequence[AlignedWord] = ()
 
 
+def cut(samples: Samples, span: Chunk | Sentence) -> Samples:
+    return samples[int(span.start * SAMPLE_RATE) : int(span.end * SAMPLE_RATE)]
+
+
 class VoiceActivity(Protocol):
     def find(self, samples: Samples) -> Sequence[Chunk]: ...
 

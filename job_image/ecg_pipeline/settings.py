@@ -4,12 +4,49 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
-from ecg_common.settings import LogFileSettings
-from ecg_pipeline.settings_media import FetchSettings
+from ecg_common.addresses import AllowList
+from ecg_common.setting_types import GIB, CommaSeparated, Seconds
+from ecg_common.settings import EnvironmentSettings, LogFileSettings
 
 ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
+
+MAX_MEDIA_S = 43200.0
+
+
+def _allow_list(entries: tuple[str, ...]) -> tuple[str, ...]:
+    AllowList.parse(entries)
+    return entries
+
+
+class FetchSettings(EnvironmentSettings):
+    """Downloads and media."""
+
+    fetch_allow: Annotated[CommaSeparated, AfterValidator(_allow_list)] = ()
+    """Hosts, host:port pairs and CIDRs, comma-separated, that videos may be downloaded from although their addresses
+    are private, such as `10.0.0.0/8,media.internal,127.0.0.1:9000`."""
+    fetch_max_bytes: Annotated[int, Field(gt=0)] = 10 * GIB
+    """Largest video, in bytes."""
+    fetch_connect_timeout_s: Seconds = 10.0
+    """Seconds that making a connection may take."""
+    fetch_stall_timeout_s: Seconds = 60.0
+    """Seconds without a byte, or with fewer than 64 KiB, after which a download is tried again."""
+    fetch_total_timeout_s: Seconds = 7200.0
+    """Seconds that a download may take, tries and pauses included."""
+    fetch_max_redirects: Annotated[int, Field(ge=0)] = 3
+    """Redirects that are followed, each checked like the first address."""
+    fetch_tries: Annotated[int, Field(ge=1)] = 3
+    """Tries of a download that fails for reasons that may pass, with pauses of 1 s, 4 s, 16 s."""
+    s3_endpoint_url: str | None = None
+    """Another S3 than Amazon's, or a VPC endpoint, such as `https://s3.internal:9000`."""
+    s3_buckets: CommaSeparated = ()
+    """Buckets, comma-separated, that videos may be read from; empty: all that the process's role may read, but for
+    RESULTS_BUCKET."""
+    results_bucket: str | None = None
+    """Bucket of the results, from which no video is read unless S3_BUCKETS names it."""
+    media_max_seconds: Seconds = MAX_MEDIA_S
+    """Longest media, in seconds; each hour takes 230 MB of memory."""
 
 
 class PipelineSettings(FetchSettings, LogFileSettings):
@@ -32,7 +69,6 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     }
     """Alignment model per language, as JSON: torchaudio's name, a name on the hub, or a folder. A language without
     one gets word times interpolated inside its segments."""
-
     diarization_model: str = "pyannote/speaker-diarization-community-1"
     """pyannote pipeline for diarization: a folder, whose Python modules its checkpoints may name, or a name on the hub,
     which needs HF_TOKEN and accepted conditions."""
@@ -41,7 +77,6 @@ class PipelineSettings(FetchSettings, LogFileSettings):
         "ko": "jungjongho/wav2vec2-xlsr-korean-speech-emotion-recognition",
     }
     """Audio classification model per language, as JSON; a language without one gets no `emotion`."""
-
     hf_token: SecretStr | None = None
     """Token for models on the Hugging Face hub."""
     nltk_data: str | None = None

@@ -13,8 +13,7 @@ from moto.server import ThreadedMotoServer
 from ecg_common.checks import Grade
 from ecg_pipeline.doctor.checks import check_gated_model, check_s3, grade_gpu
 from ecg_pipeline.doctor.models import check_models
-from ecg_pipeline.settings import PipelineSettings
-from ecg_pipeline.settings_media import FetchSettings
+from ecg_pipeline.settings import FetchSettings, PipelineSettings
 
 
 @pytest.mark.parametrize(

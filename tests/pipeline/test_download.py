@@ -10,7 +10,7 @@ import pytest
 from ecg_contract.errors import AnalysisError, ErrorCode, TransientError, UsageError
 from ecg_pipeline.fetch import FetchedFile, fetch
 from ecg_pipeline.fetch.download import Downloader, Environment
-from ecg_pipeline.settings_media import FetchSettings
+from ecg_pipeline.settings import FetchSettings
 from support.media_server import MediaServer, Reply, endless
 
 VIDEO = bytes(range(256)) * 800  # 200 KiB

@@ -10,7 +10,7 @@ from moto.server import ThreadedMotoServer
 
 from ecg_contract.errors import ErrorCode, TransientError, UsageError
 from ecg_pipeline.fetch import fetch
-from ecg_pipeline.settings_media import FetchSettings
+from ecg_pipeline.settings import FetchSettings
 from support.media_server import MediaServer, Reply
 
 VIDEO = bytes(range(256)) * 12_000  # 3 MB, three pieces

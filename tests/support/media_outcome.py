@@ -8,7 +8,7 @@ import pytest
 from ecg_contract.errors import ErrorCode, UsageError
 from ecg_pipeline.media.decode import Audio, decode
 from ecg_pipeline.ports import SAMPLE_RATE
-from ecg_pipeline.settings_media import MAX_MEDIA_S
+from ecg_pipeline.settings import MAX_MEDIA_S
 
 
 def refusal(path: Path, max_seconds: float = MAX_MEDIA_S) -> str:

@@ -18,10 +18,7 @@ def assemble(
     turns: Sequence[SpeakerTurn],
     emotions: Sequence[Emotion | None],
 ) -> list[Segment]:
-    """One segment per sentence that has words; its speaker is that of most of its words.
-
-    `emotions` has one entry per sentence.
-    """
+    """One segment per sentence that has words; its speaker is that of most words. `emotions` has one per sentence."""
     duration = len(samples) / SAMPLE_RATE
     timed = [timed_words(sentence, language, duration) for sentence in sentences]
     flat = [word for words in timed for word in words]

@@ -5,8 +5,7 @@ recognized by their text.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,28 +23,11 @@ _SIZES = ("large-v3", "medium", "small", "base", "tiny")
 _LARGE = ("large", "large-v1", "large-v2", "large-v3", "large-v3-turbo", "turbo", "distil-large-v2", "distil-large-v3")
 
 
-@dataclass(frozen=True, slots=True)
-class AsrPlan:
-    """Parameters of a transcription that decide how much memory it takes."""
+AsrPlan = tuple[int, str]
+"""Batch size and compute type of a transcription, which decide how much memory it takes."""
 
-    batch_size: int
-    compute_type: str
-
-    def __str__(self) -> str:
-        return f"batches of {self.batch_size} in {self.compute_type}"
-
-
-@dataclass(frozen=True, slots=True)
-class BatchShare:
-    """A share, in 0..1, of the configured batch sizes."""
-
-    share: float
-
-    def __str__(self) -> str:
-        return f"{self.share:.0%} of the batch size"
-
-
-SHARES = (BatchShare(1.0), BatchShare(0.5), BatchShare(0.25))
+BATCH_SHARES = {f"{share:.0%} of the batch size": share for share in (1.0, 0.5, 0.25)}
+"""Shares of the configured batch sizes by description, in the order of trial."""
 
 
 def is_gpu_memory_error(error: BaseException) -> bool:
@@ -53,25 +35,25 @@ def is_gpu_memory_error(error: BaseException) -> bool:
     return any(e in text for e in (*_EXHAUSTED, "outofmemoryerror")) and any(gpu in text for gpu in _GPU)
 
 
-def asr_plans(batch_size: int, compute_type: str) -> tuple[AsrPlan, ...]:
-    """The plans in the order of trial: as configured, then half the batch, then half the batch in int8."""
+def asr_plans(batch_size: int, compute_type: str) -> dict[str, AsrPlan]:
+    """Plans by description, in the order of trial: as configured, then half the batch, then half the batch in int8."""
     half = max(1, batch_size // 2)
-    plans = (AsrPlan(batch_size, compute_type), AsrPlan(half, compute_type), AsrPlan(half, "int8"))
-    return tuple(dict.fromkeys(plans))
+    plans = ((batch_size, compute_type), (half, compute_type), (half, "int8"))
+    return {f"batches of {plan[0]} in {plan[1]}": plan for plan in plans}
 
 
-def with_less_memory(what: str, plans: Sequence[Plan], work: Callable[[Plan], T], note: Note) -> T:
-    """The result of `work` with the first of `plans` that fits into GPU memory.
+def with_less_memory(what: str, plans: Mapping[str, Plan], work: Callable[[Plan], T], note: Note) -> T:
+    """The result of `work` with the first of `plans`, which have descriptions as keys, that fits into GPU memory.
 
     Raises TransientError (GPU_MEMORY_ERROR) where none does, and what else `work` raises.
     """
-    for plan, following in zip(plans, [*plans[1:], None], strict=True):
+    for plan, following in zip(plans, [*list(plans)[1:], None], strict=True):
         try:
-            return work(plan)
+            return work(plans[plan])
         except Exception as error:
             if not is_gpu_memory_error(error):
                 raise
-            _log.warning("gpu_memory_exhausted", extra={"work": what, "plan": str(plan), "next": str(following)})
+            _log.warning("gpu_memory_exhausted", extra={"work": what, "plan": plan, "next": str(following)})
         if following is not None:  # outside the except block, whose traceback keeps the tensors alive
             note(f"{what}: GPU memory did not suffice, trying {following}")
     raise gpu_memory_error(what)
@@ -110,9 +92,5 @@ def first_that_loads(name: str, load: Callable[[str], T]) -> tuple[str, T]:
 
 
 def model_error(what: str, reason: str, advice: str) -> FatalError:
-    message = f"모델을 불러올 수 없습니다: {what}: {_first_line(reason)}; {advice}"
+    message = f"모델을 불러올 수 없습니다: {what}: {reason.strip().splitlines()[0][:300]}; {advice}"
     return FatalError(ErrorCode.MODEL_LOADING_ERROR, message)
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0][:300] if text.strip() else "no reason given"

@@ -16,7 +16,6 @@ from ecg_common.redact import redact_text
 from ecg_contract.errors import AnalysisError
 from ecg_contract.host_protocol import PipelineJob
 from ecg_pipeline.analysis.fallbacks import (
-    AsrPlan,
     Note,
     asr_plans,
     first_that_loads,
@@ -44,7 +43,9 @@ class ModelCache:
         """A model's future: loads the model unless it is cached, and evicts the least recently used of its kind."""
         entry = (kind, key)
         future = self._models.pop(entry, None)
-        self._drop_old(kind)
+        same = [other for other in self._models if other[0] == kind]
+        for old in same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
+            del self._models[old]
         self._models[entry] = future or self._loader.submit(_load_timed, kind, key, load)
         return self._models[entry]
 
@@ -52,12 +53,6 @@ class ModelCache:
         """Drop failed loads, so that the next request tries again."""
         failed = [entry for entry, future in self._models.items() if future.done() and future.exception()]
         for entry in failed:
-            del self._models[entry]
-
-    def _drop_old(self, kind: str) -> None:
-        """Make room for one more model of `kind`."""
-        same = [entry for entry in self._models if entry[0] == kind]
-        for entry in same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
             del self._models[entry]
 
 
@@ -78,12 +73,14 @@ class JobModels:
         self._engines, self._settings, self._cache, self._note = engines, settings, cache, note
         self._language = job.language.value
         self.device = engines.device(job.wanted_device.value)
-        self._threads = min(job.max_workers, available_cores())
+        self._threads = min(job.max_workers, _available_cores())
         self._compute_type: str = settings.asr_compute_type
         if self._compute_type == "auto":
             self._compute_type = engines.compute_type(self.device)
+        self.asr_model = settings.asr_model
+        self.asr_plans = asr_plans(settings.asr_batch_size, self._compute_type)
         chosen = {"device": self.device, "compute_type": self._compute_type, "threads": self._threads}
-        _log.info("models_chosen", extra={"asr_model": settings.asr_model, **chosen})
+        _log.info("models_chosen", extra={"asr_model": self.asr_model, **chosen})
 
     def prefetch(self) -> None:
         """Begin to load all models of the job, in the order in which its stages need them."""
@@ -92,19 +89,8 @@ class JobModels:
         self._diarizer()
         self._transcriber(self._compute_type)
         self._cache.submit("libraries", None, self._engines.warm_up)
-        if (aligner := self._settings.align_models.get(self._language)) is not None:
-            self._aligner(self._language, aligner)
-        if (emotion := self._settings.emotion_models.get(self._language)) is not None:
-            self._emotion_classifier(emotion)
-
-    @property
-    def asr_model(self) -> str:
-        """The configured Whisper model."""
-        return self._settings.asr_model
-
-    @property
-    def asr_plans(self) -> tuple[AsrPlan, ...]:
-        return asr_plans(self._settings.asr_batch_size, self._compute_type)
+        self._aligner(self._language)
+        self._emotion_classifier(self._language)
 
     def voice_activity(self) -> VoiceActivity:
         """Raises AnalysisError."""
@@ -131,13 +117,13 @@ class JobModels:
 
     def aligner(self, language: str) -> Aligner | None:
         """None where no model is configured for the language. Raises what the library raises."""
-        name = self._settings.align_models.get(language)
-        return None if name is None else self._aligner(language, name).result()
+        model = self._aligner(language)
+        return model.result() if model else None
 
     def emotion_classifier(self, language: str) -> EmotionClassifier | None:
         """None where no model is configured for the language. Raises what the library raises."""
-        name = self._settings.emotion_models.get(language)
-        return None if name is None else self._emotion_classifier(name).result()
+        model = self._emotion_classifier(language)
+        return model.result() if model else None
 
     def _voice_activity(self) -> "Future[VoiceActivity]":
         return self._cache.submit("vad", self.device, lambda: self._engines.voice_activity(self.device))
@@ -146,22 +132,24 @@ class JobModels:
         return self._cache.submit("diarizer", self.device, lambda: self._engines.diarizer(self.device))
 
     def _transcriber(self, compute_type: str) -> "Future[tuple[str, Transcriber]]":
-        name, device, threads = self.asr_model, self.device, self._threads
-        sized = partial(self._engines.transcriber, device=device, compute_type=compute_type, threads=threads)
-        load = partial(first_that_loads, name, sized)
-        return self._cache.submit("transcriber", (name, device, compute_type, threads), load)
+        how = (self.device, compute_type, self._threads)
+        load = partial(first_that_loads, self.asr_model, lambda name: self._engines.transcriber(name, *how))
+        return self._cache.submit("transcriber", (self.asr_model, *how), load)
 
-    def _aligner(self, language: str, name: str) -> "Future[Aligner]":
+    def _aligner(self, language: str) -> "Future[Aligner] | None":
+        if (name := self._settings.align_models.get(language)) is None:
+            return None
         key = (language, name, self.device)
-        return self._cache.submit("aligner", key, lambda: self._engines.aligner(language, name, self.device))
+        return self._cache.submit("aligner", key, partial(self._engines.aligner, *key))
 
-    def _emotion_classifier(self, name: str) -> "Future[EmotionClassifier]":
-        load = partial(self._engines.emotion_classifier, name, self.device)
-        return self._cache.submit("emotion", (name, self.device), load)
+    def _emotion_classifier(self, language: str) -> "Future[EmotionClassifier] | None":
+        if (name := self._settings.emotion_models.get(language)) is None:
+            return None
+        key = (name, self.device)
+        return self._cache.submit("emotion", key, partial(self._engines.emotion_classifier, *key))
 
 
-def available_cores() -> int:
-    """Number of CPU cores that this process may use."""
+def _available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

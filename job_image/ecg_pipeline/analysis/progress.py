@@ -38,18 +38,15 @@ class ProgressReporter:
                 times = stages.get(earlier) or StageTimes(start_time=now)
                 stages[earlier] = times.model_copy(update={"completion_time": times.completion_time or now})
             stages[stage] = StageTimes(start_time=now)
-            floor = 0.0 if stage is Stage.DOWNLOAD else float(stage.progress)
+            progress = max(self._status.progress, _progress_range(stage)[0])
             message = _DOWNLOADING if stage is Stage.DOWNLOAD else stage.message
-            self._update(stages=stages, stage=stage, progress=max(self._status.progress, floor), message=message)
-            self._report()
+            self._report(stages=stages, stage=stage, progress=progress, message=message)
 
     def complete_download(self) -> None:
         with self._lock:
-            now, times = utc_now(), self._status.stages.get(Stage.DOWNLOAD)
-            begun = (times and times.start_time) or now
-            stages = {**self._status.stages, Stage.DOWNLOAD: StageTimes(start_time=begun, completion_time=now)}
-            self._update(stages=stages, progress=float(Stage.DOWNLOAD.progress), message=Stage.DOWNLOAD.message)
-            self._report()
+            times = self._status.stages[Stage.DOWNLOAD].model_copy(update={"completion_time": utc_now()})
+            stages = {**self._status.stages, Stage.DOWNLOAD: times}
+            self._report(stages=stages, progress=float(Stage.DOWNLOAD.progress), message=Stage.DOWNLOAD.message)
 
     def advance(self, stage: Stage, fraction: float) -> None:
         """Record that `fraction` of `stage` is done; ignored unless `stage` is the current one."""
@@ -63,8 +60,7 @@ class ProgressReporter:
 
     def note(self, text: str) -> None:
         with self._lock:
-            self._update(notes=(*self._status.notes, text))
-            self._report()
+            self._report(notes=(*self._status.notes, text))
 
     def complete(self, result: ResultReference) -> PipelineStatus:
         with self._lock:
@@ -105,8 +101,8 @@ class ProgressReporter:
         self._status = self._status.model_copy(update=changes)
         self._unreported = True
 
-    def _report(self) -> None:
-        self._update(heartbeat_time=utc_now())
+    def _report(self, **changes: object) -> None:
+        self._update(**changes, heartbeat_time=utc_now())
         self._reported_at, self._unreported = self._monotonic(), False
         self._reporter.report(self._job_id, self._status)
 

@@ -28,7 +28,8 @@ def assign_speakers(starts: Times, ends: Times, turns: Sequence[SpeakerTurn]) ->
     overlap = np.stack([_seconds_spoken(t, ends) - _seconds_spoken(t, starts) for t in by_speaker])  # (speakers, words)
     nearest = np.stack([_distance(t, (starts + ends) / 2) for t in by_speaker]).argmin(0)
     chosen = np.where(overlap.max(0) > 1e-9, overlap.argmax(0), nearest)
-    return _in_order_of_appearance(chosen, starts)
+    order = list(dict.fromkeys(chosen[np.argsort(starts, kind="stable")].tolist()))
+    return [f"SPEAKER_{order.index(speaker):02d}" for speaker in chosen.tolist()]
 
 
 def majority(speakers: Sequence[str]) -> str:
@@ -68,10 +69,3 @@ def _distance(turns: Times, at: Times) -> Times:
     since = at - np.insert(turns[:, 1], 0, -np.inf)[following]
     nearest: Times = np.minimum(np.maximum(since, 0.0), after)
     return nearest
-
-
-def _in_order_of_appearance(chosen: npt.NDArray[np.intp], starts: Times) -> list[str]:
-    order: dict[int, int] = {}
-    for index in chosen[np.argsort(starts, kind="stable")]:
-        order.setdefault(int(index), len(order))
-    return [f"SPEAKER_{order[int(index)]:02d}" for index in chosen]

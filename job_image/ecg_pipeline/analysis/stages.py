@@ -11,11 +11,11 @@ from ecg_contract.host_protocol import PipelineJob
 from ecg_contract.options import Language
 from ecg_contract.result import Emotion, SpeakerTurn
 from ecg_contract.stages import Stage
-from ecg_pipeline.analysis.fallbacks import SHARES, AsrPlan, BatchShare, is_gpu_memory_error, with_less_memory
+from ecg_pipeline.analysis.fallbacks import BATCH_SHARES, AsrPlan, is_gpu_memory_error, with_less_memory
 from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.analysis.word_times import unaligned
-from ecg_pipeline.ports import SAMPLE_RATE, Aligner, Chunk, OnProgress, Samples, Sentence, Utterance
+from ecg_pipeline.ports import Chunk, OnProgress, Samples, Sentence, Utterance, cut
 
 _log = logging.getLogger(__name__)
 UNDETERMINED = "und"
@@ -56,18 +56,12 @@ class Stages:
         if not chunks:
             return []
         diarizer, on_progress = self._models.diarizer(), self._on_progress(Stage.DIARIZATION)
-
-        def turns(plan: BatchShare) -> Sequence[SpeakerTurn]:
-            return diarizer.turns(self._samples, plan.share, on_progress)
-
-        return with_less_memory("diarization", SHARES, turns, self._progress.note)
+        turns = partial(diarizer.turns, self._samples, on_progress=on_progress)
+        return with_less_memory("diarization", BATCH_SHARES, turns, self._progress.note)
 
     def begin_transcription(self, chunks: Sequence[Chunk]) -> Callable[[], Transcript]:
-        """Returns a function that waits for the transcript.
-
-        On a GPU the work starts only when it is called: transcription and diarization together may not fit into memory.
-        """
-        if self._models.device != "cpu" or not chunks:
+        """Returns a function that waits for the transcript."""
+        if self._models.device != "cpu" or not chunks:  # both at once may not fit into a GPU's memory
             return partial(self._transcribe, chunks)
         self._models.diarizer()  # fails the job now, not after the transcription, when it does not load
         worker = ThreadPoolExecutor(1, thread_name_prefix="transcription")
@@ -98,7 +92,7 @@ class Stages:
         if not self._job.emotion_detection or not chosen:
             return nothing
         try:
-            found = self._emotions([_clip(self._samples, sentences[i]) for i in chosen], transcript.language)
+            found = self._emotions([cut(self._samples, sentences[i]) for i in chosen], transcript.language)
         except Exception as error:
             self._degraded("emotion", error, "emotion is left out")
             return nothing
@@ -107,11 +101,12 @@ class Stages:
 
     def _recognize(self, chunks: Sequence[Chunk], plan: AsrPlan) -> tuple[str, Sequence[Utterance], str]:
         """The language, what was said, and the name of the model."""
-        model, transcriber = self._models.transcriber(plan.compute_type)
+        batch_size, compute_type = plan
+        model, transcriber = self._models.transcriber(compute_type)
         requested, on_progress = self._job.language, self._on_progress(Stage.TRANSCRIPTION, 0.0, _ASR_PART)
         detected = transcriber.detect_language(self._samples, chunks) if requested is Language.AUTO else requested.value
         _log.info("language_chosen", extra={"language": detected, "requested": requested.value})
-        utterances = transcriber.transcribe(self._samples, chunks, detected, plan.batch_size, on_progress)
+        utterances = transcriber.transcribe(self._samples, chunks, detected, batch_size, on_progress)
         return detected, utterances, model
 
     def _align(self, utterances: Sequence[Utterance], language: str) -> Sequence[Sentence]:
@@ -119,7 +114,7 @@ class Stages:
         if not utterances:
             return []
         try:
-            aligner: Aligner | None = self._models.aligner(language)
+            aligner = self._models.aligner(language)
             if aligner is not None:
                 return aligner.align(self._samples, utterances, self._on_progress(Stage.TRANSCRIPTION, _ASR_PART, 1.0))
             self._progress.note(f"no alignment model for {language}: word times are interpolated")
@@ -132,12 +127,9 @@ class Stages:
         if classifier is None:
             self._progress.note(f"no emotion model for {language}: emotion is left out")
             return []
-        on_progress = self._on_progress(Stage.EMOTION)
-
-        def classify(plan: BatchShare) -> Sequence[Emotion]:
-            return classifier.classify(clips, int(_EMOTION_BATCH * plan.share), on_progress)
-
-        return with_less_memory("emotion", SHARES, classify, self._progress.note)
+        sizes = {description: int(_EMOTION_BATCH * share) for description, share in BATCH_SHARES.items()}
+        classify = partial(classifier.classify, clips, on_progress=self._on_progress(Stage.EMOTION))
+        return with_less_memory("emotion", sizes, classify, self._progress.note)
 
     def _degraded(self, what: str, error: Exception, consequence: str) -> None:
         reason = "GPU memory did not suffice" if is_gpu_memory_error(error) else f"{type(error).__name__}: {error}"
@@ -150,7 +142,3 @@ class Stages:
 
     def _on_progress(self, stage: Stage, first: float = 0.0, last: float = 1.0) -> OnProgress:
         return lambda fraction: self._progress.advance(stage, first + (last - first) * fraction)
-
-
-def _clip(samples: Samples, sentence: Sentence) -> Samples:
-    return samples[int(sentence.start * SAMPLE_RATE) : int(sentence.end * SAMPLE_RATE)]

@@ -19,8 +19,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with _own_stdout() as out:
         for finding in _findings(load_models=not arguments.no_models):
-            out.write(finding.to_json() + "\n")
-            out.flush()
+            print(finding.to_json(), file=out, flush=True)
     return 0
 
 

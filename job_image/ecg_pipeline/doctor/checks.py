@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from ecg_common.checks import Finding
-from ecg_pipeline.settings_media import FetchSettings
+from ecg_pipeline.settings import FetchSettings
 
 _SPECIFIED_MIB = 15_000
 """A card sold with 16 GB reports a little less than 16 GiB."""
@@ -56,9 +56,8 @@ def _grade_hub_answer(status: int, model: str, has_token: bool) -> Finding:
     if status < 400:
         return Finding.ok(_TOKEN_CHECK, f"{model} may be loaded")
     if status == 403:
-        return Finding.fail(
-            _TOKEN_CHECK, f"no consent for {model}", f"accept the conditions on {page} as the token's owner"
-        )
+        advice = f"accept the conditions on {page} as the token's owner"
+        return Finding.fail(_TOKEN_CHECK, f"no consent for {model}", advice)
     if status == 401:
         advice = f"make a token at https://huggingface.co/settings/tokens and accept the conditions on {page}"
         return Finding.fail(_TOKEN_CHECK, "is wrong" if has_token else "is not set", advice)

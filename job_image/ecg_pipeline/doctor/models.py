@@ -38,7 +38,6 @@ def check_models(engines: Engines, settings: PipelineSettings) -> Iterator[Findi
 
 
 def model_checks(engines: Engines, settings: PipelineSettings, device: str) -> Iterator[Check]:
-    """A check for each configured model."""
     asr, diarization = settings.asr_model, settings.diarization_model
     compute_type = engines.compute_type(device)
     load_asr = partial(engines.transcriber, asr, device, compute_type, _THREADS)
@@ -54,7 +53,6 @@ def model_checks(engines: Engines, settings: PipelineSettings, device: str) -> I
 
 
 def load_check(check: Check) -> Finding:
-    """The finding of loading the model."""
     began = time.monotonic()
     try:
         check.load()

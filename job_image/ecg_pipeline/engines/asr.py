@@ -10,7 +10,7 @@ from whisperx.asr import load_model
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
 from ecg_pipeline.engines.vad import KnownRegions
-from ecg_pipeline.ports import SAMPLE_RATE, Chunk, OnProgress, Samples, Utterance
+from ecg_pipeline.ports import Chunk, OnProgress, Samples, Utterance, cut
 
 _LANGUAGE_SAMPLES = 5
 
@@ -34,7 +34,7 @@ class WhisperXTranscriber:
         """The most probable language, summed over several chunks from the whole audio, not only its first 30 s."""
         if not self._model.model.is_multilingual:
             return "en"
-        mels = torch.stack([self._mel(_cut(samples, chunk)) for chunk in spread(chunks, _LANGUAGE_SAMPLES)])
+        mels = torch.stack([self._mel(cut(samples, chunk)) for chunk in spread(chunks, _LANGUAGE_SAMPLES)])
         totals: defaultdict[str, float] = defaultdict(float)
         for ranking in self._model.model.detect_language(self._model.encode(mels.numpy())):
             for token, probability in ranking:
@@ -65,7 +65,3 @@ def spread(chunks: Sequence[Chunk], count: int) -> list[Chunk]:
     """The longest chunk of each of `count` equal parts of the sequence."""
     edges = np.linspace(0, len(chunks), min(count, len(chunks)) + 1).astype(int)
     return [max(chunks[a:b], key=lambda c: c.end - c.start) for a, b in pairwise(edges)]
-
-
-def _cut(samples: Samples, chunk: Chunk) -> Samples:
-    return samples[int(chunk.start * SAMPLE_RATE) : int(chunk.end * SAMPLE_RATE)]

@@ -1,10 +1,10 @@
 """The engines, as one class whose methods import their libraries when called: nothing heavy loads before a job."""
 
+import functools
 import os
 import shutil
 from pathlib import Path
 
-from ecg_pipeline.engines.device import pick_compute_type, pick_device
 from ecg_pipeline.ports import Aligner, Diarizer, EmotionClassifier, Transcriber, VoiceActivity
 from ecg_pipeline.settings import PipelineSettings
 
@@ -22,10 +22,14 @@ class Libraries:
         provide_compiled_code()
 
     def device(self, wanted: str) -> str:
-        return pick_device(wanted)
+        return "cuda" if wanted == "auto" and has_gpu() else "cpu"
 
     def compute_type(self, device: str) -> str:
-        return pick_compute_type(device)
+        """float16 on a GPU that has it (compute capability 7 and up), int8 elsewhere."""
+        import ctranslate2
+
+        is_half = device == "cuda" and "float16" in ctranslate2.get_supported_compute_types("cuda")
+        return "float16" if is_half else "int8"
 
     def warm_up(self) -> None:
         import ecg_pipeline.acoustics
@@ -62,6 +66,18 @@ class Libraries:
         from ecg_pipeline.engines.emotion import TransformersEmotionClassifier
 
         return TransformersEmotionClassifier(name, device, self._token)
+
+
+@functools.cache
+def has_gpu() -> bool:
+    """Whether both CTranslate2 and torch see a GPU; torch, slow to import, is asked only where CTranslate2 sees one."""
+    import ctranslate2
+
+    if ctranslate2.get_cuda_device_count() == 0:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def provide_compiled_code() -> None:

@@ -10,7 +10,6 @@ _LIBRARIES = ("torch", "torchaudio", "ctranslate2", "whisperx", "pyannote.audio"
 
 
 def check_libraries() -> Iterator[Finding]:
-    """A finding per library."""
     for name in _LIBRARIES:
         try:
             version = importlib.metadata.version(name.replace(".", "-"))

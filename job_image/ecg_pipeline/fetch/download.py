@@ -19,7 +19,7 @@ from ecg_common.netguard import AddressGuard, AddressRefusedError, GuardedTransp
 from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, given_up, pause_after, refused
 from ecg_pipeline.fetch.http_answer import check_status, redirected_to
 from ecg_pipeline.fetch.partial import Partial
-from ecg_pipeline.settings_media import FetchSettings
+from ecg_pipeline.settings import FetchSettings
 
 _REPORT_S = 0.2
 _SLOWEST_BYTES = 64 * 1024

@@ -8,7 +8,7 @@ from ecg_common.redact import redact_url
 from ecg_pipeline.fetch.common import FetchedFile, Log, OnBytes, refused
 from ecg_pipeline.fetch.download import Downloader
 from ecg_pipeline.fetch.s3_url import parse_s3_url
-from ecg_pipeline.settings_media import FetchSettings
+from ecg_pipeline.settings import FetchSettings
 
 
 def fetch(

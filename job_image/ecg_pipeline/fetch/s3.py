@@ -21,7 +21,7 @@ from ecg_contract.errors import UsageError
 from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, check_size, given_up, pause_after, refused, too_large
 from ecg_pipeline.fetch.http_answer import status_line
 from ecg_pipeline.fetch.s3_url import S3Object
-from ecg_pipeline.settings_media import FetchSettings
+from ecg_pipeline.settings import FetchSettings
 
 _PIECE = 1024 * 1024
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)

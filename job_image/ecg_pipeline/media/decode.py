@@ -21,7 +21,7 @@ from ecg_pipeline.media.samples import Buffer, MediaError, Resampler, too_long
 from ecg_pipeline.media.sniff import is_mp4, not_media_reason, wav_share_present
 from ecg_pipeline.media.timeline import Timeline
 from ecg_pipeline.ports import Samples
-from ecg_pipeline.settings_media import MAX_MEDIA_S
+from ecg_pipeline.settings import MAX_MEDIA_S
 
 FORMATS = "mov,matroska,webm,mp3,wav,ogg,flac,aac,mpegts,avi"
 PROTOCOLS = "file,pipe"
@@ -48,11 +48,7 @@ class Audio:
     """What was repaired during decoding, in sentences for people."""
 
 
-def decode(
-    path: Path,
-    max_seconds: float = MAX_MEDIA_S,
-    on_progress: OnDecoded = lambda done, declared: None,
-) -> Audio:
+def decode(path: Path, max_seconds: float = MAX_MEDIA_S, on_progress: OnDecoded = lambda *_: None) -> Audio:
     """The file's default audio track. Raises UsageError (AUDIO_EXTRACTION_ERROR)."""
     try:
         return _Decoding(path, max_seconds, on_progress).run()
@@ -88,9 +84,8 @@ class _Decoding:
         self._declared = _declared_seconds(container, self._track, self._format)
         if self._format in _DECLARED and (self._declared or 0.0) > self._max_seconds:
             raise too_long(self._declared or 0.0, self._max_seconds)
-        self._origin = (container.start_time or 0) / av.time_base
         length = container.duration / av.time_base if container.duration else self._declared
-        self._timeline = Timeline(self._origin, length)
+        self._timeline = Timeline((container.start_time or 0) / av.time_base, length)
         self._buffer = Buffer(self._max_seconds, min(self._declared or 60.0, 3600.0))
         self._resampler = Resampler(self._buffer.append)
 

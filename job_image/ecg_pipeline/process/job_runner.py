@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ecg_common.redact import redact_text
 from ecg_contract.errors import AnalysisError, ErrorCode, ExitCode, FatalError
-from ecg_contract.host_protocol import MAX_RESULT_BYTES, PipelineError, PipelineJob, ResultReference
+from ecg_contract.host_protocol import MAX_RESULT_BYTES, PipelineError, PipelineJob, PipelineStatus, ResultReference
 from ecg_contract.result import AnalysisResult
 from ecg_contract.wire.result import wire_json
 from ecg_pipeline.analysis.fallbacks import gpu_memory_error, is_gpu_memory_error
@@ -39,24 +39,24 @@ class JobRunner:
 
     def run(self, job: PipelineJob) -> int:
         """Returns the job's exit code; failures are reported, not raised."""
-        with self.job_id.running(job.job_id):
-            return self._run(job)
-
-    def _run(self, job: PipelineJob) -> int:
         progress = ProgressReporter(job, self.reporter)
-        _log.info("job_started", extra={"attempt": job.attempt})
-        with progress.heartbeats(self.settings.heartbeat_seconds, self.settings.progress_seconds):
-            try:
-                status, exit_code = progress.complete(self._result(job, progress)), ExitCode.OK
-            except Exception as error:
-                failure = _as_analysis_error(error)
-                _log.error("job_failed", extra={"error_code": failure.code.value, "reason": failure.message})
-                status = progress.fail(PipelineError(code=failure.code, message=failure.message))
-                exit_code = failure.exit_code
-        if exit_code is ExitCode.OK:
-            _log.info("analysis_completed", extra={"result_bytes": status.result.bytes if status.result else 0})
-        self.reporter.finished(job.job_id, status, exit_code)
+        with self.job_id.running(job.job_id):
+            _log.info("job_started", extra={"attempt": job.attempt})
+            with progress.heartbeats(self.settings.heartbeat_seconds, self.settings.progress_seconds):
+                status, exit_code = self._outcome(job, progress)
+            self.reporter.finished(job.job_id, status, exit_code)
         return int(exit_code)
+
+    def _outcome(self, job: PipelineJob, progress: ProgressReporter) -> tuple[PipelineStatus, ExitCode]:
+        try:
+            result = self._result(job, progress)
+            status = progress.complete(result)
+        except Exception as error:
+            failure = _as_analysis_error(error)
+            _log.error("job_failed", extra={"error_code": failure.code.value, "reason": failure.message})
+            return progress.fail(PipelineError(code=failure.code, message=failure.message)), failure.exit_code
+        _log.info("analysis_completed", extra={"result_bytes": result.bytes})
+        return status, ExitCode.OK
 
     def _result(self, job: PipelineJob, progress: ProgressReporter) -> ResultReference:
         models = JobModels(self.engines, self.settings, self.models, job, progress.note)
@@ -65,10 +65,9 @@ class JobRunner:
             result = analyze(job, self.settings, models, progress, Path(work))
         data = wire_json(result)
         if len(data) > MAX_RESULT_BYTES:
-            raise FatalError(
-                ErrorCode.PROCESSING_ERROR,
-                f"분석 결과가 너무 큽니다: {len(data)} 바이트 (최대 {MAX_RESULT_BYTES}). 영상을 나누어 요청해 주세요.",
-            )
+            size = f"{len(data)} 바이트 (최대 {MAX_RESULT_BYTES})"
+            message = f"분석 결과가 너무 큽니다: {size}. 영상을 나누어 요청해 주세요."
+            raise FatalError(ErrorCode.PROCESSING_ERROR, message)
         return _reference(result, data, self.sink.store(job, data))
 
 

@@ -6,6 +6,7 @@ whisperX's warnings, which quote it.
 
 import io
 import logging
+import re
 import sys
 import threading
 import warnings
@@ -18,6 +19,7 @@ from ecg_common.logs import configure_logging
 _log = logging.getLogger("ecg_pipeline.output")
 _CHATTY = ("lightning.pytorch.utilities.migration.utils", "speechbrain", "matplotlib")
 _QUOTING = ("whisperx.alignment", "whisperx.asr")
+_QUOTE = re.compile(r'\(".*"\)', re.DOTALL)
 
 
 class JobIdFilter(logging.Filter):
@@ -81,8 +83,5 @@ def configure(log_file: Path | None, level: str) -> JobIdFilter:
 
 def _without_quotes(record: logging.LogRecord) -> bool:
     """`Failed to align segment ("..."): backtrack failed` without the segment's text."""
-    message = record.getMessage()
-    if '("' in message:
-        head, _, tail = message.partition('("')
-        record.msg, record.args = head + "(...)" + tail[tail.rfind('")') + 2 :], ()
+    record.msg, record.args = _QUOTE.sub("(...)", record.getMessage()), ()
     return True

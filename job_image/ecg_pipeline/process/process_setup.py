@@ -22,10 +22,7 @@ def claim_stdout() -> BinaryIO:
 
 
 def exit_on_sigterm(clean_up: Callable[[], None]) -> None:
-    """On SIGTERM or SIGINT clean up and exit with 143 at once.
-
-    The analysis runs in another thread, so the handler does not wait for C code to return.
-    """
+    """On SIGTERM or SIGINT clean up and exit with 143, at once as the analysis runs in another thread."""
 
     def handle(number: int, frame: object) -> None:
         clean_up()
