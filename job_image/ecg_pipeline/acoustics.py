@@ -58,9 +58,8 @@ def word_features(samples: Samples, spans: npt.NDArray[np.float64]) -> list[Acou
     frames = measure(samples)
     first, last = _frame_ranges(spans, len(frames.power))
     level = 10 * np.log10(np.maximum(_means(frames.power, first, last), 10 ** (SILENCE_DB / 10)))
-    pitch = [_voiced_median(frames.pitch_hz[a:b]) for a, b in zip(first, last, strict=True)]
-    centroid = _means(frames.centroid_hz, first, last)
-    return [AcousticFeatures(float(v), p, float(c)) for v, p, c in zip(level, pitch, centroid, strict=True)]
+    pitch, centroid = _voiced_medians(frames.pitch_hz, first, last), _means(frames.centroid_hz, first, last)
+    return [AcousticFeatures(float(v), float(p), float(c)) for v, p, c in zip(level, pitch, centroid, strict=True)]
 
 
 def measure(samples: Samples) -> Frames:
@@ -121,7 +120,9 @@ def _normalised_difference(frames: Floats) -> Floats:
 def _dips(normalised: Floats) -> npt.NDArray[np.intp]:
     """Index of the first clear local minimum of each row, else of the deepest point."""
     inside = normalised[:, _SHORTEST_LAG:_LONGEST_LAG]
-    is_minimum = librosa.util.localmin(normalised, axis=1)[:, _SHORTEST_LAG:_LONGEST_LAG]
+    is_minimum = (inside < normalised[:, _SHORTEST_LAG - 1 : _LONGEST_LAG - 1]) & (
+        inside <= normalised[:, _SHORTEST_LAG + 1 : _LONGEST_LAG + 1]
+    )
     clear = is_minimum & (inside < _CLEARLY_PERIODIC)
     index: npt.NDArray[np.intp] = _SHORTEST_LAG + np.where(clear.any(1), clear.argmax(1), inside.argmin(1))
     return index
@@ -186,7 +187,16 @@ def _means(values: Floats, first: npt.NDArray[np.intp], last: npt.NDArray[np.int
     return means
 
 
-def _voiced_median(pitch: Floats) -> float:
-    """Median pitch of the voiced frames, the lower of two; 0.0 where fewer than a fifth are voiced."""
-    voiced = np.sort(pitch[pitch > 0])
-    return float(voiced[(len(voiced) - 1) // 2]) if 0 < len(pitch) <= 5 * len(voiced) else 0.0
+def _voiced_medians(pitch: Floats, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Median pitch of each range's voiced frames, the lower of two; 0.0 where fewer than a fifth are voiced."""
+    lengths = last - first
+    word = np.repeat(np.arange(len(first)), lengths)
+    frame = np.arange(len(word)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + first[word]
+    values = pitch[frame]
+    word, values = word[values > 0], values[values > 0]
+    values = values[np.lexsort((values, word))]
+    count = np.bincount(word, minlength=len(first))
+    begin = np.cumsum(count) - count
+    voiced = (count > 0) & (count * 5 >= lengths)
+    middle = np.where(voiced, begin + (count - 1) // 2, 0)
+    return np.where(voiced, values[middle], 0.0) if len(values) else np.zeros(len(first))
