@@ -11,6 +11,7 @@ import pytest
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
+from ecg_pipeline.analysis.fallbacks import model_error
 from ecg_pipeline.hosts.standalone.file_sink import FileSink
 from ecg_pipeline.process.job_runner import JobRunner
 from ecg_pipeline.process.logs import JobIdFilter
@@ -223,3 +224,7 @@ def test_a_model_that_did_not_load_is_tried_again_by_the_next_job(tmp_path: Path
 def test_max_workers_are_cut_to_the_cores(tmp_path: Path) -> None:
     engines = FakeEngines()
     assert host(tmp_path, engines).run(language="en", max_workers=10**9)[0] == 0
+
+
+def test_a_model_error_without_a_reason_says_so() -> None:
+    assert str(model_error("whisper", " ", "try again")) == "모델을 불러올 수 없습니다: whisper: no reason given; try again"

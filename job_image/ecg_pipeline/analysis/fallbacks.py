@@ -92,5 +92,6 @@ def first_that_loads(name: str, load: Callable[[str], T]) -> tuple[str, T]:
 
 
 def model_error(what: str, reason: str, advice: str) -> FatalError:
-    message = f"모델을 불러올 수 없습니다: {what}: {reason.strip().splitlines()[0][:300]}; {advice}"
+    first_line = next(iter(reason.strip().splitlines()), "no reason given")
+    message = f"모델을 불러올 수 없습니다: {what}: {first_line[:300]}; {advice}"
     return FatalError(ErrorCode.MODEL_LOADING_ERROR, message)
