@@ -227,4 +227,5 @@ def test_max_workers_are_cut_to_the_cores(tmp_path: Path) -> None:
 
 
 def test_a_model_error_without_a_reason_says_so() -> None:
-    assert str(model_error("whisper", " ", "try again")) == "모델을 불러올 수 없습니다: whisper: no reason given; try again"
+    message = "모델을 불러올 수 없습니다: whisper: no reason given; try again"
+    assert str(model_error("whisper", " ", "try again")) == message
