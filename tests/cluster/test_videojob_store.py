@@ -148,11 +148,8 @@ async def test_a_transcription_waits_on_a_watch_also_over_a_restart_of_the_api_s
     assert found[0]["spec"]["interactive"] is True
     control_plane.kill_api_server()
     control_plane.start_api_server()
-    loop = asyncio.get_running_loop()
     await asyncio.to_thread(_end, cluster, namespace, found[0]["metadata"]["name"], "False", "PROCESSING_ERROR")
-    ended = loop.time()
-    answer = await asked
-    assert loop.time() - ended < 2
+    answer = await asyncio.wait_for(asked, 30)  # a watch ends after 60 s: what comes before was brought by it
     assert (answer.status_code, answer.json()["success"]) == (200, False)
 
 
