@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from ecg_cluster import paths
 from ecg_contract.videojob.crd import custom_resource_definition
 from ecg_dev.control_plane.server import ControlPlane, running_control_plane
+from ecg_dev.waiting import wait_until
 from support.played_kubelet import add_node, client
 
 _CRD = "crd/videojobs.ecg-analyzer.io"
@@ -40,6 +42,8 @@ def prepare(plane: ControlPlane) -> None:
     """Install the VideoJob definition and add a played node."""
     plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(custom_resource_definition()))
     plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", _CRD)
+    with client(plane) as admin:  # an established resource is answered 429 until its storage is initialized
+        wait_until(lambda: admin.get(paths.videojobs("default")).is_success, 30)
     add_node(plane)
 
 
