@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import kopf
@@ -13,7 +12,7 @@ from ecg_callbacks.sender import CallbackSender
 from ecg_cluster.client import Cluster, connect
 from ecg_cluster.results import ClusterResults
 from ecg_cluster.s3 import s3_client
-from ecg_common.clock import utc_now
+from ecg_common.clock import Clock, utc_now
 from ecg_operator.act.apply import Applier
 from ecg_operator.act.clean_up import CleanUp
 from ecg_operator.act.controller import Controller
@@ -46,7 +45,7 @@ class Dependencies:
     """boto3's client; None without a bucket."""
     metrics: Metrics
     health: Health
-    clock: Callable[[], datetime] = utc_now
+    clock: Clock = utc_now
 
 
 @dataclass(frozen=True)

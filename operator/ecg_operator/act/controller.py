@@ -1,8 +1,8 @@
 """The work queue's handler: observes one VideoJob, reconciles, has the plan applied."""
 
 from collections.abc import Callable
-from datetime import datetime
 
+from ecg_common.clock import Clock
 from ecg_common.logs import job_logger
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.apply import Applier, OutdatedError
@@ -26,7 +26,7 @@ class Controller:
         applier: Applier,
         settings: OperatorSettings,
         *,
-        clock: Callable[[], datetime],
+        clock: Clock,
         holds_lease: Callable[[], bool],
         on_applied: Callable[[Plan], None],
     ) -> None:

@@ -1,11 +1,11 @@
 """`DeliveryLedger` on VideoJobs: deliveries are recorded in `status.callbacks`."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from ecg_callbacks.ports import Change, Delivery, Pending, pending_of
 from ecg_callbacks.videojob_facts import facts_of, record_of
 from ecg_cluster.errors import ConflictError, NotFoundError
+from ecg_common.clock import Clock
 from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
 from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.decide.conditions import derived
@@ -17,9 +17,7 @@ from ecg_operator.settings import OperatorSettings
 class VideoJobLedger:
     """Keys are `<name>/<uid>`: a VideoJob that was deleted and created again is another one."""
 
-    def __init__(
-        self, cache: Cache, writer: StatusWriter, settings: OperatorSettings, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, cache: Cache, writer: StatusWriter, settings: OperatorSettings, clock: Clock) -> None:
         self._cache, self._writer, self._settings, self._clock = cache, writer, settings, clock
         self._pending: dict[str, Pending] = {}
         """By the VideoJob's name."""

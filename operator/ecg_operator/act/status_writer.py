@@ -1,13 +1,14 @@
 """Writes a VideoJob's status: whole, and only over the version that was decided on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import NotFoundError
+from ecg_common.clock import Clock
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
 from ecg_operator.decide.plan import Plan
 from ecg_operator.observe.cache import Cache
@@ -66,7 +67,7 @@ class WriteDelay:
     Owns since when the write of each VideoJob is delayed; in memory only: an operator that starts delays it again.
     """
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._since: dict[str, datetime] = {}
 

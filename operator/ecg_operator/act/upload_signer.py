@@ -4,7 +4,6 @@ A URL expires with the temporary credentials that signed it, so it is signed aga
 that was is kept in memory only: an operator that starts signs once more.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError
 from ecg_cluster.s3 import signed_url
+from ecg_common.clock import Clock
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.manifests import result_secret_manifest
 from ecg_operator.settings import OperatorSettings
@@ -22,7 +22,7 @@ RENEWAL_INTERVAL = timedelta(minutes=10)
 class UploadSigner:
     """Owns when the URL of each VideoJob's current attempt was signed. `s3` is boto3's client."""
 
-    def __init__(self, cluster: Cluster, settings: OperatorSettings, s3: Any, clock: Callable[[], datetime]) -> None:
+    def __init__(self, cluster: Cluster, settings: OperatorSettings, s3: Any, clock: Clock) -> None:
         self._cluster, self._s3, self._clock = cluster, s3, clock
         self._secrets = paths.core(settings.namespace, "secrets")
         self._bucket, self._prefix = settings.results_bucket or "", settings.results_prefix

@@ -1,9 +1,8 @@
 """All that the watches have brought, and nothing else: one store for each kind of object."""
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Protocol
 
+from ecg_common.clock import Clock
 from ecg_contract.videojob.manifests import Manifest
 from ecg_operator.observe.owned_objects import OwnedObjects
 from ecg_operator.observe.snapshot import Observed, ObservedJob, ObservedPod, Warning_, observed_job, observed_pod
@@ -28,7 +27,7 @@ class Store(Protocol):
 
 
 class Cache:
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._in_sync_since = clock()
         self._warnings: dict[str, Warning_] = {}

@@ -1,10 +1,10 @@
 """The VideoJobs that the watch has brought, as JSON that is parsed when asked for: 5,000 take 15 MB instead of 300."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from ecg_common.clock import Clock
 from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.resource import VideoJob
 
@@ -26,7 +26,7 @@ class _Stored:
 class VideoJobs:
     """By name: an operator works on one namespace. A `Store`."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._stored: dict[str, _Stored] = {}
         self._names: dict[str, str] = {}
