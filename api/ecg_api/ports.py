@@ -75,6 +75,10 @@ class JobView:
     pipeline: PipelineStatus | None
     error: PipelineError | None
     callback: CallbackView
+    queue_position: int | None = None
+    """1 for the job that starts next; None where it does not wait for a slot."""
+    eta: datetime | None = None
+    """When it will probably be completed; None where nothing is known of it."""
 
 
 class JobStore(Protocol):

@@ -15,10 +15,14 @@ class NoClusterError(Exception):
 
 
 class ClusterError(Exception):
-    """`str(error)` holds the request's method and path and the server's answer, never the request's body."""
+    """`str(error)` holds the request's method and path and the server's answer, never the request's body.
+
+    `status` is the HTTP status, None without an answer; `message` the server's text.
+    """
 
     def __init__(self, request: str, status: int | None, message: str) -> None:
         super().__init__(f"{request}: {status or 'no answer'}: {message}")
+        self.status, self.message = status, message
 
 
 class NotFoundError(ClusterError):

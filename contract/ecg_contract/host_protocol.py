@@ -117,6 +117,8 @@ class PipelineStatus(CamelModel):
     """Percent, finer than the stages' and never falling within an attempt."""
     message: Sentence = ""
     """The stage's message, or what is being retried."""
+    duration: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Length of the media in seconds, once it is known."""
     notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
     """Fallbacks taken, in order: a smaller batch, a smaller model, segment times without alignment."""
     heartbeat_time: datetime | None = None

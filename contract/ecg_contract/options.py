@@ -41,6 +41,8 @@ class JobOptions(AnalysisOptions):
 
     max_workers: Annotated[int, Field(ge=1, le=64)] = 4
     """Threads of the CPU work, cut to the cores there are."""
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    """Place in the queue: a higher one goes first, equal ones in the order of submission."""
 
 
 def options_of(model: AnalysisOptions) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.act.upload_signer import UploadSigner
 from ecg_operator.observe import watches
 from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.job_queue import JobQueue
 from ecg_operator.observe.observer import Observer
 from ecg_operator.observe.watch_check import WatchCheck
 from ecg_operator.runtime.health import Health
@@ -81,16 +82,17 @@ async def connected(settings: OperatorSettings) -> Dependencies:
 
 def build(given: Dependencies) -> Parts:
     """The parts of a run that begins, with empty caches."""
-    cache = Cache(given.clock)
+
+    def wake(name: str | None) -> None:
+        if name:
+            queue.add(name)
+
+    cache = Cache(given.clock, JobQueue(given.settings.max_active_jobs, wake))
     writer = StatusWriter(given.cluster, given.settings.namespace, cache)
     queue = WorkQueue(_controller(given, cache, writer).handle)
     ledger = VideoJobLedger(cache, writer, given.settings, given.clock)
     deliverer = Deliverer(ledger, given.sender, clock=given.clock)
     given.metrics.watch(cache.videojobs.__len__, queue.__len__, ledger.__len__)
-
-    def wake(name: str | None) -> None:
-        if name:
-            queue.add(name)
 
     def videojob_changed(name: str | None) -> None:
         if name and ledger.update(name):
@@ -104,7 +106,7 @@ def build(given: Dependencies) -> Parts:
 def _controller(given: Dependencies, cache: Cache, writer: StatusWriter) -> Controller:
     return Controller(
         Observer(cache, given.cluster, given.settings.namespace),
-        _applier(given, writer),
+        _applier(given, cache, writer),
         given.settings,
         clock=given.clock,
         holds_lease=lambda: given.lease.is_held,
@@ -112,8 +114,8 @@ def _controller(given: Dependencies, cache: Cache, writer: StatusWriter) -> Cont
     )
 
 
-def _applier(given: Dependencies, writer: StatusWriter) -> Applier:
+def _applier(given: Dependencies, cache: Cache, writer: StatusWriter) -> Applier:
     cluster, settings = given.cluster, given.settings
     uploads = UploadSigner(cluster, settings, given.s3, given.clock) if settings.results_bucket else None
     events, clean_up = EventRecorder(cluster, settings.namespace), CleanUp(cluster, settings)
-    return Applier(cluster, settings, given.config, writer, events, clean_up, uploads)
+    return Applier(cluster, settings, given.config, cache, writer, events, clean_up, uploads)

@@ -30,10 +30,14 @@ class OperatorSettings(CallbackSettings, ResultsSettings, AttemptSettings, LogSe
     """Run jobs that ask for a GPU with the `gpu` profile; the `cpu` profile without it."""
     job_ttl_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 86_400
     """How long a VideoJob is kept once it is finished and its last callback settled, where it names no time."""
-    pending_limit_s: Seconds = 1_800
-    """Longest wait for a node, in seconds."""
+    max_active_jobs: Annotated[int, Field(ge=0)] = 0
+    """Jobs at work at a time; further VideoJobs wait in a queue without a Job. 0 sets no limit."""
+    queue_limit_seconds: Seconds | None = None
+    """Longest time in the queue and for a node before a job fails, in seconds, where the VideoJob names none; without
+    it, waiting fails no job."""
     stuck_limit_s: Seconds = 300
-    """Longest wait for an image that cannot be pulled, or a Secret or volume that is missing, in seconds."""
+    """Longest wait for what a person has to repair, in seconds: an image that cannot be pulled, a Secret or volume that
+    is missing, a Job or pod that the API server refuses."""
     resync_s: Seconds = 30
     """How often everything is listed, to see that no event was missed, in seconds."""
     watch_lag_limit_s: Seconds = 15

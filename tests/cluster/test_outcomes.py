@@ -21,7 +21,7 @@ from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.receiver import Receiver
 
-LIMITS = {"STUCK_LIMIT_S": "3", "PENDING_LIMIT_S": "6", "HEARTBEAT_LOST_S": "3"}
+LIMITS = {"STUCK_LIMIT_S": "3", "HEARTBEAT_LOST_S": "3"}
 NOWHERE = {"gpu": {"nodeSelector": {"nowhere": "yes"}, "resources": {"limits": {"nvidia.com/gpu": 1}}}, "cpu": {}}
 Play = Callable[[PlayedPipeline, int], None]
 
@@ -104,6 +104,7 @@ def _never(pipeline: PlayedPipeline, _attempt: int) -> None:
     raise AssertionError("a pod without a node was played")
 
 
+_ON_A_GPU_OR_NEVER = (("enableGpu", True), ("queueLimitSeconds", 6))
 _NO_MODEL = '{"code": "MODEL_LOADING_ERROR", "message": "no such model"}'
 ROWS = {
     "completes": Row(lambda pipeline, _: pipeline.work(), None, 1),
@@ -132,7 +133,7 @@ ROWS = {
     "deadline": Row(_beats, "PROCESSING_ERROR", 1, DEADLINE_MESSAGE, spec=(("activeDeadlineSeconds", 2),)),
     "image": Row(_no_image, "PROCESSING_ERROR", 1, "Back-off pulling", "ImagePullBackOff"),
     "secret": Row(_no_secret, "PROCESSING_ERROR", 1, "not found", "FailedMount"),
-    "no-node": Row(_never, "PROCESSING_ERROR", 1, "0/1 nodes", "Unschedulable", (("enableGpu", True),)),
+    "no-node": Row(_never, "PROCESSING_ERROR", 1, "0/1 nodes", "Unschedulable", _ON_A_GPU_OR_NEVER),
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from ecg_api.kubernetes.store import VideoJobStore
 from ecg_api.kubernetes.uploads import BucketUploads
+from ecg_api.kubernetes.videojob_client import VideoJobClient
 from ecg_cluster.client import connect
 from ecg_cluster.results import ClusterResults
 from ecg_cluster.s3 import s3_client
@@ -26,7 +27,8 @@ async def hand(
     connection, watching = await connect(), await connect(connections=0)
     uploads = BucketUploads(s3_client(), BUCKET, "")
     results = ClusterResults(connection, namespace)
-    yield StatusHand(VideoJobStore(connection, namespace, results, uploads, watching=watching), connection, namespace)
+    store = VideoJobStore(VideoJobClient(connection, watching, namespace), results, uploads)
+    yield StatusHand(store, connection, namespace)
     await watching.close()
     await connection.close()
 

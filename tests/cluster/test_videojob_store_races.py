@@ -15,6 +15,7 @@ from ecg_api.kubernetes.host import build_app
 from ecg_api.kubernetes.settings import KubernetesSettings
 from ecg_api.kubernetes.store import VideoJobStore
 from ecg_api.kubernetes.uploads import BucketUploads
+from ecg_api.kubernetes.videojob_client import VideoJobClient
 from ecg_api.ports import SubmitOutcome
 from ecg_api.settings import Settings
 from ecg_cluster import paths
@@ -38,7 +39,7 @@ SIGNED = "https://media.example/v.mp4?X-Amz-Signature=canary"
 
 @pytest.fixture
 def store(connection: Cluster, namespace: str) -> VideoJobStore:
-    return VideoJobStore(connection, namespace, ClusterResults(connection, namespace))
+    return VideoJobStore(VideoJobClient(connection, connection, namespace), ClusterResults(connection, namespace))
 
 
 @pytest.fixture
@@ -71,11 +72,8 @@ async def test_a_job_that_runs_again_meanwhile_is_not_replaced(
     store = hand.store
     await store.submit(submission("j"))
     await hand.fail("j")
-    slow = VideoJobStore(
-        Overtaken(connection, lambda: store.submit(submission("j"))),
-        namespace,
-        ClusterResults(connection, namespace),
-    )
+    overtaken = Overtaken(connection, lambda: store.submit(submission("j")))
+    slow = VideoJobStore(VideoJobClient(overtaken, connection, namespace), ClusterResults(connection, namespace))
     uid = videojobs.get("j")["metadata"]["uid"]
     assert await slow.submit(submission("j", body_key="other")) is SubmitOutcome.CONFLICT
     again = videojobs.get("j")
@@ -133,7 +131,8 @@ async def test_an_upload_is_read_under_the_secrets_url_and_named_nowhere_else(
     for name, value in environment(moto).items():
         monkeypatch.setenv(name, value)
     uploads = BucketUploads(s3_client(), BUCKET, "ecg/")
-    store = VideoJobStore(connection, namespace, ClusterResults(connection, namespace), uploads)
+    client = VideoJobClient(connection, connection, namespace)
+    store = VideoJobStore(client, ClusterResults(connection, namespace), uploads)
     slot = await store.slot("회의.wav")
     slot.path.write_bytes(b"sound")
     await store.submit(transcription("t", Source(path=slot.path)))

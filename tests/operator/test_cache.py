@@ -4,12 +4,13 @@ from typing import Any
 
 from ecg_contract.videojob.names import VIDEOJOB_LABEL
 from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.job_queue import JobQueue
 from ecg_operator.observe.snapshot import Warning_
 from support.observations import NOW, videojob
 
 
 def _cache() -> Cache:
-    cache = Cache(lambda: NOW)
+    cache = Cache(lambda: NOW, JobQueue(0, lambda _: None))
     cache.videojobs.put(videojob().to_manifest())
     return cache
 

@@ -169,8 +169,8 @@ def test_an_image_that_comes_after_all_is_forgiven() -> None:
 
 
 @pytest.mark.parametrize("quota", [False, True])
-def test_who_waits_for_a_node_says_why_and_gives_up_at_the_limit(quota: bool) -> None:
-    world = World()
+def test_who_waits_for_a_node_says_why_and_gives_up_at_its_own_limit_alone(quota: bool) -> None:
+    world = World(queue_limit_seconds=90_000)
     world.settle()
     if quota:
         job = world.jobs[world.attempt.job_name]
@@ -180,7 +180,7 @@ def test_who_waits_for_a_node_says_why_and_gives_up_at_the_limit(quota: bool) ->
     world.settle()
     words = "exceeded quota" if quota else "0/3 nodes: Insufficient nvidia.com/gpu"
     assert (world.condition("Scheduled")[0], world.videojob.status.message) == ("False", words)
-    world.later(1799)
+    world.later(89_999)
     assert world.videojob.status.completion_time is None
     world.later(1)
     assert _outcome(world) == FAILED

@@ -48,6 +48,12 @@ class VideoJobs:
     def jobs(self) -> list[Manifest]:
         return list(self._json(self._client.get(f"/apis/batch/v1/namespaces/{self.namespace}/jobs"))["items"])
 
+    def suspend_job(self, name: str, *, suspend: bool) -> None:
+        """As a queue such as Kueue does."""
+        path = f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{name}"
+        headers = {"content-type": "application/merge-patch+json"}
+        self._json(self._client.patch(path, json={"spec": {"suspend": suspend}}, headers=headers))
+
     def objects(self, kind: str) -> list[Manifest]:
         """Objects of the core group; `kind` is the resource's plural name."""
         return list(self._json(self._client.get(f"/api/v1/namespaces/{self.namespace}/{kind}"))["items"])

@@ -86,7 +86,7 @@ class World:
     def add_job(self, **changes: Any) -> None:
         name = self.attempt.job_name
         assert name not in self.jobs, "a Job is created twice"
-        job = ObservedJob(name, f"uid-of-{name}", "job", UID, False, False, False, None)
+        job = ObservedJob(name, f"uid-of-{name}", "job", UID, False, False, False, None, self.now)
         self.jobs[name] = replace(job, **changes)
 
     def change_job(self, **changes: Any) -> None:

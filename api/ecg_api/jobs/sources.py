@@ -12,8 +12,11 @@ from urllib.parse import unquote, urlsplit
 
 from ecg_api.errors import wrong_field
 from ecg_contract.host_protocol import Source
+from ecg_contract.wire.models import ProcessVideoRequest
 
 _SCHEMES = ("http", "https", "s3")
+_FIRST_FIELDS = ("video_url", "fastapi_base_url", "enable_gpu", "emotion_detection", "language", "max_workers")
+"""What a video's request had in the first release."""
 
 _SIGNATURES = (
     ("awsaccesskeyid", r"awsaccesskeyid|signature|expires"),
@@ -51,6 +54,16 @@ def _syntax_error(url: str) -> str | None:
     if parts.scheme not in _SCHEMES:
         return "has a scheme that is not read"
     return None if host else "names no host"
+
+
+def video_body_key(video: ProcessVideoRequest) -> str:
+    """The digest of a video's request. Options that the first release did not have count where they are given.
+
+    So a release with a new option recognises the requests that an earlier one accepted.
+    """
+    fields = video.model_dump(exclude={"job_id"}, mode="json")
+    defaults = {name: field.default for name, field in ProcessVideoRequest.model_fields.items()}
+    return body_key(**{n: value for n, value in fields.items() if n in _FIRST_FIELDS or value != defaults[n]})
 
 
 def body_key(**fields: object) -> str:

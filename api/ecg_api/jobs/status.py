@@ -31,6 +31,8 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
         message=Stage.COMPLETED.message if job.state is JobState.COMPLETED else pipeline.message if pipeline else "",
         notes=list(pipeline.notes) if pipeline else [],
         attempt=job.attempt,
+        queue_position=job.queue_position,
+        eta=to_second(job.eta) if job.eta else None,
         error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
         callback=job.callback,
     )

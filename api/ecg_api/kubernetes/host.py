@@ -7,9 +7,11 @@ from typing import Any
 from fastapi import FastAPI
 
 from ecg_api.http.app import create_app
+from ecg_api.kubernetes.backlog import Backlog
 from ecg_api.kubernetes.settings import KubernetesSettings
 from ecg_api.kubernetes.store import VideoJobStore
 from ecg_api.kubernetes.uploads import BucketUploads
+from ecg_api.kubernetes.videojob_client import VideoJobClient
 from ecg_api.settings import Settings
 from ecg_cluster.client import Cluster, connect
 from ecg_cluster.errors import NoClusterError
@@ -23,12 +25,15 @@ async def build_app(settings: Settings, kubernetes: KubernetesSettings) -> FastA
     """The application. Raises NoClusterError outside a cluster and without KUBECONFIG."""
     cluster = await connect()
     watching = await connect(connections=0)  # a watch per waiting transcription must not block other requests
-    store = _store(cluster, watching, kubernetes)
+    backlog = Backlog(watching, kubernetes.namespace, kubernetes.queue_limit)
+    client = VideoJobClient(cluster, watching, kubernetes.namespace)
+    store = _store(client, cluster, kubernetes, backlog)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
-            yield
+            async with backlog:
+                yield
         finally:
             await watching.close()
             await cluster.close()
@@ -37,9 +42,9 @@ async def build_app(settings: Settings, kubernetes: KubernetesSettings) -> FastA
     return create_app(settings, store, lifespan, uploads=uploads, redelivery=store)
 
 
-def _store(cluster: Cluster, watching: Cluster, kubernetes: KubernetesSettings) -> VideoJobStore:
+def _store(client: VideoJobClient, cluster: Cluster, kubernetes: KubernetesSettings, backlog: Backlog) -> VideoJobStore:
     bucket = kubernetes.results_bucket
     s3: Any = s3_client() if bucket else None
     results = ClusterResults(cluster, kubernetes.namespace, s3, bucket)
     uploads = BucketUploads(s3, bucket, kubernetes.results_prefix) if bucket else None
-    return VideoJobStore(cluster, kubernetes.namespace, results, uploads, watching=watching)
+    return VideoJobStore(client, results, uploads, backlog)

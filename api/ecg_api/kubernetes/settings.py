@@ -1,5 +1,9 @@
 """Settings of the API in a cluster."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from ecg_cluster.settings import ResultsSettings
 
 
@@ -8,3 +12,5 @@ class KubernetesSettings(ResultsSettings):
 
     namespace: str
     """Namespace of the VideoJobs."""
+    queue_limit: Annotated[int, Field(ge=0)] = 5000
+    """Jobs that may wait; more are answered 429. 0 sets no limit."""

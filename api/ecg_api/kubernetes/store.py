@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import IO
 
-from ecg_api.errors import StoreUnavailableError
+from ecg_api.errors import QueueFullError, StoreUnavailableError
 from ecg_api.jobs.sources import source_name
+from ecg_api.kubernetes.backlog import Backlog
 from ecg_api.kubernetes.manifests import can_run_again, videojob_manifest
 from ecg_api.kubernetes.result_file import fetched
 from ecg_api.kubernetes.retries import retry_on_conflict, unavailable_on_cluster_error
@@ -19,7 +20,6 @@ from ecg_api.kubernetes.videojob_client import VideoJobClient
 from ecg_api.kubernetes.view import awaits_redelivery, is_undelivered, state_of, view
 from ecg_api.ports import JobState, JobView, Submission, SubmitOutcome, UploadSlot
 from ecg_callbacks.ports import ResultSource
-from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 from ecg_common.logs import job_logger
 from ecg_contract.videojob.manifests import Manifest
@@ -32,15 +32,13 @@ class VideoJobStore:
 
     def __init__(
         self,
-        cluster: Cluster,
-        namespace: str,
+        client: VideoJobClient,
         results: ResultSource,
         uploads: BucketUploads | None = None,
-        *,
-        watching: Cluster | None = None,
+        backlog: Backlog | None = None,
     ) -> None:
-        self._client = VideoJobClient(cluster, watching or cluster, namespace)
-        self._results, self._uploads = results, uploads
+        """The caller enters `backlog`; without one, the queue has no limit."""
+        self._client, self._results, self._uploads, self._backlog = client, results, uploads, backlog
 
     async def submit(self, submission: Submission) -> SubmitOutcome:
         url, name = await self._source(submission)
@@ -131,14 +129,28 @@ class VideoJobStore:
 
     async def _create(self, submission: Submission, url: str, name: str) -> SubmitOutcome:
         manifest = videojob_manifest(submission, url, name)
+        if self._backlog is not None and await self._backlog.is_full():
+            return await self._submit_to_full_queue(submission, url, manifest)
         try:
-            await self._client.create(manifest, url)
+            created = await self._client.create(manifest, url)
         except AlreadyExistsError:
             existing = await self._client.read(videojob_name(submission.job_id))
             if existing.metadata.deletion_timestamp is not None:
                 raise  # retried until the name is free
             return await self._submit_again(existing, submission, url, manifest)
+        if self._backlog is not None:
+            self._backlog.put(created)
         return SubmitOutcome.CREATED
+
+    async def _submit_to_full_queue(self, submission: Submission, url: str, manifest: Manifest) -> SubmitOutcome:
+        """What is known already gets its answer. Raises QueueFullError for a job that would wait."""
+        try:
+            existing = await self._client.read(videojob_name(submission.job_id))
+        except NotFoundError:
+            raise QueueFullError from None
+        if state_of(existing) in (JobState.FAILED, JobState.CANCELLED):
+            raise QueueFullError
+        return await self._submit_again(existing, submission, url, manifest)
 
     async def _submit_again(
         self, videojob: VideoJob, submission: Submission, url: str, manifest: Manifest

@@ -65,10 +65,11 @@ class VideoJobClient:
         """Raises ClusterError where VideoJobs cannot be read."""
         await self._cluster.get(f"{paths.videojobs(self._namespace)}?limit=1")
 
-    async def create(self, manifest: Manifest, url: str) -> None:
-        """The VideoJob, and the Secret of its URL where that is a credential."""
+    async def create(self, manifest: Manifest, url: str) -> Manifest:
+        """Create the VideoJob, and the Secret of its URL where that is a credential; returns the VideoJob."""
         created = await self._cluster.create(paths.videojobs(self._namespace), manifest)
         await self.store_source(VideoJob.from_manifest(created), url)
+        return created
 
     async def patch(self, videojob: VideoJob, **spec: Any) -> None:
         """Raises ConflictError when it has changed since it was read."""

@@ -52,6 +52,8 @@ def view(videojob: VideoJob) -> JobView:
         pipeline=None if waits_for_new_run else _pipeline(videojob),
         error=status.error if state is JobState.FAILED else None,
         callback=_callback(videojob, waits_for_new_run=waits_for_new_run),
+        queue_position=status.queue.position if status.queue and state is JobState.QUEUED else None,
+        eta=None if state.is_final or waits_for_new_run else status.estimated_completion_time,
     )
 
 

@@ -50,6 +50,7 @@ the settings' own defaults hold then. */ -}}
   "HOST" "0.0.0.0"
   "PORT" "8001"
   "LOG_LEVEL" .Values.api.logLevel
+  "QUEUE_LIMIT" (int64 .Values.jobs.queueLength | toString)
 -}}
 {{- if not (kindIs "invalid" .Values.api.corsOrigins) -}}
 {{- $_ := set $own "CORS_ORIGINS" (join "," .Values.api.corsOrigins) -}}
@@ -69,7 +70,8 @@ the settings' own defaults hold then. */ -}}
   "CPU_FALLBACK" (toString .Values.pipeline.cpuFallback)
   "CALLBACK_SECRET" (index (printf "[%s]" $secret | fromJsonArray) 0)
   "JOB_DEADLINE_S" (int64 $jobs.deadlineSeconds | toString)
-  "PENDING_LIMIT_S" (int64 $jobs.pendingLimitSeconds | toString)
+  "MAX_ACTIVE_JOBS" (int64 $jobs.maxActive | toString)
+  "QUEUE_LIMIT_SECONDS" (kindIs "invalid" $jobs.queueLimitSeconds | ternary "" (int64 $jobs.queueLimitSeconds | toString))
   "STUCK_LIMIT_S" (int64 $jobs.stuckLimitSeconds | toString)
   "HEARTBEAT_LOST_S" (int64 $jobs.heartbeatLostSeconds | toString)
   "JOB_TTL_S" (int64 $jobs.ttlSeconds | toString)

@@ -22,6 +22,8 @@
   "volumeMounts" $mounts
   "annotations" $pipeline.podAnnotations
   "labels" (merge (include "ecg.pipelineLabels" . | fromYaml) (deepCopy $pipeline.podLabels))
+  "jobLabels" .Values.jobs.labels
+  "jobAnnotations" .Values.jobs.annotations
   "imagePullSecrets" .Values.images.pullSecrets
 -}}
 {{- with include "ecg.interactiveClass" . -}}

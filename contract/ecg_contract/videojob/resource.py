@@ -79,7 +79,7 @@ class VideoJobCallback(CamelModel):
 
 SPEC_COUNTERS = ("run", "cancelled_run", "redelivery")
 """Fields of the spec that only grow."""
-SPEC_CHANGING = {*SPEC_COUNTERS, "suspend"}
+SPEC_CHANGING = {*SPEC_COUNTERS, "suspend", "priority"}
 """Fields of the spec that may be changed; every other one is fixed."""
 
 
@@ -98,7 +98,8 @@ class _VideoJobRequest(CamelModel):
 
 
 class VideoJobSpec(JobOptions, _VideoJobRequest):
-    """What is to be analysed, and how. It cannot be changed, but for the counters, which only grow, and `suspend`."""
+    """What is to be analysed, and how. It cannot be changed, but for the counters, which only grow, `priority` and
+    `suspend`."""
 
     model_config = ConfigDict(json_schema_extra=_spec_rules)
 
@@ -108,6 +109,9 @@ class VideoJobSpec(JobOptions, _VideoJobRequest):
     """Digest of the request without URL signatures, by which the API knows a request that is repeated."""
     active_deadline_seconds: Annotated[int, Field(ge=1, le=MAX_DEADLINE_S)] | None = None
     """Longest time of work over all attempts of a run, without queueing; the operator's setting where absent."""
+    queue_limit_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
+    """Longest time in the queue and for a node before the job fails; the operator's setting where absent, which sets
+    no limit by default."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
     """How long the VideoJob is kept once it is finished and its last callback settled; the operator's setting where
     absent."""
@@ -166,7 +170,7 @@ class Attempt(CamelModel):
     profile: Profile
     """What its pod asks for."""
     pending_since: datetime
-    """Since when it waits for a pod to run; the pending limit counts from here."""
+    """Since when the job waits for a pod to run, its time in the queue included."""
     job_name: Name
     """Its Job."""
     job_uid: Uid | None = None
@@ -181,6 +185,17 @@ class Attempt(CamelModel):
     """When the pod's container began to run."""
     stuck_since: datetime | None = None
     """Since when the pod has waited for an image, a Secret or a volume that is not to be had."""
+
+
+class QueuePlace(CamelModel):
+    """A job's place among those that wait for a slot (MAX_ACTIVE_JOBS)."""
+
+    position: Annotated[int, Field(ge=1)]
+    """1 for the job that starts next; written when it has changed by a fifth, or is 10 or less."""
+    sequence: Count
+    """Order of submission: the resourceVersion at which the operator first saw the job wait."""
+    queued_time: datetime
+    """Since when it waits."""
 
 
 class PodReport(PipelineStatus):
@@ -221,6 +236,10 @@ class VideoJobStatus(CamelModel):
     """Why the run failed."""
     attempt: Attempt | None = None
     """The current attempt, or the last one."""
+    queue: QueuePlace | None = None
+    """The job's place in the queue while it waits for a slot."""
+    estimated_completion_time: datetime | None = None
+    """When the job will probably be completed, by the running means of the jobs before it."""
     retries: AttemptCounts | None = None
     """How often the run has been tried anew, by reason."""
     active_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0

@@ -239,6 +239,10 @@ class JobStatusResponse(BaseModel):
     message: str = ""
     notes: list[str] = Field(default_factory=list)
     attempt: int = 0
+    queue_position: int | None = None
+    """1 for the job that starts next; only while it waits in the queue."""
+    eta: datetime | None = None
+    """When the job will probably be completed, by the running means of earlier jobs; absent while there are none."""
     error: JobError | None = None
     callback: CallbackView
 

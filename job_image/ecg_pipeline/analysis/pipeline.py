@@ -26,7 +26,7 @@ def analyze(
     progress.enter(Stage.DOWNLOAD)
     models.prefetch()
     samples = load_media(job.source, settings, progress, work)  # (n,) float32 at 16 kHz, shared by all stages
-    progress.complete_download()
+    progress.complete_download(len(samples) / SAMPLE_RATE)
     stages = Stages(job, models, progress, samples)
 
     progress.enter(Stage.VAD)

@@ -42,11 +42,13 @@ class ProgressReporter:
             message = _DOWNLOADING if stage is Stage.DOWNLOAD else stage.message
             self._report(stages=stages, stage=stage, progress=progress, message=message)
 
-    def complete_download(self) -> None:
+    def complete_download(self, duration_s: float) -> None:
+        """`duration_s` is the length of the media."""
         with self._lock:
             times = self._status.stages[Stage.DOWNLOAD].model_copy(update={"completion_time": utc_now()})
             stages = {**self._status.stages, Stage.DOWNLOAD: times}
-            self._report(stages=stages, progress=float(Stage.DOWNLOAD.progress), message=Stage.DOWNLOAD.message)
+            progress, message = float(Stage.DOWNLOAD.progress), Stage.DOWNLOAD.message
+            self._report(stages=stages, duration=round(duration_s, 3), progress=progress, message=message)
 
     def advance(self, stage: Stage, fraction: float) -> None:
         """Record that `fraction` of `stage` is done; ignored unless `stage` is the current one."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
-from ecg_cluster.errors import AlreadyExistsError, ConflictError, NotFoundError
+from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 from ecg_common.logs import JobLogger, job_logger
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.clean_up import CleanUp, delete_if_present
@@ -14,8 +14,12 @@ from ecg_operator.act.pod_config import PodConfig
 from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.act.upload_signer import UploadSigner
 from ecg_operator.decide.plan import Plan
-from ecg_operator.observe.snapshot import observed_job
+from ecg_operator.observe.cache import Cache
+from ecg_operator.observe.snapshot import Refusal, observed_job
 from ecg_operator.settings import OperatorSettings
+
+_REFUSALS = (400, 403, 422)
+"""HTTP statuses with which the API server refuses a Job for what it is, or for a quota."""
 
 
 class OutdatedError(Exception):
@@ -29,6 +33,7 @@ class Applier:
     cluster: Cluster
     settings: OperatorSettings
     config: PodConfig
+    cache: Cache
     writer: StatusWriter
     events: EventRecorder
     clean_up: CleanUp
@@ -40,7 +45,7 @@ class Applier:
         for job in plan.delete_jobs:
             await delete_if_present(self.cluster, paths.jobs(self.settings.namespace, job.name), job.uid)
         if plan.create_job:
-            await self._create_job(videojob)
+            await self._create_job(videojob.model_copy(update={"status": plan.status}))
         if plan.clean_up:
             await self.clean_up.run(videojob)
         for note in plan.notes:
@@ -51,6 +56,8 @@ class Applier:
 
     async def _write_status(self, videojob: VideoJob, plan: Plan) -> VideoJob:
         """Write what differs; where nothing does, an action still needs the version that the server has."""
+        if plan.status_may_wait:
+            return videojob
         try:
             if plan.status != videojob.status:
                 return await self.writer.write(videojob, plan.status)
@@ -69,18 +76,29 @@ class Applier:
         if self.uploads is not None:
             await self.uploads.sign(videojob)
         try:
-            await self.cluster.create(paths.jobs(self.settings.namespace), manifest)
+            job = await self.cluster.create(paths.jobs(self.settings.namespace), manifest)
         except AlreadyExistsError:
             await self._adopt(videojob, manifest["metadata"]["name"])
+        except ClusterError as error:
+            self._refused(videojob, error)
+            raise
         else:
+            self.cache.jobs.put(job)
+            self.cache.refuse_job(videojob.metadata.name, None)
             self._log(videojob).info("job_created", extra={"job": manifest["metadata"]["name"]})
 
     async def _adopt(self, videojob: VideoJob, name: str) -> None:
         """Go on with this VideoJob's own Job, created before a crash; raises OutdatedError for another's."""
-        found = observed_job(await self.cluster.get(paths.jobs(self.settings.namespace, name)))
-        if found.owner_uid != videojob.metadata.uid:
+        job = await self.cluster.get(paths.jobs(self.settings.namespace, name))
+        if observed_job(job).owner_uid != videojob.metadata.uid:
             raise OutdatedError
+        self.cache.jobs.put(job)
         self._log(videojob).info("job_adopted", extra={"job": name})
+
+    def _refused(self, videojob: VideoJob, error: ClusterError) -> None:
+        """Show a refusal that a repetition will not change; an API server that is away says nothing about the Job."""
+        if error.status in _REFUSALS:
+            self.cache.refuse_job(videojob.metadata.name, Refusal(error.message))
 
     async def _delete_videojob(self, videojob: VideoJob) -> None:
         path = paths.videojobs(self.settings.namespace, videojob.metadata.name)

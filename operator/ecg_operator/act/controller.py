@@ -51,7 +51,7 @@ class Controller:
         delay: float | None = self._write_delay.seconds_left(videojob, plan)
         if not delay:
             try:
-                videojob = await self._applier.apply(videojob, plan)
+                videojob = await self._apply(videojob, plan)
             except OutdatedError:
                 return _AT_ONCE_S
             self._applied(videojob, plan)
@@ -59,7 +59,14 @@ class Controller:
         uploads = self._applier.uploads
         return sooner(delay, await uploads.renew(videojob) if uploads else None)
 
+    async def _apply(self, videojob: VideoJob, plan: Plan) -> VideoJob:
+        if not plan.create_job:
+            return await self._applier.apply(videojob, plan)
+        with self._applier.cache.queue.reserved(videojob.metadata.name):
+            return await self._applier.apply(videojob, plan)
+
     def _forget(self, name: str) -> None:
+        self._applier.cache.refuse_job(name, None)
         for owner in (self._write_delay, self._applier.clean_up, self._applier.uploads):
             if owner is not None:
                 owner.forget(name)

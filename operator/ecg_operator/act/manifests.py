@@ -39,12 +39,13 @@ def job_manifest(videojob: VideoJob, parts: JobParts) -> Manifest:
     """The Job of the current attempt."""
     attempt = _attempt(videojob)
     metadata = owned_metadata(attempt.job_name, videojob.metadata.name, videojob.metadata.uid, attempt.number)
-    owner = metadata["ownerReferences"][0]
+    owner, config = metadata["ownerReferences"][0], parts.config
+    chosen = {"labels": {**config.job_labels, **metadata["labels"]}, "annotations": config.job_annotations}
     limit = int(deadline(videojob, parts.settings).total_seconds()) + _BACKSTOP_S
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": metadata | {"ownerReferences": [owner | {"controller": True}]},
+        "metadata": metadata | chosen | {"ownerReferences": [owner | {"controller": True}]},
         "spec": {
             "backoffLimit": 0,
             "completions": 1,

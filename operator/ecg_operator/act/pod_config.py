@@ -36,6 +36,9 @@ class PodConfig(_Model):
     volume_mounts: list[Manifest] = Field(default_factory=list)
     annotations: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
+    job_annotations: dict[str, str] = Field(default_factory=dict)
+    job_labels: dict[str, str] = Field(default_factory=dict)
+    """Of the Jobs, beside their own; Kueue reads its queue's name there."""
     image_pull_secrets: list[str | Manifest] = Field(default_factory=list)
     interactive_priority_class_name: str | None = None
     """Priority class of interactive jobs."""

@@ -10,6 +10,7 @@ from ecg_cluster.client import Cluster
 from ecg_cluster.errors import NotFoundError
 from ecg_common.clock import Clock
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
+from ecg_operator.decide.conditions import is_in_progress
 from ecg_operator.decide.plan import Plan
 from ecg_operator.observe.cache import Cache
 
@@ -88,6 +89,8 @@ class WriteDelay:
 
 def is_for_people(before: VideoJobStatus, after: VideoJobStatus) -> bool:
     """Whether the two differ in nothing that a program waits for: only in texts and times."""
+    if before.run is None and after.attempt is not None and is_in_progress(after):  # its first Job names its attempt
+        return after.attempt.pod_uid is None and after.attempt.stuck_since is None
     return _for_programs(before) == _for_programs(after)
 
 

@@ -1,5 +1,6 @@
 """Statuses in which an attempt begins, or loses its pod: pure."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from ecg_contract.attempt_outcome import AttemptCounts
@@ -8,12 +9,20 @@ from ecg_contract.videojob.names import job_name
 from ecg_contract.videojob.resource import Attempt, ConditionType, Profile, VideoJob, VideoJobStatus
 from ecg_operator.decide.attempt_end import active_seconds
 from ecg_operator.decide.conditions import with_condition
+from ecg_operator.observe.run_state import IN_PROGRESS
+from ecg_operator.observe.snapshot import Observed
 from ecg_operator.settings import OperatorSettings
 
 
 def first_attempt(videojob: VideoJob, settings: OperatorSettings, now: datetime) -> VideoJobStatus:
     """The status of a new run."""
-    profile = Profile.GPU if videojob.spec.enable_gpu and settings.gpu_enabled else Profile.CPU
+    return _with_attempt(videojob, fresh_run(videojob), first_profile(videojob, settings), now)
+
+
+def fresh_run(videojob: VideoJob) -> VideoJobStatus:
+    """The status of a run of which nothing is known yet, with the last run's attempt."""
+    if videojob.status.run == videojob.spec.run:
+        return videojob.status
     fresh = {
         "run": videojob.spec.run,
         "start_time": None,
@@ -21,8 +30,27 @@ def first_attempt(videojob: VideoJob, settings: OperatorSettings, now: datetime)
         "error": None,
         "retries": None,
         "active_seconds": 0.0,
+        "queue": None,
     }
-    return _with_attempt(videojob, videojob.status.model_copy(update=fresh), profile, now)
+    return videojob.status.model_copy(update=fresh)
+
+
+def first_profile(videojob: VideoJob, settings: OperatorSettings) -> Profile:
+    """What a run's first pod asks for."""
+    return Profile.GPU if videojob.spec.enable_gpu and settings.gpu_enabled else Profile.CPU
+
+
+def with_unrecorded_attempt(observed: Observed, settings: OperatorSettings) -> Observed:
+    """A VideoJob's first Job is created before its status is written: its attempt is inferred from the Job."""
+    videojob = observed.videojob
+    if videojob.status.run is not None:
+        return observed
+    name = job_name(videojob.metadata.name, videojob.metadata.uid, 1)
+    job = next((job for job in observed.own_jobs() if job.name == name), None)
+    if job is None:
+        return observed
+    status = first_attempt(videojob, settings, job.created)
+    return replace(observed, videojob=videojob.model_copy(update={"status": status}))
 
 
 def next_attempt(
@@ -48,9 +76,9 @@ def _with_attempt(videojob: VideoJob, status: VideoJobStatus, profile: Profile, 
         number=number,
         run=videojob.spec.run,
         profile=profile,
-        pending_since=now,
+        pending_since=status.queue.queued_time if status.queue else now,
         job_name=job_name(metadata.name, metadata.uid, number),
     )
-    status = status.model_copy(update={"attempt": attempt})
-    status = with_condition(status, ConditionType.SUCCEEDED, "Unknown", "InProgress", "", now)
+    status = status.model_copy(update={"attempt": attempt, "queue": None})
+    status = with_condition(status, ConditionType.SUCCEEDED, "Unknown", IN_PROGRESS, "", now)
     return with_condition(status, ConditionType.SCHEDULED, "False", "JobCreating", "its Job is being created", now)

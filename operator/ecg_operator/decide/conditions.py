@@ -6,6 +6,7 @@ from typing import Literal
 from ecg_callbacks.decision import callback_view
 from ecg_callbacks.videojob_facts import facts_of, record_of
 from ecg_contract.videojob.resource import Condition, ConditionType, Phase, VideoJob, VideoJobStatus
+from ecg_operator.observe.run_state import IN_PROGRESS
 
 Holds = Literal["True", "False", "Unknown"]
 
@@ -48,6 +49,12 @@ def derived(videojob: VideoJob, status: VideoJobStatus, now: datetime) -> VideoJ
             "callback": view.state,
         }
     )
+
+
+def is_in_progress(status: VideoJobStatus) -> bool:
+    """Whether an attempt is made; false before the first one, while suspended or queued, and after the end."""
+    succeeded = status.condition(ConditionType.SUCCEEDED)
+    return succeeded is not None and succeeded.reason == IN_PROGRESS
 
 
 def phase(status: VideoJobStatus) -> Phase:

@@ -2,14 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from ecg_contract.errors import ErrorCode
-from ecg_contract.host_protocol import PipelineError
 from ecg_contract.videojob.resource import Attempt, ConditionType, VideoJob, VideoJobStatus
 from ecg_operator.decide.attempt_end import active_seconds, active_time, deadline, last_seen_at_work
 from ecg_operator.decide.attempts import unassigned
 from ecg_operator.decide.conditions import with_condition
 from ecg_operator.decide.pending_reason import Waiting, waiting_for
 from ecg_operator.decide.plan import Note, Plan
+from ecg_operator.decide.queueing import queue_limit, waited_too_long
 from ecg_operator.decide.run_end import end_run
 from ecg_operator.observe.snapshot import Observed, ObservedPod
 from ecg_operator.settings import OperatorSettings, seconds
@@ -18,7 +17,9 @@ from ecg_operator.settings import OperatorSettings, seconds
 def continue_attempt(observed: Observed, attempt: Attempt, settings: OperatorSettings, now: datetime) -> Plan:
     before, waiting = observed.videojob.status, waiting_for(observed)
     attempt = _updated(observed, attempt, waiting, now)
-    if waiting is not None and (error := _waited_too_long(attempt, waiting, settings, now)):
+    limit = _waiting_limit(observed.videojob, attempt, settings)
+    if waiting is not None and limit is not None and now >= limit:
+        error = waited_too_long(f"{waiting.reason}: {waiting.message}" if waiting.message else waiting.reason)
         return end_run(observed, error, error.code.value, now)
     status = _with_scheduled(before.model_copy(update={"attempt": attempt}), waiting, now)
     status = _with_times(observed.videojob, status, attempt, now)
@@ -67,18 +68,10 @@ def _with_times(videojob: VideoJob, status: VideoJobStatus, attempt: Attempt, no
     return status.model_copy(update={"active_seconds": active_seconds(videojob, now)})
 
 
-def _waited_too_long(
-    attempt: Attempt, waiting: Waiting, settings: OperatorSettings, now: datetime
-) -> PipelineError | None:
-    if now < _waiting_limit(attempt, settings):
-        return None
-    reason = f"{waiting.reason}: {waiting.message}" if waiting.message else waiting.reason
-    return PipelineError(code=ErrorCode.PROCESSING_ERROR, message=f"처리를 시작할 수 없습니다 ({reason})")
-
-
-def _waiting_limit(attempt: Attempt, settings: OperatorSettings) -> datetime:
+def _waiting_limit(videojob: VideoJob, attempt: Attempt, settings: OperatorSettings) -> datetime | None:
+    """When waiting fails the job: what a person has to repair, after a time; capacity, at the job's own limit alone."""
     stuck = attempt.stuck_since + seconds(settings.stuck_limit_s) if attempt.stuck_since else None
-    return min(filter(None, (stuck, attempt.pending_since + seconds(settings.pending_limit_s))))
+    return min(filter(None, (stuck, queue_limit(videojob, settings, attempt.pending_since))), default=None)
 
 
 def _notes(before: VideoJobStatus, after: VideoJobStatus, waiting: Waiting | None) -> tuple[Note, ...]:
@@ -93,7 +86,7 @@ def _next_limit(
     observed: Observed, attempt: Attempt, waiting: Waiting | None, settings: OperatorSettings, now: datetime
 ) -> datetime | None:
     if waiting is not None:
-        return _waiting_limit(attempt, settings)
+        return _waiting_limit(observed.videojob, attempt, settings)
     if attempt.start_time is None:
         return None
     left = deadline(observed.videojob, settings) - active_time(observed.videojob, now)

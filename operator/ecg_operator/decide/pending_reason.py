@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ecg_operator.observe.snapshot import Observed, ObservedPod
+from ecg_operator.observe.snapshot import Observed, ObservedPod, Refusal, Warning_
 
 _STUCK = (
     "ErrImagePull",
@@ -33,7 +33,7 @@ def waiting_for(observed: Observed) -> Waiting | None:
     """None once the container runs or has ended."""
     job, pod = observed.job(), observed.pod()
     if job is None:
-        return Waiting("JobCreating", "its Job is being created")
+        return _of_job(observed.refusal)
     if job.suspended:
         return Waiting("JobSuspended", "its Job is suspended by a queue")
     if pod is not None and (pod.started or pod.ended):
@@ -41,6 +41,17 @@ def waiting_for(observed: Observed) -> Waiting | None:
     if pod is None:
         return _from_events(observed, job.uid) or Waiting("PodCreating", "its pod is being created")
     return _of_pod(observed, pod)
+
+
+def _of_job(refusal: Refusal | None) -> Waiting:
+    if refusal is None:
+        return Waiting("JobCreating", "its Job is being created")
+    return Waiting("JobRefused", refusal.message, not _is_quota(refusal.message))
+
+
+def _is_quota(message: str) -> bool:
+    """Whether a quota refuses: capacity, which comes again."""
+    return "exceeded quota" in message
 
 
 def _of_pod(observed: Observed, pod: ObservedPod) -> Waiting:
@@ -55,4 +66,10 @@ def _of_pod(observed: Observed, pod: ObservedPod) -> Waiting:
 def _from_events(observed: Observed, uid: str) -> Waiting | None:
     """Some reasons are only in events: a refusal by a quota, a missing Secret."""
     warning = next((w for w in observed.warnings if w.about_uid == uid), None)
-    return Waiting(warning.reason, warning.message, warning.reason in _STUCK) if warning else None
+    return Waiting(warning.reason, warning.message, _is_stuck(warning)) if warning else None
+
+
+def _is_stuck(warning: Warning_) -> bool:
+    if warning.reason == "FailedCreate":  # of a pod: refused, as by an unknown priority class
+        return not _is_quota(warning.message)
+    return warning.reason in _STUCK

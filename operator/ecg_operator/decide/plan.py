@@ -26,6 +26,8 @@ class Plan:
     delete_jobs: tuple[ObservedJob, ...] = ()
     create_job: bool = False
     """The Job of `status.attempt`."""
+    status_may_wait: bool = False
+    """The Job is created before the status is written: it is the VideoJob's first, there is no pod to be fenced."""
     clean_up: bool = False
     """Remove what a finished job does not need any more."""
     delete_videojob: bool = False

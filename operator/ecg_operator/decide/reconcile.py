@@ -4,7 +4,7 @@ Every event leads here, whatever caused it; what one call leaves for the next is
 
     finished?  ->  clean up, and delete the VideoJob when its time is over
     cancelled, suspended?  ->  stop the work
-    no attempt in this run?  ->  the first one
+    not at work?  ->  the first attempt, or the queue while no slot is free
     ended?  ->  what `attempt_outcome.decide` says: complete, fail, or the next attempt
     else  ->  its Job exists, its pod may report, and what it waits for is shown
 """
@@ -18,10 +18,12 @@ from ecg_contract.attempt_outcome import AttemptCounts, AttemptEnd, Complete, Fa
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
 from ecg_contract.videojob.state import CANCELLED
 from ecg_operator.decide.attempt_end import active_seconds, attempt_end
-from ecg_operator.decide.attempts import first_attempt, next_attempt, unassigned
-from ecg_operator.decide.conditions import SUSPENDED, derived, with_condition
+from ecg_operator.decide.attempts import first_attempt, next_attempt, unassigned, with_unrecorded_attempt
+from ecg_operator.decide.conditions import SUSPENDED, derived, is_in_progress, with_condition
 from ecg_operator.decide.current_attempt import continue_attempt
+from ecg_operator.decide.estimate import with_estimate
 from ecg_operator.decide.plan import Note, Plan
+from ecg_operator.decide.queueing import wait_in_queue
 from ecg_operator.decide.run_end import after_the_end, end_run
 from ecg_operator.observe.snapshot import Observed
 from ecg_operator.settings import OperatorSettings
@@ -36,7 +38,7 @@ def reconcile(observed: Observed, settings: OperatorSettings, now: datetime) -> 
     status = _with_redelivery(videojob, plan.status, now)
     if status is videojob.status and status.completion_time is not None:
         return plan  # the rest of its status was derived when this was written
-    return replace(plan, status=derived(videojob, status, now))
+    return replace(plan, status=with_estimate(observed, derived(videojob, status, now), settings, now))
 
 
 def refreshed_status(observed: Observed, settings: OperatorSettings, now: datetime) -> VideoJobStatus:
@@ -45,9 +47,8 @@ def refreshed_status(observed: Observed, settings: OperatorSettings, now: dateti
     return observed.videojob.status if plan.acts or plan.clean_up or plan.notes else plan.status
 
 
-def _decide(  # noqa: PLR0911 - one return for each state of a job
-    observed: Observed, settings: OperatorSettings, now: datetime
-) -> Plan:
+def _decide(observed: Observed, settings: OperatorSettings, now: datetime) -> Plan:
+    observed = with_unrecorded_attempt(observed, settings)
     videojob = observed.videojob
     spec, status = videojob.spec, videojob.status
     is_current = status.run == spec.run
@@ -57,13 +58,23 @@ def _decide(  # noqa: PLR0911 - one return for each state of a job
         return end_run(observed, None, CANCELLED, now)
     if spec.suspend:
         return _suspend(observed, now)
-    if not is_current or status.attempt is None:
-        return _begin(observed, first_attempt(videojob, settings, now))
-    if _is_suspended(status):
-        return _begin(observed, next_attempt(videojob, status.retries, None, settings, now))
+    if not is_current or status.attempt is None or not is_in_progress(status):
+        return _begin_run(observed, settings, now)
     if end := attempt_end(observed, settings, now):
         return _after_attempt(observed, end, settings, now)
     return continue_attempt(observed, status.attempt, settings, now)
+
+
+def _begin_run(observed: Observed, settings: OperatorSettings, now: datetime) -> Plan:
+    """Begin the run, or go on with it after it was suspended; or wait while no slot is free."""
+    videojob, status = observed.videojob, observed.videojob.status
+    if observed.place is not None:
+        return wait_in_queue(observed, observed.place, settings, now)
+    if status.run is None:
+        return Plan(first_attempt(videojob, settings, now), create_job=True, status_may_wait=observed.refusal is None)
+    if status.run == videojob.spec.run and status.attempt and status.attempt.run == status.run:
+        return _begin(observed, next_attempt(videojob, status.retries, None, settings, now))
+    return _begin(observed, first_attempt(videojob, settings, now))
 
 
 def _begin(observed: Observed, status: VideoJobStatus, why: str = "") -> Plan:
@@ -95,7 +106,7 @@ def _suspend(observed: Observed, now: datetime) -> Plan:
     if _is_suspended(videojob.status) and not observed.active_jobs():
         return Plan(videojob.status)
     attempt = videojob.status.attempt and unassigned(videojob.status.attempt)
-    spent = {"active_seconds": active_seconds(videojob, now), "attempt": attempt}
+    spent = {"active_seconds": active_seconds(videojob, now), "attempt": attempt, "queue": None}
     status = videojob.status.model_copy(update=spent)
     status = with_condition(status, ConditionType.SUCCEEDED, "Unknown", SUSPENDED, "spec.suspend is true", now)
     status = with_condition(status, ConditionType.SCHEDULED, "False", SUSPENDED, "spec.suspend is true", now)

@@ -4,8 +4,19 @@ from typing import Protocol
 
 from ecg_common.clock import Clock
 from ecg_contract.videojob.manifests import Manifest
+from ecg_operator.observe.job_queue import Demand, JobQueue
 from ecg_operator.observe.owned_objects import OwnedObjects
-from ecg_operator.observe.snapshot import Observed, ObservedJob, ObservedPod, Warning_, observed_job, observed_pod
+from ecg_operator.observe.run_state import RunState
+from ecg_operator.observe.snapshot import (
+    Observed,
+    ObservedJob,
+    ObservedPod,
+    Refusal,
+    Warning_,
+    observed_job,
+    observed_pod,
+    occupies_slot,
+)
 from ecg_operator.observe.videojobs import VideoJobs
 
 _MAX_WARNINGS = 5000
@@ -27,14 +38,17 @@ class Store(Protocol):
 
 
 class Cache:
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, queue: JobQueue) -> None:
+        """`queue` is told of every change."""
+        self._clock, self.queue = clock, queue
         self._in_sync_since = clock()
         self._warnings: dict[str, Warning_] = {}
         """By the uid of the Job or pod, which may come after its warning."""
-        self.videojobs = VideoJobs(clock)
-        self.jobs: OwnedObjects[ObservedJob] = OwnedObjects(observed_job, self._warnings)
-        self.pods: OwnedObjects[ObservedPod] = OwnedObjects(observed_pod, self._warnings)
+        self._refusals: dict[str, Refusal] = {}
+        """By the VideoJob's name."""
+        self.videojobs = VideoJobs(clock, self._changed)
+        self.jobs: OwnedObjects[ObservedJob] = OwnedObjects(observed_job, self._warnings, self._changed)
+        self.pods: OwnedObjects[ObservedPod] = OwnedObjects(observed_pod, self._warnings, self._changed)
 
     def mark_in_sync(self) -> None:
         """From now on a missing heartbeat is the pod's fault; before, this operator may have missed it."""
@@ -58,4 +72,28 @@ class Cache:
         uids = [job.uid for job in jobs] + [pod.uid for pod in pods]
         warnings = tuple(self._warnings[uid] for uid in uids if uid in self._warnings)
         seen_at = max(self.videojobs.heartbeat_seen_at(name), self._in_sync_since)
-        return Observed(videojob, jobs, pods, warnings, seen_at)
+        return Observed(
+            videojob,
+            jobs,
+            pods,
+            warnings,
+            seen_at,
+            self.queue.place(name),
+            self.videojobs.paces,
+            self._refusals.get(name),
+        )
+
+    def refuse_job(self, name: str, refusal: Refusal | None) -> None:
+        """Keep why the API server refused to create the VideoJob's Job; None: it has one."""
+        if refusal is None:
+            self._refusals.pop(name, None)
+        else:
+            self._refusals[name] = refusal
+
+    def _changed(self, name: str) -> None:
+        jobs, pods = self.jobs.of(name), self.pods.of(name)
+        state = self.videojobs.run_state(name)
+        occupies = any(occupies_slot(job, pods) for job in jobs)
+        begins = state is RunState.WAITING and not (occupies and not self.videojobs.has_attempt(name))
+        turn = self.videojobs.turn(name) if begins else None
+        self.queue.update(name, Demand(turn, occupies or state is RunState.AT_WORK))

@@ -19,9 +19,14 @@ _T = TypeVar("_T", bound=_Owned)
 class OwnedObjects(Generic[_T]):
     """By uid, and by the name of the VideoJob that they belong to. A `Store`."""
 
-    def __init__(self, read: Callable[[Manifest], _T], warnings: MutableMapping[str, Any]) -> None:
-        """`warnings` are by uid too: those of an object that is dropped are dropped with it."""
-        self._read, self._warnings = read, warnings
+    def __init__(
+        self, read: Callable[[Manifest], _T], warnings: MutableMapping[str, Any], changed: Callable[[str], None]
+    ) -> None:
+        """`warnings` are by uid too: those of an object that is dropped are dropped with it.
+
+        `changed` is called with the VideoJob's name of each object that was put or dropped.
+        """
+        self._read, self._warnings, self._changed = read, warnings, changed
         self._by_uid: dict[str, tuple[int, _T]] = {}
         """With their versions."""
         self._by_videojob: dict[str, dict[str, _T]] = {}
@@ -31,6 +36,7 @@ class OwnedObjects(Generic[_T]):
         if version >= self.version(owned.uid):
             self._by_uid[owned.uid] = (version, owned)
             self._by_videojob.setdefault(owned.videojob, {})[owned.uid] = owned
+            self._changed(owned.videojob)
         return owned.videojob
 
     def drop(self, uid: str) -> str | None:
@@ -42,6 +48,7 @@ class OwnedObjects(Generic[_T]):
         del siblings[uid]
         if not siblings:
             del self._by_videojob[owned.videojob]
+        self._changed(owned.videojob)
         return owned.videojob
 
     def version(self, uid: str) -> int:

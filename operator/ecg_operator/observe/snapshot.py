@@ -4,12 +4,15 @@ So `reconcile` need not know where Kubernetes puts an exit code.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from ecg_contract.pace import Pace
 from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.names import VIDEOJOB_LABEL
 from ecg_contract.videojob.resource import VideoJob
+from ecg_operator.observe.job_queue import Place
 
 CONTAINER = "pipeline"
 
@@ -74,6 +77,7 @@ class ObservedJob:
     """By a queue such as Kueue, which will also resume it."""
     succeeded: bool
     failed: Ended | None
+    created: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,13 @@ class Warning_:  # noqa: N801 - Warning is Python's
 
     about_uid: str
     reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the API server refused to create a Job."""
+
     message: str
 
 
@@ -95,6 +106,12 @@ class Observed:
     warnings: tuple[Warning_, ...] = ()
     heartbeat_seen_at: datetime | None = None
     """When the pod's last heartbeat came, by the operator's clock; or since when its cache is in sync, if later."""
+    place: Place | None = None
+    """Its place in the queue; None where it may start."""
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+    """How fast jobs have been, by profile; absent until one has succeeded."""
+    refusal: Refusal | None = None
+    """Of the current attempt's Job, while it has none."""
 
     def job(self) -> ObservedJob | None:
         """The current attempt's Job."""
@@ -118,6 +135,12 @@ class Observed:
         return tuple(job for job in self.own_jobs() if not (job.failed or job.succeeded))
 
 
+def occupies_slot(job: ObservedJob, pods: Iterable[ObservedPod]) -> bool:
+    """Whether a Job may have a pod at work: it has not ended, and its pods have not either."""
+    own = [pod for pod in pods if pod.job_uid == job.uid]
+    return not (job.failed or job.succeeded) and (not own or any(pod.ended is None for pod in own))
+
+
 def observed_job(manifest: Manifest) -> ObservedJob:
     metadata, status = manifest["metadata"], manifest.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or [] if c.get("status") == "True"}
@@ -131,6 +154,7 @@ def observed_job(manifest: Manifest) -> ObservedJob:
         suspended=bool(manifest["spec"].get("suspend")),
         succeeded="Complete" in conditions or "SuccessCriteriaMet" in conditions,
         failed=_job_end(failed) if failed else None,
+        created=_time(metadata["creationTimestamp"]),
     )
 
 

@@ -1,12 +1,17 @@
 """The VideoJobs that the watch has brought, as JSON that is parsed when asked for: 5,000 take 15 MB instead of 300."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from ecg_common.clock import Clock
+from ecg_contract.pace import Pace
 from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.resource import VideoJob
+from ecg_operator.observe.job_queue import Turn
+from ecg_operator.observe.paces import count_finished
+from ecg_operator.observe.run_state import RunState, run_state
 
 _SETTLED = ("delivered", "rejected", "undelivered", "disabled")
 _DROPPED_METADATA = ("managedFields", "annotations")
@@ -21,13 +26,20 @@ class _Stored:
     heartbeat_seen_at: datetime
     at_rest: bool
     """Nothing is left to do but to delete it when its time is over."""
+    run: int
+    state: RunState
+    turn: Turn
+    has_attempt: bool
 
 
 class VideoJobs:
     """By name: an operator works on one namespace. A `Store`."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, changed: Callable[[str], None]) -> None:
+        """`changed` is called with the name of each VideoJob that was put or dropped."""
+        self._clock, self._changed = clock, changed
+        self.paces: dict[str, Pace] = {}
+        """Running means of how long jobs took, by profile."""
         self._stored: dict[str, _Stored] = {}
         self._names: dict[str, str] = {}
         """By uid."""
@@ -50,6 +62,18 @@ class VideoJobs:
         """When its pod's last heartbeat came, by this operator's clock. Raises KeyError."""
         return self._stored[name].heartbeat_seen_at
 
+    def run_state(self, name: str) -> RunState:
+        """IDLE for an unknown VideoJob."""
+        return self._stored[name].state if name in self._stored else RunState.IDLE
+
+    def turn(self, name: str) -> Turn:
+        """Its turn in the queue, should it wait. Raises KeyError."""
+        return self._stored[name].turn
+
+    def has_attempt(self, name: str) -> bool:
+        """Whether its status names an attempt, of any run. Raises KeyError."""
+        return self._stored[name].has_attempt
+
     def put(self, manifest: Manifest) -> str:
         metadata, version = manifest["metadata"], int(manifest["metadata"]["resourceVersion"])
         name, uid = str(metadata["name"]), str(metadata["uid"])
@@ -61,14 +85,25 @@ class VideoJobs:
         heartbeat = ((manifest.get("status") or {}).get("pipeline") or {}).get("heartbeatTime")
         same = old is not None and (old.uid, old.heartbeat) == (uid, heartbeat)
         seen_at = old.heartbeat_seen_at if old is not None and same else self._clock()
-        self._stored[name] = _Stored(_slim(manifest), uid, version, heartbeat, seen_at, _is_at_rest(manifest))
+        run, state = manifest["spec"].get("run", 1), run_state(manifest)
+        waited = old is not None and (old.uid, old.run, old.state) == (uid, run, RunState.WAITING)
+        turn = _turn(manifest, old.turn.sequence if old is not None and waited else version)
+        has_attempt = "attempt" in (manifest.get("status") or {})
+        at_rest = _is_at_rest(manifest)
+        if state is RunState.IDLE and (old is None or old.state is RunState.AT_WORK):
+            count_finished(manifest, self.paces)
+        self._stored[name] = _Stored(
+            _slim(manifest), uid, version, heartbeat, seen_at, at_rest, run, state, turn, has_attempt
+        )
         self._names[uid] = name
+        self._changed(name)
         return name
 
     def drop(self, uid: str) -> str | None:
         name = self._names.pop(uid, None)
         if name is not None:
             del self._stored[name]
+            self._changed(name)
         return name
 
     def version(self, uid: str) -> int:
@@ -76,6 +111,17 @@ class VideoJobs:
 
     def uids(self) -> set[str]:
         return set(self._names)
+
+
+def _turn(manifest: Manifest, sequence: int) -> Turn:
+    """The recorded sequence, once there is one, else `sequence`."""
+    spec, recorded = manifest["spec"], (manifest.get("status") or {}).get("queue") or {}
+    return Turn(
+        is_background=not spec.get("interactive", False),
+        negative_priority=-spec.get("priority", 0),
+        sequence=recorded.get("sequence", sequence),
+        name=str(manifest["metadata"]["name"]),
+    )
 
 
 def _slim(manifest: Manifest) -> bytes:

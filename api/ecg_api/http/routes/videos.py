@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from ecg_api.context import Context, ContextOf
 from ecg_api.http.bodies import json_body
 from ecg_api.http.openapi import EXAMPLES, answer_example, callbacks, json_request, problems
-from ecg_api.jobs.sources import body_key, checked_source
+from ecg_api.jobs.sources import checked_source, video_body_key
 from ecg_api.jobs.submit import callback_base, submit
 from ecg_api.ports import JobKind, Submission
 from ecg_contract.options import JobOptions, options_of
@@ -38,5 +38,5 @@ def _submission(video: ProcessVideoRequest, context: Context) -> Submission:
         source=checked_source("video_url", video.video_url),
         options=JobOptions(**options_of(video)),
         callback_base=callback_base(video.fastapi_base_url, context.settings),
-        body_key=body_key(**video.model_dump(exclude={"job_id"}, mode="json")),
+        body_key=video_body_key(video),
     )

@@ -12,7 +12,7 @@ from ecg_api.errors import StoreUnavailableError
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -20,6 +20,7 @@ CREATE TABLE jobs (
     uid TEXT NOT NULL UNIQUE,
     state TEXT NOT NULL,
     is_transcription INTEGER NOT NULL,
+    priority INTEGER NOT NULL DEFAULT 0,
     callback_due REAL,
     callback_base TEXT,
     callback_retried INTEGER NOT NULL,
@@ -27,10 +28,15 @@ CREATE TABLE jobs (
     expires_at REAL,
     record TEXT NOT NULL
 );
-CREATE INDEX jobs_claim ON jobs (state, is_transcription DESC, seq);
+CREATE INDEX jobs_claim ON jobs (state, is_transcription DESC, priority DESC, seq);
 CREATE INDEX jobs_callbacks ON jobs (callback_due) WHERE callback_due IS NOT NULL;
 CREATE INDEX jobs_undelivered ON jobs (callback_state) WHERE callback_state IN ('undelivered', 'rejected');
 CREATE INDEX jobs_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
+"""
+_FROM_1 = """
+ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+DROP INDEX jobs_claim;
+CREATE INDEX jobs_claim ON jobs (state, is_transcription DESC, priority DESC, seq);
 """
 
 
@@ -98,8 +104,9 @@ def _open(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")  # records may have held presigned URLs
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    if version in (0, 1):
+        changes = _SCHEMA if version == 0 else _FROM_1
+        connection.executescript(f"BEGIN; {changes} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     elif version != SCHEMA_VERSION:
         raise StoreUnavailableError(
             f"{path} has schema {version}, this release knows {SCHEMA_VERSION}: use the release that wrote it, "

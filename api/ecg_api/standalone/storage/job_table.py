@@ -8,12 +8,16 @@ from ecg_api.ports import JobState
 from ecg_api.standalone.storage.job_record import JobRecord, expires_at, facts
 from ecg_callbacks.decision import callback_view
 from ecg_callbacks.ports import Pending, pending_of
+from ecg_contract.pace import Pace, updated
 
+_PACE_JOBS = 20
+_QUEUE_ORDER = "is_transcription DESC, priority DESC, seq"
 _COLUMNS = (
     "job_id",
     "uid",
     "state",
     "is_transcription",
+    "priority",
     "callback_due",
     "callback_base",
     "callback_retried",
@@ -50,6 +54,7 @@ class JobTable:
             job.uid,
             job.state,
             job.is_transcription,
+            job.priority,
             pending.due_at.timestamp() if pending else None,
             pending.base if pending else None,
             bool(pending and pending.is_retried_terminal),
@@ -67,9 +72,23 @@ class JobTable:
         return int(count)
 
     def next_queued(self) -> JobRecord | None:
-        """A transcription before every video, else the one that has waited longest."""
-        queued = self._records("state = 'queued'", order="is_transcription DESC, seq LIMIT 1")
+        """A transcription before every video, then by priority, then the one that has waited longest."""
+        queued = self._records("state = 'queued'", order=f"{_QUEUE_ORDER} LIMIT 1")
         return queued[0] if queued else None
+
+    def queue_position(self, job_id: str) -> int | None:
+        """1 for the one that starts next; None for a job that is not queued."""
+        numbered = f"SELECT job_id, row_number() OVER (ORDER BY {_QUEUE_ORDER}) FROM jobs WHERE state = 'queued'"  # noqa: S608 - our own text
+        found = self.connection.execute(f"SELECT * FROM ({numbered}) WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608 - as above
+        return int(found[1]) if found else None
+
+    def pace(self) -> Pace | None:
+        """Running means over the jobs that were completed last."""
+        pace = None
+        for job in reversed(self._records("state = 'completed'", order=f"seq DESC LIMIT {_PACE_JOBS}")):
+            if job.result is not None:
+                pace = updated(pace, job.worked_s, job.result.duration)
+        return pace
 
     def running(self) -> list[JobRecord]:
         return self._records("state = 'running'")

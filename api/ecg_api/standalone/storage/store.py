@@ -37,8 +37,7 @@ class SqliteStore:
         return outcome
 
     async def get(self, job_id: str) -> JobView | None:
-        job = await self._load(job_id)
-        return job_record.view(job) if job else None
+        return await self._storage.query(lambda table: _view(table, job_id))
 
     async def result(self, job_id: str) -> IO[bytes] | None:
         job = await self._load(job_id)
@@ -113,6 +112,13 @@ class SqliteStore:
         table.remove(known.job_id)  # it queues behind the others
         table.put(job_record.rerun(known, submission, table.now, uid))
         return SubmitOutcome.RERUN
+
+
+def _view(table: JobTable, job_id: str) -> JobView | None:
+    job = table.get(job_id)
+    if job is None or job.state.is_final:
+        return job_record.view(job) if job else None
+    return job_record.view(job, table.queue_position(job_id), table.pace(), table.now)
 
 
 def _submit_again(table: JobTable, job: JobRecord, submission: Submission) -> SubmitOutcome:
