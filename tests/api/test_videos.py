@@ -3,8 +3,10 @@
 import httpx
 import pytest
 
+from ecg_api.jobs.sources import body_key, video_body_key
 from ecg_api.ports import JobKind, JobState
 from ecg_contract.options import Language
+from ecg_contract.wire.models import ProcessVideoRequest
 from support.fake_store import FakeStore
 from support.host_contract import PATH, accepted
 
@@ -51,6 +53,13 @@ async def test_a_renewed_signature_is_the_same_body(client: httpx.AsyncClient) -
     for signature in ("aa", "bb"):
         url = f"https://b.s3.amazonaws.com/v.mp4?versionId=3&X-Amz-Signature={signature}&X-Amz-Date={signature}"
         assert (await client.post(PATH, json={**BODY, "video_url": url})).status_code == 200
+
+
+def test_an_option_that_the_first_release_did_not_have_counts_where_it_is_given() -> None:
+    video = ProcessVideoRequest.model_validate(BODY)
+    first_release = video.model_dump(exclude={"job_id", "priority"}, mode="json")
+    assert video_body_key(video) == body_key(**first_release), "requests from before an upgrade are recognised"
+    assert video_body_key(video.model_copy(update={"priority": 1})) != video_body_key(video)
 
 
 @pytest.mark.parametrize(("field", "value"), [("language", "en"), ("video_url", "s3://b/other.mp4")])

@@ -20,6 +20,7 @@ def test_a_minimal_request_has_the_defaults_of_the_specification() -> None:
         "emotion_detection": True,
         "language": "auto",
         "max_workers": 4,
+        "priority": 0,  # an addition
     }
 
 

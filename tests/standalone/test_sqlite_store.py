@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
-from ecg_api.ports import JobKind, Submission, SubmitOutcome
+from ecg_api.ports import JobKind, JobView, Submission, SubmitOutcome
 from ecg_api.standalone.storage.callback_ledger import CallbackLedger
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.run_queue import RunQueue, key_of
@@ -212,10 +212,71 @@ async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
         Database(tmp_path / "jobs.sqlite3")
 
 
+async def test_a_database_of_the_first_release_goes_on_with_its_jobs(storage: Storage, tmp_path: Path) -> None:
+    await SqliteStore(storage, queue_limit=3).submit(submission("old"))
+    backwards = (
+        "DROP INDEX jobs_recent",
+        "DROP INDEX jobs_claim",
+        "ALTER TABLE jobs DROP COLUMN priority",
+        "CREATE INDEX jobs_claim ON jobs (state, is_transcription DESC, seq)",
+        "PRAGMA user_version = 1",
+    )
+    for statement in backwards:
+        await storage.database.query(lambda c, statement=statement: c.execute(statement))  # type: ignore[misc]
+    with open_storage(tmp_path, Clock()) as opened:
+        assert await SqliteStore(opened, queue_limit=3).submit(submission("new", priority=1)) is SubmitOutcome.CREATED
+        claimed = [await RunQueue(opened).claim() for _ in range(2)]
+    assert [job.job_id for job in claimed if job] == ["new", "old"]
+
+
+async def test_a_higher_priority_goes_first_behind_every_transcription(store: SqliteStore, runs: RunQueue) -> None:
+    await store.submit(submission("plain"))
+    await store.submit(submission("urgent", priority=5))
+    await store.submit(replace(submission("asked"), kind=JobKind.TRANSCRIPTION))
+    places = {job_id: await _place(store, job_id) for job_id in ("asked", "urgent", "plain")}
+    assert list(places.values()) == [1, 2, 3]
+    claimed = [await runs.claim() for _ in range(3)]
+    assert [job.job_id for job in claimed if job] == ["asked", "urgent", "plain"]
+    assert await _place(store, "plain") is None, "it does not wait any more"
+
+
+async def _place(store: SqliteStore, job_id: str) -> int | None:
+    return (await _view(store, job_id)).queue_position
+
+
+async def test_a_job_shows_when_it_will_be_completed_by_the_pace_of_those_before(
+    store: SqliteStore, runs: RunQueue, storage: Storage, clock: Clock
+) -> None:
+    await store.submit(submission("first"))
+    assert (await _view(store, "first")).eta is None, "nothing is known of how long jobs take"
+    job = await runs.claim()
+    assert job is not None
+    clock.now += timedelta(seconds=100)
+    path = storage.files.result_of(job)
+    path.write_text("{}")
+    await runs.end(key_of(job), Complete(result(path).model_copy(update={"duration": 200.0})))
+
+    await store.submit(submission("running"))
+    await store.submit(submission("next"))
+    running = await runs.claim()
+    assert running is not None
+    assert (await _view(store, "running")).eta is None, "the length of its media is not known yet"
+    await runs.report(key_of(running), PipelineStatus(attempt=1, duration=600.0))
+    assert (await _view(store, "running")).eta == clock.now + timedelta(seconds=300), "half of the media's length"
+    assert (await _view(store, "next")).eta == clock.now + timedelta(seconds=200), "the one before it, and itself"
+
+
+async def _view(store: SqliteStore, job_id: str) -> JobView:
+    view = await store.get(job_id)
+    assert view is not None
+    return view
+
+
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT record FROM jobs WHERE state = 'queued' ORDER BY is_transcription DESC, seq LIMIT 1",
+        "SELECT record FROM jobs WHERE state = 'queued' ORDER BY is_transcription DESC, priority DESC, seq LIMIT 1",
+        "SELECT record FROM jobs WHERE state = 'completed' ORDER BY seq DESC LIMIT 20",
         "SELECT uid FROM jobs WHERE callback_due IS NOT NULL",
         "SELECT record FROM jobs WHERE expires_at IS NOT NULL AND expires_at <= 1",
         "SELECT record FROM jobs WHERE callback_state IN ('undelivered', 'rejected')",

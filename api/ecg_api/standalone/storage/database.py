@@ -29,6 +29,7 @@ CREATE TABLE jobs (
     record TEXT NOT NULL
 );
 CREATE INDEX jobs_claim ON jobs (state, is_transcription DESC, priority DESC, seq);
+CREATE INDEX jobs_recent ON jobs (state, seq);
 CREATE INDEX jobs_callbacks ON jobs (callback_due) WHERE callback_due IS NOT NULL;
 CREATE INDEX jobs_undelivered ON jobs (callback_state) WHERE callback_state IN ('undelivered', 'rejected');
 CREATE INDEX jobs_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
@@ -37,6 +38,7 @@ _FROM_1 = """
 ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
 DROP INDEX jobs_claim;
 CREATE INDEX jobs_claim ON jobs (state, is_transcription DESC, priority DESC, seq);
+CREATE INDEX jobs_recent ON jobs (state, seq);
 """
 
 
