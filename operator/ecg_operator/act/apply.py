@@ -48,7 +48,7 @@ class Applier:
             await self._create_job(videojob.model_copy(update={"status": plan.status}))
         if plan.clean_up:
             await self.clean_up.run(videojob)
-        for note in plan.notes:
+        for note in (note for note in plan.notes if note.is_event):
             await self.events.record(videojob, note)
         if plan.delete_videojob:
             await self._delete_videojob(videojob)

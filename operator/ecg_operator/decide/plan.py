@@ -10,11 +10,13 @@ from ecg_operator.observe.snapshot import ObservedJob
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A Kubernetes Event to create on the VideoJob."""
+    """A step of a job: logged, counted, and created as a Kubernetes Event on the VideoJob."""
 
     reason: str
     message: str
     type: Literal["Normal", "Warning"] = "Normal"
+    is_event: bool = True
+    """False for the ordinary steps, which the conditions tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,19 +71,36 @@ def _begin_run(observed: Observed, settings: OperatorSettings, now: datetime) ->
     if observed.place is not None:
         return wait_in_queue(observed, observed.place, settings, now)
     if status.run is None:
-        return Plan(first_attempt(videojob, settings, now), create_job=True, status_may_wait=observed.refusal is None)
+        return _begin_first_job(observed, settings, now)
     if status.run == videojob.spec.run and status.attempt and status.attempt.run == status.run:
         return _begin(observed, next_attempt(videojob, status.retries, None, settings, now))
     return _begin(observed, first_attempt(videojob, settings, now))
 
 
+def _begin_first_job(observed: Observed, settings: OperatorSettings, now: datetime) -> Plan:
+    """There is nothing to fence and nothing to delete. A Job that was refused is recorded, as it may be given up."""
+    status = first_attempt(observed.videojob, settings, now)
+    if observed.refusal is None:
+        return Plan(status, create_job=True, status_may_wait=True, notes=(replace(_started(status), is_event=False),))
+    assert status.attempt is not None
+    return continue_attempt(_with_status(observed, status), status.attempt, settings, now)
+
+
 def _begin(observed: Observed, status: VideoJobStatus, why: str = "") -> Plan:
     """The new attempt's status fences the old pod; then the old Jobs are deleted and the new one is created."""
+    note = _started(status, why)
+    return Plan(status, delete_jobs=observed.own_jobs(), create_job=True, notes=(note,))
+
+
+def _started(status: VideoJobStatus, why: str = "") -> Note:
     attempt = status.attempt
     assert attempt is not None
     text = f"attempt {attempt.number} on the {attempt.profile} profile, Job {attempt.job_name}"
-    note = Note("AttemptStarted", f"{text}; {why}" if why else text)
-    return Plan(status, delete_jobs=observed.own_jobs(), create_job=True, notes=(note,))
+    return Note("AttemptStarted", f"{text}; {why}" if why else text)
+
+
+def _with_status(observed: Observed, status: VideoJobStatus) -> Observed:
+    return replace(observed, videojob=observed.videojob.model_copy(update={"status": status}))
 
 
 def _after_attempt(observed: Observed, end: AttemptEnd, settings: OperatorSettings, now: datetime) -> Plan:

@@ -1,6 +1,7 @@
 """The end of a run, and what is left to do about a finished VideoJob: pure."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
@@ -17,12 +18,17 @@ _POD_EXIT_LIMIT = timedelta(seconds=60)
 
 
 def end_run(observed: Observed, error: PipelineError | None, reason: str, now: datetime) -> Plan:
-    """`reason` is that of the condition Succeeded; without an error it is "Succeeded" or says who stopped the run."""
+    """`reason` is that of the condition Succeeded; without an error it is "Succeeded" or says who stopped the run.
+
+    A first run that succeeds without a retry creates no Event: its conditions tell it.
+    """
     status = finished(observed.videojob, _with_start(observed), error, reason, now)
     status = with_condition(status, ConditionType.SCHEDULED, "False", "Finished", "", now)
     succeeded = reason == "Succeeded"
     text = "the result is stored" if succeeded else error.message if error else "the work was stopped"
-    note = Note("Completed" if succeeded else reason, text, "Normal" if error is None else "Warning")
+    is_ordinary = succeeded and not status.retries and status.run == 1
+    kind: Literal["Normal", "Warning"] = "Normal" if error is None else "Warning"
+    note = Note("Completed" if succeeded else reason, text, kind, is_event=not is_ordinary)
     jobs = () if succeeded else observed.active_jobs()
     return Plan(status, delete_jobs=jobs, clean_up=True, notes=(note,), again_at=now + _POD_EXIT_LIMIT)
 
