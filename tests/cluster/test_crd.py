@@ -174,7 +174,7 @@ def test_the_status_is_not_written_with_the_spec(posted: Posted) -> None:
     name = posted.created()
     path = f"{posted.path}/{name}"
     posted.http.patch(path, json={"status": {"phase": "Succeeded"}}, headers=_MERGE).raise_for_status()
-    assert "status" not in posted.http.get(path).json()
+    assert posted.http.get(path).json()["status"] == {}, "a pod's JSON Patch finds it before the operator's first write"
     body = {"spec": {"suspend": True}, "metadata": {"labels": {"a": "b"}}, "status": {"phase": "Pending", "other": 1}}
     changed = posted.http.patch(f"{path}/status", json=body, headers=_MERGE).json()
     assert (changed["spec"]["suspend"], changed["status"]) == (False, {"phase": "Pending"})
@@ -223,6 +223,7 @@ FIXED: dict[str, Any] = {
     "requestDigest": "0" * 64,
     "activeDeadlineSeconds": 60,
     "ttlSecondsAfterFinished": 60,
+    "queueLimitSeconds": 60,
 }
 GROWING = ("run", "cancelledRun", "redelivery")
 
@@ -245,15 +246,21 @@ def test_a_counter_only_grows(posted: Posted, field: str) -> None:
     _refused(posted.change(name, **{field: 2}), f"{field} only grows")
 
 
+def test_the_priority_may_be_changed(posted: Posted) -> None:
+    name = posted.created()
+    assert posted.change(name, priority=7).json()["spec"]["priority"] == 7
+    _refused(posted.change(name, priority=1001), "priority")
+
+
 def test_suspend_goes_both_ways(posted: Posted) -> None:
     name = posted.created()
     for value in (True, False, True):
         assert posted.change(name, suspend=value).json()["spec"]["suspend"] is value
 
 
-def test_each_field_of_the_spec_is_fixed_or_grows_or_is_suspend() -> None:
+def test_each_field_of_the_spec_is_fixed_or_grows_or_is_named_here() -> None:
     names = set(VideoJobSpec.model_json_schema(by_alias=True)["properties"])
-    assert names == {*FIXED, *GROWING, "suspend"}
+    assert names == {*FIXED, *GROWING, "suspend", "priority"}
 
 
 def test_the_generated_yaml_is_the_generated_definition(cluster: ControlPlane) -> None:

@@ -67,7 +67,7 @@ def test_a_burst_of_stages_becomes_seven_callbacks_in_order(
     assert job["metadata"]["ownerReferences"][0]["uid"] == videojobs.get("burst")["metadata"]["uid"]
     container = job["spec"]["template"]["spec"]["containers"][0]
     assert container["resources"]["limits"] == {"nvidia.com/gpu": "1"}
-    assert [reason for reason, _ in videojobs.events("burst")] == ["AttemptStarted", "Completed"]
+    assert videojobs.events("burst") == [], "what is ordinary, the conditions tell"
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def _schema() -> Schema:
     for name in ("apiVersion", "kind", "metadata"):  # the API server defines their schemas
         properties[name] = {"type": "object" if name == "metadata" else "string"}
     properties["status"] = _structural(generated["properties"]["status"], generated["$defs"], defaults=False)
+    properties["status"]["default"] = {}  # so that a pod's JSON Patch of status.pipeline finds it before the operator's
     properties["status"]["properties"]["conditions"] |= {
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["type"],
