@@ -18,7 +18,6 @@ from ecg_callbacks.scheduler import LONGEST_SLEEP, Scheduler
 from ecg_common.clock import Clock, utc_now
 
 _COALESCE_S = 0.01
-_GRACE_S = 5.0
 _IDLE_PAUSE_S = 0.1
 """Pause after a job that had nothing to send, so that a ledger that lists it wrongly causes no busy loop."""
 
@@ -26,17 +25,20 @@ _IDLE_PAUSE_S = 0.1
 class Deliverer:
     """Runs as one task; `wake` tells it that a job's state has changed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two have defaults
         self,
         ledger: DeliveryLedger,
         sender: Sender,
         *,
         clock: Clock = utc_now,
         random: Callable[[], float] = random.random,
+        may_send: Callable[[], bool] = lambda: True,
+        grace_s: float = 5.0,
     ) -> None:
-        self._ledger, self._clock = ledger, clock
+        """`may_send` is asked before each try; tries in flight at the end get `grace_s` seconds."""
+        self._ledger, self._clock, self._grace_s = ledger, clock, grace_s
         self._scheduler = Scheduler()
-        self._delivery = JobDelivery(ledger, sender, self._scheduler, clock, random)
+        self._delivery = JobDelivery(ledger, sender, self._scheduler, clock, random, may_send)
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -49,7 +51,7 @@ class Deliverer:
             self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self) -> None:
-        """Until cancelled; tries that are in flight then get a few seconds to end and to be recorded."""
+        """Until cancelled; tries in flight then get the grace to end and be recorded, unless it is cancelled again."""
         self._loop = asyncio.get_running_loop()
         try:
             while True:
@@ -95,8 +97,10 @@ class Deliverer:
             if key not in self._delivery.in_flight:
                 task.cancel()
         tasks = list(self._tasks.values())
-        if tasks:
-            await asyncio.wait(tasks, timeout=_GRACE_S)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=self._grace_s)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

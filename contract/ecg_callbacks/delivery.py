@@ -1,8 +1,10 @@
 """Delivers the callbacks of one job: one at a time, each try recorded before the next decision."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -14,10 +16,12 @@ from ecg_callbacks.scheduler import Scheduler
 from ecg_callbacks.sender import Delivered, Outcome
 from ecg_callbacks.types import Decision, Due, Failure, JobFacts
 from ecg_common.clock import Clock
+from ecg_common.retry import exponential_backoff
 from ecg_contract.delivery_record import DeliveryRecord
 
 LEDGER_PAUSE_S = 1.0
-"""Pause before a ledger that failed is asked again."""
+"""Pause before a ledger that failed is asked again; it doubles while a record is refused."""
+_LONGEST_LEDGER_PAUSE_S = 60.0
 
 
 class Sender(Protocol):
@@ -26,19 +30,29 @@ class Sender(Protocol):
     async def send(self, due: Due, facts: JobFacts) -> Outcome: ...
 
 
-class JobDelivery:
-    """Sends what a job has to send, until it has to wait."""
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A try that was made and is not recorded yet."""
 
-    def __init__(
+    delivery: Delivery
+    due: Due
+    outcome: Outcome
+
+
+class JobDelivery:
+    """Sends what a job has to send, until it has to wait. `may_send` is asked immediately before each try."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what a try needs
         self,
         ledger: DeliveryLedger,
         sender: Sender,
         scheduler: Scheduler,
         clock: Clock,
         random: Callable[[], float],
+        may_send: Callable[[], bool],
     ) -> None:
         self._ledger, self._sender, self._scheduler = ledger, sender, scheduler
-        self._clock, self._random = clock, random
+        self._clock, self._random, self._may_send = clock, random, may_send
         self.in_flight: set[str] = set()
         """Keys of the jobs whose callback is being sent or recorded."""
         self.stopping = False
@@ -55,14 +69,29 @@ class JobDelivery:
             due = self._due(delivery, reason)
             if delivery is None or due is None:
                 break
-            circuit = self._scheduler.circuit(delivery.facts.callback_base or "")
-            async with circuit.slot(terminal=due.is_terminal):
-                if reason is Reason.RETURNED and not circuit.is_up:
+            with self._scheduler.used_circuit(delivery.facts.callback_base or "") as circuit:
+                if not await self._deliver_one(key, circuit, reason, on_return, terminal=due.is_terminal):
                     break
-                if await self._try(key, circuit, reason, terminal=due.is_terminal):
-                    on_return()
             reason, sent = Reason.DUE, True
         return sent
+
+    async def _deliver_one(
+        self, key: str, circuit: Circuit, reason: Reason, on_return: Callable[[], None], *, terminal: bool
+    ) -> bool:
+        """One try and its record; the slot is free again before it is recorded. False where none may be made now."""
+        try:
+            async with circuit.slot(terminal=terminal):
+                if (reason is Reason.RETURNED and not circuit.is_up) or not self._may_send():
+                    return False
+                began = circuit.begin(key)
+                tried = await self._try(key, reason, terminal=terminal)
+            if tried is not None:
+                if self._observe(circuit, began, tried.outcome):
+                    on_return()
+                await self._settle(key, tried)
+            return True
+        finally:
+            self.in_flight.discard(key)
 
     def _due(self, delivery: Delivery | None, reason: Reason) -> Due | None:
         if delivery is None:
@@ -73,22 +102,18 @@ class JobDelivery:
             decision = early_callback(delivery.record, delivery.facts, now)
         return decision if isinstance(decision, Due) else None
 
-    async def _try(self, key: str, circuit: Circuit, reason: Reason, *, terminal: bool) -> bool:
-        """One try, decided anew because the job may have changed while it waited for the slot; True for a return."""
+    async def _try(self, key: str, reason: Reason, *, terminal: bool) -> Tried | None:
+        """One try, decided anew because the job may have changed while it waited for the slot; None without one."""
         delivery = await self._ledger.load(key)
         due = self._due(delivery, reason)
         if delivery is None or due is None or due.is_terminal != terminal:
-            return False
+            return None
         self.in_flight.add(key)
-        began = circuit.begin(key)
-        try:
-            if started(delivery.record, due) != delivery.record:
-                await self._ledger.record(key, lambda record: started(record, due))
-            outcome = await self._sender.send(due, delivery.facts)
-            await self._settle(key, delivery, due, outcome)
-            return self._observe(circuit, began, outcome)
-        finally:
-            self.in_flight.discard(key)
+        if started(delivery.record, due) != delivery.record:
+            await self._ledger.record(key, lambda record: started(record, due))
+            if not self._may_send():
+                return None
+        return Tried(delivery, due, await self._sender.send(due, delivery.facts))
 
     def _observe(self, circuit: Circuit, began: int, outcome: Outcome) -> bool:
         if isinstance(outcome, Delivered):
@@ -96,19 +121,19 @@ class JobDelivery:
         circuit.failed(began, self._clock())
         return False
 
-    async def _settle(self, key: str, delivery: Delivery, due: Due, outcome: Outcome) -> None:
-        change = _change(due, outcome, self._clock(), self._random())
+    async def _settle(self, key: str, tried: Tried) -> None:
+        change = _change(tried.due, tried.outcome, self._clock(), self._random())
         await self._record(key, change)
-        log_outcome(delivery.facts, due, outcome, change(delivery.record))
+        log_outcome(tried.delivery.facts, tried.due, tried.outcome, change(tried.delivery.record))
 
     async def _record(self, key: str, change: Change) -> None:
         """Record durably before anything else is sent for this job, however long that takes."""
-        while True:
+        for tries in itertools.count(1):
             try:
                 return await self._ledger.record(key, change)
             except Exception:  # an acknowledgement must not be lost because the disk is full
                 logging.getLogger(__name__).exception("callback_not_recorded", extra={"key": key})
-                await asyncio.sleep(LEDGER_PAUSE_S)
+                await asyncio.sleep(exponential_backoff(tries, LEDGER_PAUSE_S, _LONGEST_LEDGER_PAUSE_S))
 
 
 def _change(due: Due, outcome: Outcome, now: datetime, chance: float) -> Change:

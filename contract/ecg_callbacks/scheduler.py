@@ -1,7 +1,8 @@
 """Picks the jobs whose callbacks are sent now, and the time of the next look. No I/O; the clock is a parameter."""
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from ecg_callbacks.circuit import Circuit, Reason, Start
@@ -16,6 +17,24 @@ class Scheduler:
 
     def __init__(self) -> None:
         self._circuits: dict[str, Circuit] = {}
+        self._used: Counter[str] = Counter()
+        """How many deliveries use the circuit of an origin now."""
+
+    def __len__(self) -> int:
+        """Origins that are remembered."""
+        return len(self._circuits)
+
+    @contextmanager
+    def used_circuit(self, base: str) -> Iterator[Circuit]:
+        """The circuit of the origin of a callback base; it is not forgotten while the context is open."""
+        origin = origin_of(base)
+        self._used[origin] += 1
+        try:
+            yield self.circuit(base)
+        finally:
+            self._used[origin] -= 1
+            if not self._used[origin]:
+                del self._used[origin]
 
     def circuit(self, base: str) -> Circuit:
         """The circuit of the origin of a callback base."""
@@ -26,7 +45,7 @@ class Scheduler:
         idle = [job for job in pending if job.key not in busy]
         starts = [Start(job.key, Reason.DUE) for job in idle if job.due_at <= now]
         waiting = [job for job in idle if job.due_at > now]
-        self._forget(pending, drop_circuits=not busy and not starts)
+        self._forget(pending)
         looks = [job.due_at for job in waiting]
         for circuit, jobs in self._by_circuit(waiting):
             early, again = circuit.early(jobs, now)
@@ -42,10 +61,10 @@ class Scheduler:
                 groups[origin_of(job.base)].append(job)
         return [(self.circuit(jobs[0].base), jobs) for jobs in groups.values()]
 
-    def _forget(self, pending: Sequence[Pending], *, drop_circuits: bool) -> None:
+    def _forget(self, pending: Sequence[Pending]) -> None:
+        """Drop what is known of jobs, and of origins, that nothing waits for."""
         keys = {job.key for job in pending}
         for circuit in self._circuits.values():
             circuit.forget_all_but(keys)
-        if drop_circuits:
-            origins = {origin_of(job.base) for job in pending}
-            self._circuits = {name: circuit for name, circuit in self._circuits.items() if name in origins}
+        origins = {origin_of(job.base) for job in pending} | self._used.keys()
+        self._circuits = {name: circuit for name, circuit in self._circuits.items() if name in origins}

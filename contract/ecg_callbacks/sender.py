@@ -14,7 +14,7 @@ import httpx
 from ecg_callbacks.body import CallbackBody
 from ecg_callbacks.ports import ResultSource
 from ecg_callbacks.signature import Signer, signing_key
-from ecg_callbacks.target import CallbackPolicy, callback_url, check_callback_base
+from ecg_callbacks.target import CallbackPolicy, callback_url, check_callback_base, is_configured
 from ecg_callbacks.types import Due, Failure, JobFacts
 from ecg_common.clock import Clock, utc_now
 from ecg_common.netguard import AddressRefusedError, GuardedTransport, NameUnknownError, Resolve
@@ -91,7 +91,8 @@ class CallbackSender:
         base = facts.callback_base or ""
         check_callback_base(base, self._policy)
         body = CallbackBody(due, facts, self._results)
-        signer = Signer(self._key, due.webhook_id, self._clock())
+        key = self._key if is_configured(base, self._policy) else None
+        signer = Signer(key, due.webhook_id, self._clock())
         await body.check(signer.update)
         headers = {**_HEADERS, "content-length": str(body.length), **signer.headers}
         request = self._client.build_request("POST", callback_url(base), content=body.pieces(), headers=headers)

@@ -23,7 +23,8 @@ class CallbackSettings(EnvironmentSettings):
     callback_strict: bool = False
     """Send callbacks to BACKEND_URL and CALLBACK_ALLOW alone, to no other public host."""
     callback_secret: SecretStr | None = None
-    """Signs callbacks (Standard Webhooks, `webhook-signature`); unsigned without it."""
+    """Signs callbacks (Standard Webhooks, `webhook-signature`) to BACKEND_URL and to hosts and literal addresses in
+    CALLBACK_ALLOW; others, which a request may name, get no signature."""
 
     @property
     def signing_secret(self) -> str | None:

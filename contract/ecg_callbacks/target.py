@@ -65,6 +65,18 @@ def check_callback_base(base: str, policy: CallbackPolicy) -> None:
         raise guard.not_listed(host)
 
 
+def is_configured(base: str, policy: CallbackPolicy) -> bool:
+    """Whether BACKEND_URL or CALLBACK_ALLOW names this destination: its host, or the network of its literal address.
+
+    A name that resolves into an allowed network is not named by it. Raises AddressRefusedError for a malformed base.
+    """
+    (host, port), allowed = _host_and_port(base), policy.guard().allow
+    if allowed.has_host(host, port):
+        return True
+    address = literal_address(host)
+    return address is not None and allowed.has_address(address, port)
+
+
 def _host_and_port(base: str) -> tuple[str, int]:
     """Raises AddressRefusedError for a malformed base."""
     if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in base) or "\\" in base:

@@ -18,6 +18,8 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from ecg_cluster.errors import ClusterError, NoClusterError, cluster_error
 from ecg_contract.videojob.manifests import Manifest
 
+BeforeWrite = Callable[[], None]
+"""Called before each request that changes something; what it raises is raised instead of the request."""
 OnRequest = Callable[[str, str], None]
 """Called with the method and the path of every request, for metrics."""
 
@@ -31,9 +33,18 @@ class Cluster:
     """A connection to the API server; `timeout_s` holds for each request but a watch."""
 
     def __init__(
-        self, client: ApiClient, timeout_s: float = 30.0, on_request: OnRequest = lambda _method, _path: None
+        self,
+        client: ApiClient,
+        timeout_s: float = 30.0,
+        on_request: OnRequest = lambda _method, _path: None,
+        before_write: BeforeWrite = lambda: None,
     ) -> None:
         self._client, self._timeout_s, self.on_request = client, timeout_s, on_request
+        self._before_write = before_write
+
+    def guarded(self, before_write: BeforeWrite) -> "Cluster":
+        """The same connection, with a condition for writing."""
+        return Cluster(self._client, self._timeout_s, self.on_request, before_write)
 
     async def close(self) -> None:
         await self._client.close()
@@ -114,6 +125,8 @@ class Cluster:
         query: Mapping[str, object] | None = None,
         accept: str | None = None,
     ) -> Manifest:
+        if method != "GET":
+            self._before_write()
         answer = await self._send(method, path, body, content_type, query or {}, accept, self._timeout_s)
         with _no_answer(f"{method} {path}"):
             async with asyncio.timeout(self._timeout_s):

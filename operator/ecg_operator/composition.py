@@ -8,7 +8,7 @@ import kopf
 
 from ecg_callbacks.deliverer import Deliverer
 from ecg_callbacks.delivery import Sender
-from ecg_callbacks.sender import CallbackSender
+from ecg_callbacks.sender import TOTAL_S, CallbackSender
 from ecg_cluster.client import Cluster, connect
 from ecg_cluster.results import ClusterResults
 from ecg_cluster.s3 import s3_client
@@ -32,6 +32,9 @@ from ecg_operator.runtime.metrics import MeasuredSender, Metrics
 from ecg_operator.runtime.work_queue import WorkQueue
 from ecg_operator.settings import OperatorSettings
 
+_GRACE_S = TOTAL_S + 1
+"""An orderly stop lets the callbacks in flight end: the chart's operator has 31 s for it."""
+
 
 @dataclass(frozen=True)
 class Dependencies:
@@ -40,6 +43,7 @@ class Dependencies:
     settings: OperatorSettings
     config: PodConfig
     cluster: Cluster
+    """Writes while the Lease is held."""
     lease: Lease
     sender: Sender
     s3: Any
@@ -68,11 +72,12 @@ async def connected(settings: OperatorSettings) -> Dependencies:
     cluster = await connect(on_request=metrics.requested)
     s3 = s3_client() if settings.results_bucket else None
     results = ClusterResults(cluster, settings.namespace, s3, settings.results_bucket)
+    lease = Lease(cluster, settings)
     return Dependencies(
         settings=settings,
         config=load_pod_config(settings.pod_config_file),
-        cluster=cluster,
-        lease=Lease(cluster, settings),
+        cluster=cluster.guarded(lease.check),
+        lease=lease,
         sender=MeasuredSender(CallbackSender(results, settings.callback_policy, settings.signing_secret), metrics),
         s3=s3,
         metrics=metrics,
@@ -91,7 +96,9 @@ def build(given: Dependencies) -> Parts:
     writer = StatusWriter(given.cluster, given.settings.namespace, cache)
     queue = WorkQueue(_controller(given, cache, writer).handle)
     ledger = VideoJobLedger(cache, writer, given.settings, given.clock)
-    deliverer = Deliverer(ledger, given.sender, clock=given.clock)
+    deliverer = Deliverer(
+        ledger, given.sender, clock=given.clock, may_send=lambda: given.lease.is_held, grace_s=_GRACE_S
+    )
     given.metrics.watch(cache.videojobs.__len__, queue.__len__, ledger.__len__)
 
     def videojob_changed(name: str | None) -> None:

@@ -43,7 +43,13 @@ async def operate(settings: OperatorSettings, connect: Connect) -> None:
         while not stop.is_set():
             for number in (signal.SIGTERM, signal.SIGINT):  # kopf replaces the handlers while it runs
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            if await _acquire_lease(given, stop):
+            try:
+                acquired = await _acquire_lease(given, stop)
+            except Exception as error:  # an object that is no Lease, for example: tried again
+                _log.exception("lease_not_acquired", extra={"error": type(error).__name__})
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            if acquired:
                 await _lead(given, stop)
     finally:
         beating.cancel()
@@ -53,12 +59,15 @@ async def operate(settings: OperatorSettings, connect: Connect) -> None:
 
 
 async def _acquire_lease(given: Dependencies, stop: asyncio.Event) -> bool:
-    """False when it is told to stop before."""
-    waiting = {asyncio.create_task(given.lease.acquire()), asyncio.create_task(stop.wait())}
-    _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
+    """False when it is told to stop before. Raises what `Lease.acquire` raises."""
+    acquiring, stopping = asyncio.create_task(given.lease.acquire()), asyncio.create_task(stop.wait())
+    await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (acquiring, stopping):
         task.cancel()
-    return not stop.is_set()
+    await asyncio.gather(acquiring, stopping, return_exceptions=True)
+    if not acquiring.cancelled():
+        acquiring.result()
+    return not stop.is_set() and given.lease.is_held
 
 
 async def _lead(given: Dependencies, stop: asyncio.Event) -> None:

@@ -14,6 +14,8 @@ from ecg_operator.observe.warning_events import watch_warnings
 from ecg_operator.settings import seconds
 
 _KOPF_GRACE_S = 5
+_FAILURE_GRACE_S = 5
+"""For the callbacks in flight, where the run ends by a failure: the next one should begin soon."""
 _log = logging.getLogger(__name__)
 
 
@@ -27,16 +29,16 @@ class Operator:
     async def run(self, stop: asyncio.Event) -> None:
         """Returns once `stop` is set; raises WatchStalledError, and whatever else ended a part."""
         stop_kopf = asyncio.Event()
-        watching = asyncio.create_task(self._watch(stop_kopf))
-        endless = [
-            asyncio.create_task(part) for part in (self._check_watches(), self._given.lease.keep(), self._work())
-        ]
+        parts = (self._watch(stop_kopf), self._given.lease.keep(), self._check_watches(), self._work(), self._deliver())
+        watching, leasing, checking, working, delivering = tasks = [asyncio.create_task(part) for part in parts]
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait([watching, *endless, stopping], return_when=asyncio.FIRST_COMPLETED)
-            ended = next((task for task in [watching, *endless] if task.done()), None)
+            await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            ended = next((task for task in tasks if task.done()), None)
+            await _end([stopping, checking, working])
+            await _end_in_order(delivering, leasing, _FAILURE_GRACE_S if ended and ended is not watching else None)
         finally:
-            await _end([stopping, *endless])
+            await _end([stopping, *tasks[1:]])
             stop_kopf.set()
             await _end([watching], _KOPF_GRACE_S)
         if ended is not None:
@@ -69,15 +71,24 @@ class Operator:
                 self._parts.wake(name)
 
     async def _work(self) -> None:
-        """Reconcile and deliver, from the moment on at which the cache is in sync."""
+        """Reconcile, from the moment on at which the cache is in sync."""
         await self._in_sync.wait()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._parts.queue.run())
-            group.create_task(self._parts.deliverer.run())
             group.create_task(watch_warnings(self._given.cluster, self._settings.namespace, self._warned))
+
+    async def _deliver(self) -> None:
+        await self._in_sync.wait()
+        await self._parts.deliverer.run()
 
     def _warned(self, warning: Warning_) -> None:
         self._parts.wake(self._parts.cache.warn(warning))
+
+
+async def _end_in_order(delivering: asyncio.Task[None], leasing: asyncio.Task[None], limit_s: float | None) -> None:
+    """Let the callbacks in flight end while the Lease is kept; without it, they are cut off."""
+    delivering.cancel()
+    await asyncio.wait([delivering, leasing], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _end(tasks: list[asyncio.Task[Any]], grace_s: float = 0.0) -> None:

@@ -170,6 +170,34 @@ async def test_the_signature_is_the_one_of_standard_webhooks(backend: Receiver, 
     assert_signed(backend.requests[0])
 
 
+@pytest.mark.parametrize(
+    ("host", "allow", "signed"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "127.0.0.0/8", True),
+        ("backend.example", "backend.example,127.0.0.0/8", True),
+        ("named-by-a-caller.example", "127.0.0.0/8", False),
+    ],
+)
+async def test_only_configured_destinations_get_a_signature(
+    backend: Receiver, host: str, allow: str, signed: bool
+) -> None:
+    """Names resolve to the receiver; one that no setting names may be anybody's."""
+    policy = CallbackPolicy(allow=tuple(allow.split(",")))
+    sender = CallbackSender(FileResults(), policy, SECRET, resolve=lambda _host, _port: ["127.0.0.1"])
+    facts = replace(running(backend), callback_base=backend.url.replace("127.0.0.1", host))
+    assert isinstance(await sender.send(due(facts), facts), Delivered)
+    await sender.aclose()
+    assert ("webhook-signature" in backend.requests[0].headers) is signed
+
+
+async def test_backend_url_is_a_configured_destination(backend: Receiver) -> None:
+    sender = CallbackSender(FileResults(), CallbackPolicy(backend_url=backend.url), SECRET)
+    await sender.send(due(running(backend)), running(backend))
+    await sender.aclose()
+    assert_signed(backend.requests[0])
+
+
 async def test_without_a_secret_there_is_no_signature(backend: Receiver) -> None:
     sender = CallbackSender(FileResults(), LOOPBACK)
     await sender.send(due(running(backend)), running(backend))

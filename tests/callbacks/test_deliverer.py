@@ -17,7 +17,7 @@ from ecg_callbacks.types import JobFacts
 from ecg_common.clock import utc_now
 from support.deliverer_host import SIX_THEN_FAILED, STAGES, START, DelivererHost, ids
 from support.fake_ledger import FakeLedger
-from support.receiver import ALL_SEVEN, DROP, OK, Answer, Receiver, marks
+from support.receiver import ALL_SEVEN, DROP, HANG, OK, Answer, Receiver, marks
 
 
 async def test_all_callbacks_arrive_once_and_in_order_however_fast_the_stages_follow(
@@ -229,3 +229,27 @@ async def test_a_retry_needs_nobody_to_wake_the_deliverer(backend: Receiver) -> 
     await asyncio.gather(task, return_exceptions=True)
     await sender.aclose()
     assert second.time - first.time >= 1.0
+
+
+async def test_nothing_is_sent_without_permission_and_all_of_it_afterwards(
+    host: DelivererHost, backend: Receiver
+) -> None:
+    host.may_send = False
+    host.job(backend, stages=6, terminal=True)
+    looked = host.ledger.loads
+    await host.until(lambda: host.ledger.loads >= looked + 3)
+    assert not backend.requests
+    host.may_send = True
+    await host.until_settled()
+    assert marks(backend.requests) == SIX_THEN_FAILED
+
+
+async def test_a_second_cancellation_cuts_off_what_is_in_flight(host: DelivererHost, backend: Receiver) -> None:
+    backend.script(HANG)
+    host.job(backend)
+    await host.until(lambda: backend.requests)
+    host.task.cancel()
+    done, _ = await asyncio.wait([host.task], timeout=0.2)
+    assert not done, "it waits for the callback"
+    host.task.cancel()
+    await asyncio.wait_for(asyncio.gather(host.task, return_exceptions=True), 3)

@@ -1,7 +1,10 @@
 """The deliverer and backends that hang, go away and come back: what that costs others, and when it is sent again."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from ecg_callbacks.circuit import TERMINAL_SLOTS
+from ecg_callbacks.ports import Pending
+from ecg_callbacks.scheduler import Scheduler
 from ecg_callbacks.types import JobFacts
 from support.deliverer_host import SIX_THEN_FAILED, DelivererHost
 from support.receiver import DROP, HANG, OK, Answer, Receiver, marks
@@ -88,3 +91,32 @@ async def test_a_lone_job_keeps_to_its_schedule(host: DelivererHost, backend: Re
         await host.settle_down()
         host.move(1)
     assert len(backend.requests) == 2
+
+
+async def test_jobs_whose_record_is_refused_hold_up_nobody_elses_last_callback(
+    host: DelivererHost, backend: Receiver
+) -> None:
+    for number in range(2 * TERMINAL_SLOTS):
+        host.ledger.refused.add(f"refused-{number}")
+        host.job(backend, f"refused-{number}", stages=0, terminal=True)
+    await host.until(lambda: host.ledger.refusals >= 2 * TERMINAL_SLOTS)
+    host.job(backend, "other", stages=0, terminal=True)
+    await host.until_settled("other")
+    sent = [request.json["job_id"] for request in backend.requests]
+    assert all(sent.count(f"refused-{number}") == 1 for number in range(2 * TERMINAL_SLOTS)), (
+        "sent once, until recorded"
+    )
+    host.ledger.refused.clear()
+    await host.until_settled("refused-0")
+
+
+async def test_an_origin_that_nobody_waits_for_is_forgotten_on_a_busy_host() -> None:
+    scheduler, now = Scheduler(), datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(100):
+        base = f"https://b{number}.example"
+        scheduler.plan([Pending(f"job-{number}", base, now, False)], ["always-busy"], now)
+        with scheduler.used_circuit(base) as circuit:
+            scheduler.plan([], ["always-busy"], now)
+            assert scheduler.circuit(base) is circuit, "it is in use"
+    scheduler.plan([], ["always-busy"], now)
+    assert len(scheduler) == 0

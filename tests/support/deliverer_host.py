@@ -42,10 +42,13 @@ class DelivererHost:
         self.clock = Clock()
         self.ledger = FakeLedger(self.clock)
         self.sender = CallbackSender(FileResults(), CallbackPolicy(allow=("127.0.0.1",)), total_s=20)
+        self.may_send = True
         self.start()
 
     def start(self) -> None:
-        self.deliverer = Deliverer(self.ledger, self.sender, clock=self.clock, random=lambda: 0.5)
+        self.deliverer = Deliverer(
+            self.ledger, self.sender, clock=self.clock, random=lambda: 0.5, may_send=lambda: self.may_send
+        )
         self.task = asyncio.create_task(self.deliverer.run())
 
     async def stop(self) -> None:

@@ -19,8 +19,11 @@ class FakeLedger:
         self._records: dict[str, str] = {}
         self.failures: list[Exception] = []
         """Raised by the next writes, one each."""
+        self.refused: set[str] = set()
+        """Keys of jobs that cannot be recorded."""
         self.writes = 0
         self.loads = 0
+        self.refusals = 0
 
     def put(self, facts: JobFacts) -> None:
         """A new job, or another state of one, under its `uid`."""
@@ -48,6 +51,9 @@ class FakeLedger:
     async def record(self, key: str, change: Change) -> None:
         if self.failures:
             raise self.failures.pop(0)
+        if key in self.refused:
+            self.refusals += 1
+            raise OSError("refused: 422")
         if key in self._records:
             self._records[key] = change(self.get(key)).to_json()
             self.writes += 1

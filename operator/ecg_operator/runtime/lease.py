@@ -24,12 +24,19 @@ _MARGIN = 0.3
 _log = logging.getLogger(__name__)
 
 
+class LeaseLostError(Exception):
+    """This operator may not act any more."""
+
+
+def _clock() -> float:
+    """Seconds that also count while the machine is suspended, as the Lease goes on then."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class Lease:
     """`acquire`, then `keep` until it raises, then `release`."""
 
-    def __init__(
-        self, cluster: Cluster, settings: OperatorSettings, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, cluster: Cluster, settings: OperatorSettings, clock: Callable[[], float] = _clock) -> None:
         self._cluster, self._namespace, self._name = cluster, settings.namespace, settings.lease_name
         self._duration_s, self._renew_s, self._clock = settings.lease_duration_s, settings.lease_renew_s, clock
         self.identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
@@ -42,6 +49,11 @@ class Lease:
     def is_held(self) -> bool:
         return self._clock() < self._held_until
 
+    def check(self) -> None:
+        """Raises LeaseLostError unless the Lease is held at this moment."""
+        if not self.is_held:
+            raise LeaseLostError(f"the Lease {self._name} is not held")
+
     async def acquire(self) -> None:
         """Returns once this operator holds the Lease."""
         waiting = False
@@ -53,15 +65,26 @@ class Lease:
         _log.info("lease_acquired", extra={"identity": self.identity})
 
     async def keep(self) -> None:
-        """Renew it for ever. Raises RuntimeError when it is about to expire, or another operator holds it."""
-        margin = _MARGIN * self._duration_s
+        """Renew it for ever. Raises LeaseLostError when it is about to expire, or another operator holds it."""
         while True:
-            left = self._held_until - margin - self._clock()
-            await asyncio.sleep(min(self._renew_s, max(left, 0) / 2 + 0.05))
-            if not await self._renew() and self._holder() != self.identity:
+            await asyncio.sleep(min(self._renew_s, max(self._left(), 0) / 2 + 0.05))
+            if not await self._renew_in_time() and self._holder() != self.identity:
                 self._held_until = float("-inf")
-            if self._clock() >= self._held_until - margin:
-                raise RuntimeError(f"the Lease {self._name} is about to expire, or another operator holds it")
+            if self._left() <= 0:
+                raise LeaseLostError(f"the Lease {self._name} is about to expire, or another operator holds it")
+
+    def _left(self) -> float:
+        """Seconds until it has to be renewed, or everything in flight ended."""
+        return self._held_until - _MARGIN * self._duration_s - self._clock()
+
+    async def _renew_in_time(self) -> bool:
+        """False also where the API server does not answer before the time is over."""
+        try:
+            async with asyncio.timeout(max(self._left(), 0)):
+                return await self._renew()
+        except TimeoutError:
+            _log.warning("lease_not_renewed", extra={"error": "no answer in time"})
+            return False
 
     async def release(self) -> None:
         """Let another operator acquire it at once."""
