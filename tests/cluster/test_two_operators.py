@@ -67,7 +67,10 @@ def test_an_operator_that_is_cut_off_stops_before_the_next_one_acts(
 
 
 def _fails(pod: PlayedPod) -> None:
-    PlayedPipeline(pod).fail()
+    pipeline = PlayedPipeline(pod)
+    pod.run()
+    pipeline.wait_until_assigned()
+    pipeline.fail()
 
 
 def test_an_operator_that_was_paused_past_its_lease_sends_nothing_again(
