@@ -92,7 +92,11 @@ def build(given: Dependencies) -> Parts:
         if name:
             queue.add(name)
 
-    cache = Cache(given.clock, JobQueue(given.settings.max_active_jobs, wake))
+    def changed(name: str) -> None:
+        if ledger.update(name):
+            deliverer.wake()
+
+    cache = Cache(given.clock, JobQueue(given.settings.max_active_jobs, wake), changed, wake)
     writer = StatusWriter(given.cluster, given.settings.namespace, cache)
     queue = WorkQueue(_controller(given, cache, writer).handle)
     ledger = VideoJobLedger(cache, writer, given.settings, given.clock)
@@ -101,13 +105,8 @@ def build(given: Dependencies) -> Parts:
     )
     given.metrics.watch(cache.videojobs.__len__, queue.__len__, ledger.__len__)
 
-    def videojob_changed(name: str | None) -> None:
-        if name and ledger.update(name):
-            deliverer.wake()
-        wake(name)
-
     watch_check = WatchCheck(given.cluster, given.settings.namespace, cache, wake)
-    return Parts(cache, queue, deliverer, watch_check, watches.registry(cache, videojob_changed, wake), wake)
+    return Parts(cache, queue, deliverer, watch_check, watches.registry(cache), wake)
 
 
 def _controller(given: Dependencies, cache: Cache, writer: StatusWriter) -> Controller:

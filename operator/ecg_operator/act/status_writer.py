@@ -49,7 +49,7 @@ class StatusWriter:
             "resourceVersion": metadata.resource_version,
         }
         written = await self._cluster.replace(paths.videojobs(self._namespace, metadata.name, "status"), manifest)
-        self._cache.videojobs.put(written)
+        self._cache.put_written(written)
         return VideoJob.from_manifest(written)
 
     async def read(self, name: str) -> VideoJob | None:

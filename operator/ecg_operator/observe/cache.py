@@ -1,5 +1,6 @@
 """All that the watches have brought, and nothing else: one store for each kind of object."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ecg_common.clock import Clock
@@ -38,9 +39,17 @@ class Store(Protocol):
 
 
 class Cache:
-    def __init__(self, clock: Clock, queue: JobQueue) -> None:
-        """`queue` is told of every change."""
-        self._clock, self.queue = clock, queue
+    def __init__(
+        self,
+        clock: Clock,
+        queue: JobQueue,
+        changed: Callable[[str], None] = lambda _: None,
+        wake: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`changed` is called for every new version, of the watches and of this operator's own writes; `wake` where a
+        VideoJob is to be reconciled because of it."""
+        self._clock, self.queue, self._notify, self._wake = clock, queue, changed, wake
+        self._is_own_write = False
         self._in_sync_since = clock()
         self._warnings: dict[str, Warning_] = {}
         """By the uid of the Job or pod, which may come after its warning."""
@@ -83,6 +92,14 @@ class Cache:
             self._refusals.get(name),
         )
 
+    def put_written(self, manifest: Manifest) -> None:
+        """Take over a VideoJob as this operator wrote it: what was decided on need not be decided again."""
+        self._is_own_write = True
+        try:
+            self.videojobs.put(manifest)
+        finally:
+            self._is_own_write = False
+
     def refuse_job(self, name: str, refusal: Refusal | None) -> None:
         """Keep why the API server refused to create the VideoJob's Job; None: it has one."""
         if refusal is None:
@@ -97,3 +114,6 @@ class Cache:
         begins = state is RunState.WAITING and not (occupies and not self.videojobs.has_attempt(name))
         turn = self.videojobs.turn(name) if begins else None
         self.queue.update(name, Demand(turn, occupies or state is RunState.AT_WORK))
+        self._notify(name)
+        if not self._is_own_write or state is not RunState.AT_WORK:
+            self._wake(name)

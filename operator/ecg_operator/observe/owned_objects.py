@@ -33,7 +33,7 @@ class OwnedObjects(Generic[_T]):
 
     def put(self, manifest: Manifest) -> str:
         owned, version = self._read(manifest), int(manifest["metadata"]["resourceVersion"])
-        if version >= self.version(owned.uid):
+        if version > self.version(owned.uid):
             self._by_uid[owned.uid] = (version, owned)
             self._by_videojob.setdefault(owned.videojob, {})[owned.uid] = owned
             self._changed(owned.videojob)

@@ -14,6 +14,7 @@ from ecg_operator.observe.paces import count_finished
 from ecg_operator.observe.run_state import RunState, run_state
 
 _SETTLED = ("delivered", "rejected", "undelivered", "disabled")
+_RECENT = 256
 _DROPPED_METADATA = ("managedFields", "annotations")
 
 
@@ -38,6 +39,8 @@ class VideoJobs:
     def __init__(self, clock: Clock, changed: Callable[[str], None]) -> None:
         """`changed` is called with the name of each VideoJob that was put or dropped."""
         self._clock, self._changed = clock, changed
+        self._recent: dict[tuple[str, int], VideoJob] = {}
+        """By uid and version, the last asked for at the end."""
         self.paces: dict[str, Pace] = {}
         """Running means of how long jobs took, by profile."""
         self._stored: dict[str, _Stored] = {}
@@ -56,7 +59,16 @@ class VideoJobs:
 
     def get(self, name: str) -> VideoJob | None:
         stored = self._stored.get(name)
-        return VideoJob.model_validate_json(stored.json) if stored else None
+        return self._parsed(stored) if stored else None
+
+    def _parsed(self, stored: _Stored) -> VideoJob:
+        """Parsed once for each version, while it is among the last ones asked for."""
+        key = (stored.uid, stored.version)
+        videojob = self._recent.pop(key, None) or VideoJob.model_validate_json(stored.json)
+        self._recent[key] = videojob
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
+        return videojob
 
     def heartbeat_seen_at(self, name: str) -> datetime:
         """When its pod's last heartbeat came, by this operator's clock. Raises KeyError."""
@@ -78,7 +90,7 @@ class VideoJobs:
         metadata, version = manifest["metadata"], int(manifest["metadata"]["resourceVersion"])
         name, uid = str(metadata["name"]), str(metadata["uid"])
         old = self._stored.get(name)
-        if old is not None and version < old.version:
+        if old is not None and version <= old.version:
             return name
         if old is not None and old.uid != uid:
             self.drop(old.uid)

@@ -15,27 +15,26 @@ from ecg_contract.videojob.names import VIDEOJOB_LABEL
 from ecg_contract.videojob.resource import GROUP, PLURAL, VERSION
 from ecg_operator.observe.cache import Cache, Store
 
-Changed = Callable[[str | None], None]
-"""Called with the name of the VideoJob that an event concerns; None where that is not known."""
 
-
-def registry(cache: Cache, videojob_changed: Changed, owned_changed: Changed) -> kopf.OperatorRegistry:
-    """Handlers that bring the cache up to date, then call `videojob_changed`, or `owned_changed` for a Job or pod."""
+def registry(cache: Cache) -> kopf.OperatorRegistry:
+    """Handlers that bring the cache up to date."""
     handlers = kopf.OperatorRegistry()
     on_event = partial(kopf.on.event, registry=handlers)
     labels = {VIDEOJOB_LABEL: kopf.PRESENT}
-    on_event(GROUP, VERSION, PLURAL, id="videojobs")(_handler(cache.videojobs, videojob_changed))
-    on_event("batch", "v1", "jobs", id="jobs", labels=labels)(_handler(cache.jobs, owned_changed))
-    on_event("", "v1", "pods", id="pods", labels=labels)(_handler(cache.pods, owned_changed))
+    on_event(GROUP, VERSION, PLURAL, id="videojobs")(_handler(cache.videojobs))
+    on_event("batch", "v1", "jobs", id="jobs", labels=labels)(_handler(cache.jobs))
+    on_event("", "v1", "pods", id="pods", labels=labels)(_handler(cache.pods))
     kopf.on.login(registry=handlers)(_login)
     return handlers
 
 
-def _handler(store: Store, changed: Changed) -> Callable[..., Awaitable[None]]:
+def _handler(store: Store) -> Callable[..., Awaitable[None]]:
     async def handle(event: Any, **_: object) -> None:  # asynchronous: kopf runs other handlers in threads
         manifest = dict(event["object"])
-        is_deleted = event["type"] == "DELETED"
-        changed(store.drop(manifest["metadata"]["uid"]) if is_deleted else store.put(manifest))
+        if event["type"] == "DELETED":
+            store.drop(manifest["metadata"]["uid"])
+        else:
+            store.put(manifest)
 
     return handle
 
