@@ -33,6 +33,7 @@ from support.control_plane import make_namespace, prepare
 from support.operator_process import OperatorProcess
 from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
+from support.wire_results import result_json
 
 JOBS = 1000
 RUNNING = 200
@@ -169,7 +170,7 @@ def _paced(pod: PlayedPod, start: threading.Event, reported: dict[tuple[str, int
     start.wait()
     time.sleep(int(pod.uid[:4], 16) / 0xFFFF * STEP_S)  # spread them evenly
     for stage in Stage:
-        result = {"result": pipeline.store(b'{"text": ""}')} if stage is Stage.COMPLETED else {}
+        result = {"result": pipeline.store(result_json())} if stage is Stage.COMPLETED else {}
         reported[pipeline.videojob, stage.progress] = time.monotonic()
         pipeline.reach(stage, **result)
         time.sleep(STEP_S)

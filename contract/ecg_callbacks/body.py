@@ -1,6 +1,7 @@
 """A callback's body: the specification's seven fields, with the stored result inserted byte for byte.
 
-The result is read in pieces, once to check and sign it and once to send it, and is never in memory as a whole.
+The result is read in pieces, once to check and sign it and, where it is long, once more to send it; a long one is never
+in memory as a whole.
 """
 
 import asyncio
@@ -8,13 +9,15 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from ecg_callbacks.ports import ResultSource
+from ecg_callbacks.stored_result import verified_result
 from ecg_callbacks.types import Due, JobFacts
-from ecg_common.verified import ResultDamagedError, verified
+from ecg_common.verified import ResultDamagedError
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import ResultReference
 from ecg_contract.wire.models import CallbackPayload
 
 _PIECE = 64 * 1024
+_KEPT_BYTES = 1024 * 1024
 
 
 class FileResults:
@@ -37,6 +40,8 @@ class CallbackBody:
         self._result = facts.result if due.status == "completed" else None
         if due.status == "completed" and self._result is None:
             raise ResultDamagedError("the completed job has no stored result")
+        self._kept: list[bytes] | None = [] if self._result and self._result.bytes <= _KEPT_BYTES else None
+        """A short result as it was checked, so that it is not fetched twice."""
         self._head, self._tail = _around(due, facts, with_result=self._result is not None)
 
     @property
@@ -53,15 +58,19 @@ class CallbackBody:
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body, for sending."""
         yield self._head
-        if self._result is not None:
+        for piece in self._kept or ():
+            yield piece
+        if self._result is not None and self._kept is None:
             async for piece in self._results.chunks(self._result):
                 yield piece
         yield self._tail
 
     async def _check_result(self, result: ResultReference, update: Callable[[bytes], object]) -> None:
         try:
-            async for piece in verified(self._results.chunks(result), result.bytes, result.sha256):
+            async for piece in verified_result(self._results, result):
                 update(piece)
+                if self._kept is not None:
+                    self._kept.append(piece)
         except ResultDamagedError:
             raise
         except OSError as error:

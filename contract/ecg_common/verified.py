@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 
 class ResultDamagedError(OSError):
-    """The stored result is missing, or another than was announced."""
+    """The stored result is missing, another than was announced, or no result."""
 
 
 async def verified(chunks: AsyncIterable[bytes], size: int, sha256: str) -> AsyncIterator[bytes]:

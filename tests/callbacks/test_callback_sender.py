@@ -27,6 +27,7 @@ from ecg_contract.result import AcousticFeatures, AnalysisResult, Segment, Word
 from ecg_contract.stages import Stage
 from ecg_contract.wire.result import wire_json
 from support.receiver import DROP, HANG, Answer, Received, Receiver
+from support.wire_results import result_json
 
 LOOPBACK = CallbackPolicy(allow=("127.0.0.1",))
 RAW_KEY = b"a secret of thirty-two bytes now"
@@ -105,7 +106,7 @@ async def test_the_stored_result_is_passed_on_byte_for_byte(
     backend: Receiver, sender: CallbackSender, tmp_path: Path
 ) -> None:
     stored = tmp_path / "result.json"
-    stored.write_text('{"text":  "안녕", "duration":1.50}')
+    stored.write_bytes(result_json("안녕").replace(b"1.5", b" 1.50"))
     facts = completed(backend, stored)
     assert await sender.send(due(facts), facts) == Delivered(200)
     (got,) = backend.requests
@@ -115,7 +116,7 @@ async def test_the_stored_result_is_passed_on_byte_for_byte(
         "status": "completed",
         "progress": 100,
         "message": "분석 완료",
-        "result": {"text": "안녕", "duration": 1.5},
+        "result": json.loads(result_json("안녕")),
     }
 
 
@@ -123,12 +124,43 @@ async def test_a_result_of_ten_megabytes_arrives_whole(
     backend: Receiver, sender: CallbackSender, tmp_path: Path
 ) -> None:
     stored = tmp_path / "result.json"
-    stored.write_text(json.dumps({"text": "가" * (10 * 1024 * 1024 // 6)}))
+    stored.write_bytes(result_json("가" * (10 * 1024 * 1024 // 3)))
     facts = completed(backend, stored)
     assert await sender.send(due(facts), facts) == Delivered(200)
     (got,) = backend.requests
     assert len(got.body) > 10_000_000
     assert_signed(got)
+
+
+FORGED = [
+    result_json() + b',"job_id":"VICTIM","status":"failed","extra":' + b"1",
+    result_json() + b"}",
+    result_json()[:-1],
+    result_json() + b" " + result_json(),
+    b"[" + result_json() + b"]",
+    result_json(extra=1),
+    result_json().replace(b'"text"', b'"text": "", "text"'),
+    result_json().replace(b'"text"', b'"other"'),
+    result_json().replace(b"1.5", b"NaN"),
+    result_json().replace(b"1.5", b"-Infinity"),
+    result_json("\udcff".encode("utf-8", "surrogatepass").decode("latin-1")).replace("í".encode(), b"\xff"),
+    b'"text"',
+    b"",
+]
+
+
+@pytest.mark.parametrize("content", FORGED)
+async def test_what_a_pod_stored_as_its_result_cannot_become_another_jobs_callback(
+    content: bytes, backend: Receiver, sender: CallbackSender, tmp_path: Path
+) -> None:
+    """Its digest is the announced one: the pod announces what it likes."""
+    stored = tmp_path / "result.json"
+    stored.write_bytes(content)
+    facts = completed(backend, stored)
+    outcome = await sender.send(due(facts), facts)
+    assert isinstance(outcome, Failure)
+    assert outcome.error.startswith("not sent: the stored result is refused")
+    assert backend.requests == []
 
 
 async def test_what_is_not_a_number_never_reaches_the_backend(
@@ -144,12 +176,12 @@ async def test_what_is_not_a_number_never_reaches_the_backend(
     assert backend.requests[0].json["result"]["word_segments"][0]["start_time"] == 0.0
 
 
-@pytest.mark.parametrize("content", [b"{}", b'{"text": "B"}', None])
+@pytest.mark.parametrize("content", [b"{}", result_json("B"), None])
 async def test_a_damaged_result_is_not_sent(
     content: bytes | None, backend: Receiver, sender: CallbackSender, tmp_path: Path
 ) -> None:
     stored = tmp_path / "result.json"
-    stored.write_bytes(b'{"text": "A"}')
+    stored.write_bytes(result_json("A"))
     facts = completed(backend, stored)
     stored.unlink() if content is None else stored.write_bytes(content)
     outcome = await sender.send(due(facts), facts)

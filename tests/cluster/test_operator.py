@@ -16,6 +16,7 @@ from support.operator_process import OperatorProcess
 from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import RESULT, PlayedPipeline, work
 from support.receiver import ALL_SEVEN, DROP, HANG, Answer, Receiver, marks
+from support.wire_results import result_json
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_burst_of_stages_becomes_seven_callbacks_in_order(
         pipeline = PlayedPipeline(pod)
         pod.run()
         pipeline.wait_until_assigned()
-        result = pipeline.store(b'{"text": "whole"}')
+        result = pipeline.store(result_json("whole"))
         began = time.monotonic()
         operator.process.send_signal(signal.SIGSTOP)
         for stage in Stage:
@@ -59,7 +60,7 @@ def test_a_burst_of_stages_becomes_seven_callbacks_in_order(
         videojobs.wait_for_condition("burst", "CallbackDelivered", "True", "Delivered")
     assert marks(backend.requests) == ALL_SEVEN
     assert len({r.headers["webhook-id"] for r in backend.requests}) == 7
-    assert backend.requests[-1].json["result"] == {"text": "whole"}
+    assert backend.requests[-1].json["result"] == json.loads(result_json("whole"))
     assert took, "the burst was reported whole"
     figure(f"seven reports in a burst of {took[0] * 1000:.0f} ms, seven callbacks in order")
 
@@ -140,7 +141,7 @@ def test_a_result_of_ten_megabytes_arrives_whole(
     cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, operator: OperatorProcess
 ) -> None:
     text = "".join(random.Random(1).choices("가나다라마바사abcdefghij0123456789", k=7_000_000))
-    data = json.dumps({"text": text}, ensure_ascii=False).encode()
+    data = result_json(text)
     assert len(data) > 10_000_000
 
     def script(pod: PlayedPod) -> None:

@@ -17,6 +17,7 @@ from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.receiver import Receiver
 from support.release import Release, secured
+from support.wire_results import result_json
 
 DOCUMENT = ROOT / "docs" / "kubernetes-operate.md"
 DONE = "550e8400-e29b-41d4-a716-446655440000"
@@ -50,7 +51,7 @@ def _script(pod: PlayedPod) -> None:
         counts = {"segments": 412, "words": 3519, "speakers": 3, "duration": 1263.4, "processingTime": 88.1}
         pipeline.reach(Stage.EMOTION)
         pipeline.reach(Stage.FINALIZE)
-        pipeline.reach(Stage.COMPLETED, result=pipeline.store(b'{"text": "..."}') | counts | {"language": "ko"})
+        pipeline.reach(Stage.COMPLETED, result=pipeline.store(result_json("...")) | counts | {"language": "ko"})
         pod.finish(0)
 
 

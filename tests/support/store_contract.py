@@ -14,8 +14,9 @@ from ecg_api.ports import JobKind, JobState, JobStore, JobView, Redelivery, Subm
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError, Source
 from support.submissions import submission
+from support.wire_results import result_json
 
-RESULT = '{"text": "안녕하세요"}'.encode()
+RESULT = result_json("안녕하세요")
 BROKEN = PipelineError(code=ErrorCode.PROCESSING_ERROR, message="broken")
 Outcome = Literal["delivered", "rejected", "undelivered"]
 

@@ -1,11 +1,27 @@
 """A small analysis result, as the pipeline stores it."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from ecg_contract.result import AcousticFeatures, AnalysisResult, Segment, Word
 from ecg_contract.wire.result import wire_json
 
 HELLO = Word("안녕하세요", 1.5, 1.8, 0.95, "SPEAKER_00", AcousticFeatures(-20.0, 150.0, 1500.0))
+
+
+def result_json(text: str = "", **changes: Any) -> bytes:
+    """The wire JSON of a result without segments."""
+    fields: dict[str, Any] = {
+        "segments": [],
+        "word_segments": [],
+        "speakers": {},
+        "text": text,
+        "language": "ko",
+        "duration": 1.5,
+        "metadata": {},
+    }
+    return json.dumps(fields | changes, ensure_ascii=False).encode()
 
 
 def small_result() -> AnalysisResult:

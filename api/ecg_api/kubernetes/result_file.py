@@ -9,7 +9,7 @@ from typing import IO
 
 from ecg_api.errors import StoreUnavailableError
 from ecg_callbacks.ports import ResultSource
-from ecg_common.verified import verified
+from ecg_callbacks.stored_result import verified_result
 from ecg_contract.host_protocol import ResultReference
 
 
@@ -30,6 +30,6 @@ async def fetched(results: ResultSource, result: ResultReference) -> IO[bytes]:
 
 
 async def _write(results: ResultSource, result: ResultReference, file: IO[bytes]) -> None:
-    async for piece in verified(results.chunks(result), result.bytes, result.sha256):
+    async for piece in verified_result(results, result):
         file.write(piece)
     file.seek(0)

@@ -1,13 +1,14 @@
 """Follows one attempt in a pipeline process: reports, heartbeat, deadline, cancellation."""
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ecg_api.standalone.child import Child
+from ecg_callbacks.body import FileResults
+from ecg_callbacks.stored_result import verified_result
 from ecg_contract.attempt_outcome import AttemptEnd, Cause
 from ecg_contract.host_protocol import PipelineJob, PipelineStatus, Report, ResultReference
 
@@ -97,17 +98,21 @@ class Attempt:
     async def _end_of_job(self, report: Report) -> AttemptEnd:
         status = report.status
         result = status.result if status else None
-        if result is not None and not await asyncio.to_thread(_is_stored, result, self.job.result_path):
+        if result is not None and not await _is_stored(result, self.job.result_path):
             result = None
         return AttemptEnd(Cause.EXITED, report.exit_code, result, status.error if status else None)
 
 
-def _is_stored(result: ResultReference, path: Path) -> bool:
-    """Whether the result file is at `path` and has the reported digest."""
-    if Path(result.location) != path or not path.is_file():
+async def _is_stored(result: ResultReference, path: Path) -> bool:
+    """Whether the result file is at `path`, has the reported digest, and is a result."""
+    if Path(result.location) != path:
         return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == result.sha256
+    try:
+        async for _ in verified_result(FileResults(), result):
+            pass
+    except OSError:
+        return False
+    return True
 
 
 def memory_kills() -> int:
