@@ -16,6 +16,8 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from ecg_cluster.errors import ClusterError, NoClusterError, cluster_error
+from ecg_common.clock import utc_now
+from ecg_common.retry import parse_retry_after
 from ecg_contract.videojob.manifests import Manifest
 
 BeforeWrite = Callable[[], None]
@@ -27,6 +29,10 @@ _MERGE_PATCH = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _CONNECTIONS = 64
+_QUOTED = 200
+"""Characters of a foreign text that an error quotes."""
+_LONGEST_LINE = 8 * 1024 * 1024
+"""Longest event of a watch; etcd's objects have at most 1.5 MiB."""
 
 
 class Cluster:
@@ -96,7 +102,7 @@ class Cluster:
     ) -> AsyncIterator[Manifest]:
         """Events `{"type", "object"}` after `version`, until the server ends the watch.
 
-        Raises GoneError for a version that is too old.
+        Raises GoneError for a version that is too old, and ClusterError for a refusal and for what is no event.
         """
         query = {
             "watch": "true",
@@ -108,12 +114,11 @@ class Cluster:
         limits = aiohttp.ClientTimeout(total=limit_s + self._timeout_s, sock_connect=self._timeout_s)
         answer = await self._send("GET", path, None, None, query, None, limits)
         with contextlib.closing(answer.response), _no_answer(f"watch {path}"):
-            async for line in answer.response.content:
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    status = event["object"]
-                    raise cluster_error(f"watch {path}", int(status.get("code", 500)), status)
-                yield event
+            if answer.status != 200:
+                async with asyncio.timeout(self._timeout_s):
+                    raise _refusal(f"watch {path}", answer, await answer.read())
+            async for line in _lines(answer.response.content, f"watch {path}"):
+                yield _event(line, f"watch {path}")
 
     async def _request(  # noqa: PLR0913 - the parts of a request
         self,
@@ -131,13 +136,12 @@ class Cluster:
         with _no_answer(f"{method} {path}"):
             async with asyncio.timeout(self._timeout_s):
                 data = await answer.read()
-        try:
-            decoded = json.loads(data) if data else {}
-        except ValueError:
-            decoded = {"message": data[:200].decode(errors="replace")}
         if not 200 <= answer.status < 300:
-            raise cluster_error(f"{method} {path}", answer.status, decoded)
-        return dict(decoded)
+            raise _refusal(f"{method} {path}", answer, data)
+        decoded = _decoded(data)
+        if decoded is None:
+            raise ClusterError(f"{method} {path}", None, "an answer that is no JSON object")
+        return decoded
 
     async def _send(  # noqa: PLR0913, PLR0917 - the parts of a request
         self,
@@ -159,12 +163,53 @@ class Cluster:
             return await self._client.call_api(*request, _request_timeout=limits)
 
 
+def _decoded(data: bytes) -> Manifest | None:
+    """The JSON object; {} for nothing, None for anything else."""
+    try:
+        decoded = json.loads(data) if data else {}
+    except ValueError:
+        return None
+    return decoded if isinstance(decoded, dict) else None
+
+
+def _refusal(request: str, answer: Any, data: bytes) -> ClusterError:
+    """The error for an answer that is not 2xx; its body is a Kubernetes `Status`, or what a proxy says."""
+    status = _decoded(data) or {"message": data[:_QUOTED].decode(errors="replace")}
+    return cluster_error(
+        request, answer.status, status, parse_retry_after(answer.headers.get("Retry-After"), utc_now())
+    )
+
+
+async def _lines(content: aiohttp.StreamReader, request: str) -> AsyncIterator[bytes]:
+    """Raises ClusterError for a line that is too long, and for one that the end cuts off."""
+    rest = b""
+    async for piece in content.iter_any():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line
+        if len(rest) > _LONGEST_LINE:
+            raise ClusterError(request, None, "an event that is too long")
+    if rest:
+        raise ClusterError(request, None, "the connection ended within an event")
+
+
+def _event(line: bytes, request: str) -> Manifest:
+    """Raises ClusterError for the server's own error, and for what is no event."""
+    event = _decoded(line) or {}
+    about = event.get("object")
+    if not isinstance(about, dict) or "type" not in event:
+        raise ClusterError(request, None, f"no event: {line[:_QUOTED].decode(errors='replace')}")
+    if event["type"] == "ERROR":
+        raise cluster_error(request, int(about.get("code") or 500), about)
+    return event
+
+
 @contextlib.contextmanager
 def _no_answer(request: str) -> Iterator[None]:
     """Turn an error of the connection into ClusterError."""
     try:
         yield
-    except (aiohttp.ClientError, OSError) as error:
+    except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
         raise ClusterError(request, None, type(error).__name__) from error
 
 

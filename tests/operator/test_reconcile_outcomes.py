@@ -209,3 +209,14 @@ def test_a_beating_heart_keeps_an_attempt(world: World) -> None:
         world.now = world.now.fromtimestamp(world.now.timestamp() + 170, world.now.tzinfo)
         world.report()
     assert world.attempt.number == 1
+
+
+def test_a_job_whose_pod_vanished_is_tried_again_however_old_it_is() -> None:
+    world = World(settings(heartbeat_lost_s=100_000))
+    world.run_pod()
+    world.later(2000)
+    world.pods.clear()
+    world.settle()
+    assert (world.attempt.number, world.videojob.status.phase) == (2, Phase.PENDING)
+    assert world.videojob.status.retries is not None
+    assert world.videojob.status.retries.interruptions == 1

@@ -1,8 +1,15 @@
 """What is read from a pod's status."""
 
+from typing import Any
+
 import pytest
 
-from ecg_operator.observe.snapshot import observed_pod
+from ecg_contract.errors import ErrorCode
+from ecg_contract.host_protocol import PipelineError
+from ecg_contract.stages import Stage
+from ecg_operator.observe.snapshot import Warning_, observed_pod
+from ecg_operator.observe.warning_events import _pass_on
+from support.observations import World
 
 _LIMITS = [
     "Pod ephemeral local storage usage exceeds the total limit of containers 30Mi. ",
@@ -45,3 +52,53 @@ def test_an_eviction_from_a_full_node_is_not(with_container: bool) -> None:
     assert ended is not None
     assert ended.interrupted
     assert not ended.out_of_disk
+
+
+SIGNED = (
+    'failed to copy: Get "https://layers.s3.amazonaws.com/sha256:1?X-Amz-Signature=canary&X-Amz-Credential=AKIA": EOF'
+)
+PLAIN = 'failed to copy: Get "https://layers.s3.amazonaws.com/sha256:1": EOF'
+
+
+def _pod(**status: Any) -> dict[str, Any]:
+    return {**_evicted("", with_container=False), "status": status}
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "CreateContainerError"])
+def test_what_the_kubelet_quotes_of_a_container_runtime_is_redacted(reason: str) -> None:
+    waiting = {"name": "pipeline", "state": {"waiting": {"reason": reason, "message": SIGNED}}}
+    assert observed_pod(_pod(containerStatuses=[waiting])).waiting == (reason, PLAIN)
+
+
+def test_what_the_scheduler_says_is_redacted() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": SIGNED}
+    assert observed_pod(_pod(conditions=[condition])).waiting == ("Unschedulable", PLAIN)
+
+
+def test_a_termination_message_is_redacted() -> None:
+    ended = {"name": "pipeline", "state": {"terminated": {"exitCode": 12, "message": SIGNED}}}
+    found = observed_pod(_pod(containerStatuses=[ended])).ended
+    assert found is not None
+    assert found.message == PLAIN
+
+
+def test_a_warning_event_is_redacted() -> None:
+    seen: list[Warning_] = []
+    about = {"kind": "Pod", "uid": "u"}
+    _pass_on({"involvedObject": about, "reason": "FailedMount", "message": SIGNED}, seen.append)
+    assert seen == [Warning_("u", "FailedMount", PLAIN)]
+
+
+def test_a_pods_own_error_is_redacted_before_it_is_sent() -> None:
+    world = World()
+    world.run_pod()
+    world.fail(PipelineError(code=ErrorCode.PROCESSING_ERROR, message=SIGNED))
+    assert world.videojob.status.error is not None
+    assert world.videojob.status.error.message == PLAIN
+
+
+def test_a_pods_own_message_is_redacted_before_it_is_shown() -> None:
+    world = World()
+    world.run_pod()
+    world.report(Stage.DOWNLOAD, message=SIGNED)
+    assert world.videojob.status.message == PLAIN

@@ -11,9 +11,11 @@ import pytest
 
 from ecg_cluster import pod_client as api_server
 from ecg_cluster.pod_client import Answer, ApiServer
-from ecg_contract.host_protocol import PipelineStatus
+from ecg_contract.host_protocol import PipelineJob, PipelineStatus, Source
 from ecg_dev.waiting import wait_until
+from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.hosts.pod import retry as patience
+from ecg_pipeline.hosts.pod import status_reporter
 from ecg_pipeline.hosts.pod.retry import Verdict, verdict
 from ecg_pipeline.hosts.pod.settings import PodSettings
 from ecg_pipeline.hosts.pod.status_reporter import ClusterReporter
@@ -191,3 +193,36 @@ def test_a_refusal_for_a_fault_of_ours_ends_that_report_alone(
     reporter.finished("j", PipelineStatus(attempt=1, progress=9), 0)
     assert [r["progress"] for r in server.reports] == [9]
     assert not stopped.is_set()
+
+
+def test_a_failure_that_nobody_foresaw_does_not_silence_the_reporter(
+    reporter: ClusterReporter, server: Scripted, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token is unknown, and its file is not there at the moment when it is read again."""
+    monkeypatch.setattr(status_reporter, "_FAILURE_PAUSE_S", 0.05)
+    server.unknown.add("first")
+    kubeconfig.unlink()
+    reporter.report("j", PipelineStatus(attempt=1, progress=10))
+    wait_until(lambda: server.tokens)
+    _write(kubeconfig, server, "second")
+    reporter.finished("j", PipelineStatus(attempt=1, progress=20), 0)
+    assert server.reports[-1]["progress"] == 20
+
+
+def test_a_heartbeat_that_fails_is_not_the_last_one() -> None:
+    class Failing:
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def report(self, job_id: str, status: PipelineStatus) -> None:
+            self.calls += 1
+            if self.calls == 1:
+                raise OSError("no such host")
+
+        def finished(self, job_id: str, status: PipelineStatus, exit_code: int) -> None:
+            raise AssertionError("it does not end")
+
+    failing = Failing()
+    job = PipelineJob(job_id="j", source=Source(url="https://a.example/v.mp4"), result_path=Path("r"))
+    with ProgressReporter(job, failing).heartbeats(heartbeat_s=0.1, progress_s=0.1):
+        wait_until(lambda: failing.calls >= 3)

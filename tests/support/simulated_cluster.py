@@ -30,6 +30,7 @@ class SimulatedCluster:
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._woken: dict[str, None] = {}
         self._jobs: dict[str, dict[str, Any]] = {}
+        self._pods: list[dict[str, Any]] = []
         self.cache = Cache(lambda: self.now, JobQueue(settings.max_active_jobs, self._wake))
 
     def submit(self, name: str, **spec: Any) -> None:
@@ -57,6 +58,8 @@ class SimulatedCluster:
             self._wake(name)
         for job in self._jobs.values():
             self.cache.jobs.put(job)
+        for pod in self._pods:
+            self.cache.pods.put(pod)
         self._settle()
 
     def check_watches(self) -> None:
@@ -133,6 +136,7 @@ class SimulatedCluster:
         metadata |= {"labels": {_LABEL: name}, "ownerReferences": [owner], "creationTimestamp": self.now.isoformat()}
         running = {"name": "pipeline", "state": {"running": {"startedAt": self.now.isoformat()}}}
         pod = {"metadata": metadata, "spec": {"nodeName": "node"}, "status": {"containerStatuses": [running]}}
+        self._pods.append(pod)
         self._put_pod(pod)
         self._later(timedelta(seconds=self.work_s), lambda: self._finish(name, job, pod))
 

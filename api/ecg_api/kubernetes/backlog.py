@@ -60,7 +60,7 @@ class Backlog:
                 await self._watch(version)
             except ClusterError as error:
                 _log.info("backlog_watch_interrupted", extra={"error": str(error)})
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(error.pause_s(_PAUSE_S))
 
     async def _watch(self, version: str) -> None:
         """Until an error: GoneError for a version that is too old."""

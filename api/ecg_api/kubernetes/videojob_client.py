@@ -49,8 +49,8 @@ class VideoJobClient:
                 if videojob is None or state_of(videojob).is_final:
                     return videojob
                 await self._watch(videojob.metadata.name, version)
-            except ClusterError:
-                await asyncio.sleep(_PAUSE_S)
+            except ClusterError as error:
+                await asyncio.sleep(error.pause_s(_PAUSE_S))
 
     async def _watch(self, name: str, version: str) -> None:
         """Return when the VideoJob is final or deleted, or the watch has ended."""

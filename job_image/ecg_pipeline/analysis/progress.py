@@ -1,5 +1,6 @@
 """The status of one attempt, reported whenever a stage changes and at least once per heartbeat interval."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -82,7 +83,10 @@ class ProgressReporter:
 
         def run() -> None:
             while not stop.wait(min(_TICK_S, progress_s, heartbeat_s / 2)):
-                self.report_if_due(heartbeat_s, progress_s)
+                try:
+                    self.report_if_due(heartbeat_s, progress_s)
+                except Exception:  # the next heartbeat may succeed
+                    logging.getLogger(__name__).exception("heartbeat_failed")
 
         thread = threading.Thread(target=run, name="heartbeat", daemon=True)
         thread.start()

@@ -26,6 +26,10 @@ class OutdatedError(Exception):
     """The VideoJob has changed since the plan was made: reconcile again."""
 
 
+class ForeignJobError(Exception):
+    """Another object's Job has the name of this VideoJob's."""
+
+
 @dataclass(frozen=True)
 class Applier:
     """Writes to the API server what a plan says."""
@@ -88,10 +92,11 @@ class Applier:
             self._log(videojob).info("job_created", extra={"job": manifest["metadata"]["name"]})
 
     async def _adopt(self, videojob: VideoJob, name: str) -> None:
-        """Go on with this VideoJob's own Job, created before a crash; raises OutdatedError for another's."""
+        """Go on with this VideoJob's own Job, created before a crash. Raises ForeignJobError for another's."""
         job = await self.cluster.get(paths.jobs(self.settings.namespace, name))
         if observed_job(job).owner_uid != videojob.metadata.uid:
-            raise OutdatedError
+            self.cache.refuse_job(videojob.metadata.name, Refusal(f"the Job {name} belongs to another object"))
+            raise ForeignJobError(name)
         self.cache.jobs.put(job)
         self._log(videojob).info("job_adopted", extra={"job": name})
 

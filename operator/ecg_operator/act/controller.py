@@ -1,9 +1,11 @@
 """The work queue's handler: observes one VideoJob, reconciles, has the plan applied."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from ecg_common.clock import Clock
 from ecg_common.logs import job_logger
+from ecg_common.retry import exponential_backoff
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.apply import Applier, OutdatedError
 from ecg_operator.act.status_writer import WriteDelay
@@ -15,6 +17,7 @@ from ecg_operator.settings import OperatorSettings
 
 _WITHOUT_LEASE_S = 1.0
 _AT_ONCE_S = 0.05
+_LONGEST_BACKOFF_S = 30.0
 
 
 class Controller:
@@ -33,6 +36,8 @@ class Controller:
         self._observer, self._applier, self._settings = observer, applier, settings
         self._clock, self._holds_lease, self._on_applied = clock, holds_lease, on_applied
         self._write_delay = WriteDelay(clock)
+        self._outdated: Counter[str] = Counter()
+        """How often in a row a VideoJob had changed meanwhile."""
 
     async def handle(self, name: str) -> float | None:
         """One pass; in how many seconds the next is due. Raises ClusterError for what should be tried again."""
@@ -47,13 +52,16 @@ class Controller:
 
     async def _reconcile(self, observed: Observed) -> float | None:
         videojob, now = observed.videojob, self._clock()
+        name = videojob.metadata.name
         plan = reconcile(observed, self._settings, now)
         delay: float | None = self._write_delay.seconds_left(videojob, plan)
         if not delay:
             try:
                 videojob = await self._apply(videojob, plan)
             except OutdatedError:
-                return _AT_ONCE_S
+                self._outdated[name] += 1
+                return exponential_backoff(self._outdated[name], _AT_ONCE_S, _LONGEST_BACKOFF_S)
+            self._outdated.pop(name, None)
             self._applied(videojob, plan)
             delay = max((plan.again_at - now).total_seconds(), 0.0) if plan.again_at else None
         uploads = self._applier.uploads
@@ -66,6 +74,7 @@ class Controller:
             return await self._applier.apply(videojob, plan)
 
     def _forget(self, name: str) -> None:
+        self._outdated.pop(name, None)
         self._applier.cache.refuse_job(name, None)
         for owner in (self._write_delay, self._applier.clean_up, self._applier.uploads):
             if owner is not None:

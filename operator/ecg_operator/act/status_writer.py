@@ -53,10 +53,14 @@ class StatusWriter:
         return VideoJob.from_manifest(written)
 
     async def read(self, name: str) -> VideoJob | None:
-        """The VideoJob as the API server has it now, None where it has none. Raises ClusterError."""
+        """The VideoJob as the API server has it now; None where it has none, and the cache neither from now on.
+
+        Raises ClusterError.
+        """
         try:
             manifest = await self._cluster.get(paths.videojobs(self._namespace, name))
         except NotFoundError:
+            self._cache.videojobs.drop_named(name)
             return None
         self._cache.videojobs.put(manifest)
         return VideoJob.from_manifest(manifest)

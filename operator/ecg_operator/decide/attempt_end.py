@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from ecg_common.redact import redact_text
 from ecg_contract.attempt_outcome import AttemptEnd, Cause
 from ecg_contract.errors import ExitCode, exit_code_of
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.videojob.resource import Attempt, VideoJob
-from ecg_operator.observe.snapshot import Ended, Observed, ObservedPod
+from ecg_operator.observe.snapshot import Ended, Observed, ObservedJob, ObservedPod
 from ecg_operator.settings import OperatorSettings, seconds
 
 
@@ -49,7 +50,7 @@ def _reported(videojob: VideoJob) -> AttemptEnd | None:
     if report is not None and report.result is not None:
         return AttemptEnd(Cause.EXITED, 0, result=report.result)
     if report is not None and report.error is not None:
-        return AttemptEnd(Cause.EXITED, int(exit_code_of(report.error.code)), error=report.error)
+        return AttemptEnd(Cause.EXITED, int(exit_code_of(report.error.code)), error=_redacted(report.error))
     return None
 
 
@@ -60,12 +61,24 @@ def _observed_end(observed: Observed, attempt: Attempt) -> AttemptEnd | None:
     if job.suspended:
         return None
     if pod is None:
-        return _end_of(job.failed) if job.failed else None
+        return _without_pod(job, attempt)
     if pod.ended is not None:
         return _end_of(pod.ended, _termination_message(pod))
     if job.failed is not None and job.failed.deadline:
         return _end_of(job.failed)
     return AttemptEnd(Cause.INTERRUPTED) if pod.deleted else None
+
+
+def _redacted(error: PipelineError) -> PipelineError:
+    """A pod's own text may quote URLs."""
+    return error.model_copy(update={"message": redact_text(error.message)})
+
+
+def _without_pod(job: ObservedJob, attempt: Attempt) -> AttemptEnd | None:
+    """The pod may not have been created yet; one that was assigned was deleted, with its node or by a person."""
+    if job.failed:
+        return _end_of(job.failed)
+    return AttemptEnd(Cause.INTERRUPTED) if attempt.pod_uid else None
 
 
 def _end_of(ended: Ended, error: PipelineError | None = None) -> AttemptEnd:

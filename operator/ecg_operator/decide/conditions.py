@@ -5,6 +5,7 @@ from typing import Literal
 
 from ecg_callbacks.decision import callback_view
 from ecg_callbacks.videojob_facts import facts_of, record_of
+from ecg_common.redact import redact_text
 from ecg_contract.videojob.resource import Condition, ConditionType, Phase, VideoJob, VideoJobStatus
 from ecg_operator.observe.run_state import IN_PROGRESS
 
@@ -70,6 +71,6 @@ def _message(status: VideoJobStatus) -> str | None:
     if status.error is not None:
         return status.error.message
     if status.report is not None and status.report.message:
-        return status.report.message
+        return redact_text(status.report.message)
     scheduled = status.condition(ConditionType.SCHEDULED)
     return scheduled.message if scheduled and scheduled.message else None

@@ -1,7 +1,5 @@
 """Observes one VideoJob: the cache, and the API server for what the cache lacks."""
 
-import contextlib
-
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import NotFoundError
@@ -23,6 +21,7 @@ class Observer:
             await self._look_for_job(observed)
             observed = self._cache.observe(name)
         if observed is not None and _lacks_pod(observed):
+            await self._look_for_job(observed)
             await self._look_for_pods(name)
             observed = self._cache.observe(name)
         return observed
@@ -30,8 +29,11 @@ class Observer:
     async def _look_for_job(self, observed: Observed) -> None:
         attempt = observed.videojob.status.attempt
         assert attempt is not None
-        with contextlib.suppress(NotFoundError):
+        try:
             self._cache.jobs.put(await self._cluster.get(paths.jobs(self._namespace, attempt.job_name)))
+        except NotFoundError:
+            if job := observed.job():
+                self._cache.jobs.drop(job.uid)
 
     async def _look_for_pods(self, name: str) -> None:
         selector = f"{VIDEOJOB_LABEL}={name}"
@@ -46,5 +48,7 @@ def _lacks_job(observed: Observed) -> bool:
 
 
 def _lacks_pod(observed: Observed) -> bool:
-    job = observed.job()
-    return job is not None and bool(job.failed or job.succeeded) and observed.pod() is None
+    job, attempt = observed.job(), observed.videojob.status.attempt
+    if job is None or attempt is None or observed.pod() is not None or observed.videojob.status.completion_time:
+        return False
+    return bool(job.failed or job.succeeded or (attempt.pod_uid and not job.suspended))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ecg_common.redact import redact_text
 from ecg_contract.pace import Pace
 from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.names import VIDEOJOB_LABEL
@@ -193,12 +194,12 @@ def _started(state: Manifest) -> datetime | None:
 
 def _waiting(status: Manifest, state: Manifest) -> tuple[str, str] | None:
     if waiting := state.get("waiting"):
-        return str(waiting.get("reason") or "Waiting"), str(waiting.get("message") or "")
+        return str(waiting.get("reason") or "Waiting"), redact_text(str(waiting.get("message") or ""))
     conditions = status.get("conditions") or []
     unscheduled = next((c for c in conditions if c["type"] == "PodScheduled" and c["status"] == "False"), None)
     if unscheduled is None:
         return None
-    return str(unscheduled.get("reason") or "Unschedulable"), str(unscheduled.get("message") or "")
+    return str(unscheduled.get("reason") or "Unschedulable"), redact_text(str(unscheduled.get("message") or ""))
 
 
 def _pod_end(status: Manifest, state: Manifest) -> Ended | None:
@@ -211,7 +212,7 @@ def _pod_end(status: Manifest, state: Manifest) -> Ended | None:
             out_of_memory=ended.get("reason") == "OOMKilled",
             out_of_disk=over_limit,
             interrupted=interrupted,
-            message=str(ended.get("message") or ""),
+            message=redact_text(str(ended.get("message") or "")),
         )
     if status.get("phase") == "Failed":
         return Ended(

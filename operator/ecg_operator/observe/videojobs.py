@@ -118,6 +118,11 @@ class VideoJobs:
             self._changed(name)
         return name
 
+    def drop_named(self, name: str) -> None:
+        """Forget a VideoJob whose deletion the watch has not brought."""
+        if name in self._stored:
+            self.drop(self._stored[name].uid)
+
     def version(self, uid: str) -> int:
         return self._stored[self._names[uid]].version if uid in self._names else 0
 

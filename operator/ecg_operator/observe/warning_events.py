@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
-from ecg_cluster.errors import ClusterError, GoneError
+from ecg_cluster.errors import ClusterError
+from ecg_common.redact import redact_text
 from ecg_contract.videojob.manifests import Manifest
 from ecg_operator.observe.snapshot import Warning_
 
@@ -29,14 +30,12 @@ async def watch_warnings(cluster: Cluster, namespace: str, warn: Callable[[Warni
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] in ("ADDED", "MODIFIED"):
                         _pass_on(event["object"], warn)
-        except GoneError:
-            continue
         except ClusterError as error:
             _log.info("event_watch_interrupted", extra={"error": str(error)})
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(error.pause_s(_PAUSE_S))
 
 
 def _pass_on(event: Manifest, warn: Callable[[Warning_], None]) -> None:
     about = event.get("involvedObject") or {}
     if event.get("reason") in REASONS and about.get("kind") in ("Job", "Pod"):
-        warn(Warning_(str(about.get("uid", "")), str(event["reason"]), str(event.get("message") or "")))
+        warn(Warning_(str(about.get("uid", "")), str(event["reason"]), redact_text(str(event.get("message") or ""))))

@@ -16,6 +16,7 @@ from ecg_pipeline.hosts.pod.retry import Verdict, pause_s, verdict
 from ecg_pipeline.hosts.pod.settings import PodSettings
 
 _LOGGED_CHARACTERS = 300
+_FAILURE_PAUSE_S = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -55,11 +56,23 @@ class ClusterReporter:
                 self._changed.wait_for(lambda: self._newest is not None)
                 status, self._newest, self._sending = self._newest, None, True
             assert status is not None
-            if not self._has_ended:
-                self._send(status)
+            failed = self._tried(status)
             with self._changed:
+                self._newest = self._newest or failed
                 self._sending = False
                 self._changed.notify_all()
+
+    def _tried(self, status: PipelineStatus) -> PipelineStatus | None:
+        """Send a report; returns it where that failed for an unforeseen reason, to be tried again after a pause."""
+        if self._has_ended:
+            return None
+        try:
+            self._send(status)
+        except Exception:  # without this thread the pod would fall silent, and be replaced
+            _log.exception("report_failed")
+            self._wait(_FAILURE_PAUSE_S)
+            return status
+        return None
 
     def _send(self, status: PipelineStatus) -> None:
         """Send until a report is accepted or refused; a newer report takes the place of the current one."""
