@@ -277,5 +277,5 @@ def test_the_server_finds_nothing_wrong_with_the_policies(release: Release) -> N
         found = release.admin.get(path, params=query).json()["items"]
         return [p["status"]["typeChecking"] for p in found if "typeChecking" in p.get("status", {})]
 
-    wait_until(lambda: len(checked()) == 2, 30)
+    wait_until(lambda: len(checked()) == 3, 30)
     assert [c for c in checked() if c.get("expressionWarnings")] == []

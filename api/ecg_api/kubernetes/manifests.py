@@ -11,7 +11,6 @@ from ecg_contract.videojob.resource import (
     MAX_DEADLINE_S,
     SPEC_CHANGING,
     Metadata,
-    SecretReference,
     VideoJob,
     VideoJobCallback,
     VideoJobSource,
@@ -28,10 +27,10 @@ def is_credential(url: str) -> bool:
 def videojob_manifest(submission: Submission, url: str, source_name: str) -> Manifest:
     """The VideoJob to create; `url` is the submission's, or that of its upload."""
     name, limit = videojob_name(submission.job_id), submission.work_limit_s
-    secret = SecretReference(name=source_secret_name(name)) if is_credential(url) else None
+    in_secret = is_credential(url)
     spec = VideoJobSpec(
         job_id=submission.job_id,
-        source=VideoJobSource(url=None if secret else url, secret_ref=secret, name=source_name),
+        source=VideoJobSource(url=None if in_secret else url, from_secret=in_secret, name=source_name),
         callback=VideoJobCallback(base_url=submission.callback_base) if submission.callback_base else None,
         interactive=submission.kind is JobKind.TRANSCRIPTION,
         request_digest=submission.body_key,
@@ -50,4 +49,4 @@ def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:
 
 def source_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
     metadata = videojob.metadata
-    return url_secret(source_secret_name(metadata.name), metadata.name, metadata.uid, url)
+    return url_secret(source_secret_name(metadata.name, metadata.uid), metadata.name, metadata.uid, url)

@@ -48,24 +48,18 @@ def _grows(name: str) -> tuple[str, str]:
     return f"self.{name} >= oldSelf.{name}", f"{name} only grows"
 
 
-class SecretReference(CamelModel):
-    """A Secret in the VideoJob's namespace."""
-
-    name: Name
-    """Name of the Secret; its key `url` holds the URL."""
-
-
 class VideoJobSource(CamelModel):
-    """Where the video is: exactly one of `url` and `secretRef`."""
+    """Where the video is: either `url` or `fromSecret`."""
 
     model_config = ConfigDict(
-        json_schema_extra=_rules(("has(self.url) != has(self.secretRef)", "exactly one of url and secretRef is needed"))
+        json_schema_extra=_rules(("has(self.url) != self.fromSecret", "either url or fromSecret is needed"))
     )
 
     url: Url | None = None
     """http, https or s3 URL without a query string or user information."""
-    secret_ref: SecretReference | None = None
-    """Secret `<videojob>-source` with a URL that carries a credential, such as a presigned one."""
+    from_secret: bool = False
+    """The URL carries a credential, such as a signature: it is the key `url` of the Secret `<name>-<uid>-source`, with
+    name and uid of the VideoJob. Nobody can name another Secret."""
     name: Annotated[str, cut_to(255), Field(max_length=255)] = ""
     """Last part of the URL's path, for people."""
 
@@ -272,10 +266,6 @@ class VideoJob(CamelModel):
             (
                 f"size(self.metadata.name) <= {NAME_LENGTH} && !self.metadata.name.contains('.')",
                 f"the name has at most {NAME_LENGTH} characters and no dots",
-            ),
-            (
-                "!has(self.spec.source.secretRef) || self.spec.source.secretRef.name == self.metadata.name + '-source'",
-                "the source's Secret is named <videojob>-source",
             ),
         )
     )
