@@ -64,6 +64,16 @@ async def test_fifty_at_once_make_one_videojob_and_one_secret(api: httpx.AsyncCl
     assert [s["metadata"]["name"] for s in videojobs.objects("secrets")] == [f"one-{uid}-source"]
 
 
+@pytest.mark.parametrize("url", [f"https://media.example/{'x' * 4000}.mp4", "https://media.example/회의&<1>.mp4"])
+async def test_a_url_that_does_not_fit_into_the_videojob_stands_in_the_secret(
+    api: httpx.AsyncClient, videojobs: VideoJobs, url: str
+) -> None:
+    assert (await api.post(PATH, json=body("wide", video_url=url))).status_code == 200
+    assert "url" not in videojobs.get("wide")["spec"]["source"]
+    (secret,) = videojobs.objects("secrets")
+    assert base64.b64decode(secret["data"]["url"]).decode() == url
+
+
 async def test_a_signature_stands_in_the_secret_alone(
     api: httpx.AsyncClient, videojobs: VideoJobs, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,7 +1,7 @@
 """The `VideoJob` custom resource: the models that its CustomResourceDefinition is generated from (`crd.py`).
 
-The API writes the `spec`, the pipeline's pod `status.pipeline`, the operator the rest of the status. Every string has a
-maximum length: the API server refuses CEL rules whose cost it cannot bound.
+The API writes the `spec`, the pipeline's pod `status.pipeline`, the operator the rest of the status. Every
+string, list and time has a maximum length, and a VideoJob that is full of the widest characters stays below 64 KiB.
 """
 
 from datetime import datetime
@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecg_contract.attempt_outcome import AttemptCounts
-from ecg_contract.base_model import CamelModel, Sentence, cut_to, kubernetes_case
+from ecg_contract.base_model import CamelModel, Plain, Sentence, cut_to, kubernetes_case
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.host_protocol import PipelineError, PipelineStatus
 from ecg_contract.options import JobOptions
-from ecg_contract.wire.models import URL_LENGTH
+from ecg_contract.wire.models import BASE_URL_LENGTH
 
 GROUP = "ecg-analyzer.io"
 VERSION = "v1alpha1"
@@ -28,9 +28,11 @@ MAX_DEADLINE_S = 604_800
 NAME_LENGTH = 40
 """Longest name of a VideoJob: its Jobs' names, and their pods', have to fit behind it."""
 
-Name = Annotated[str, Field(max_length=253)]
-Url = Annotated[str, Field(max_length=URL_LENGTH, min_length=1)]
-Uid = Annotated[str, Field(max_length=64)]
+SOURCE_URL_LENGTH = 2048
+"""Longest source URL that stands in a VideoJob itself."""
+Name = Annotated[Plain, Field(max_length=253)]
+SourceUrl = Annotated[Plain, Field(max_length=SOURCE_URL_LENGTH, min_length=1)]
+Uid = Annotated[Plain, Field(max_length=64)]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -55,19 +57,19 @@ class VideoJobSource(CamelModel):
         json_schema_extra=_rules(("has(self.url) != self.fromSecret", "either url or fromSecret is needed"))
     )
 
-    url: Url | None = None
-    """http, https or s3 URL without a query string or user information."""
+    url: SourceUrl | None = None
+    """http, https or s3 URL without a query string or user information, percent-encoded."""
     from_secret: bool = False
-    """The URL carries a credential, such as a signature: it is the key `url` of the Secret `<name>-<uid>-source`, with
-    name and uid of the VideoJob. Nobody can name another Secret."""
-    name: Annotated[str, cut_to(255), Field(max_length=255)] = ""
+    """The URL carries a credential, such as a signature, or does not fit into `url`: it is the key `url` of the Secret
+    `<name>-<uid>-source`, with name and uid of the VideoJob. Nobody can name another Secret."""
+    name: Annotated[str, cut_to(128), Field(max_length=128)] = ""
     """Last part of the URL's path, for people."""
 
 
 class VideoJobCallback(CamelModel):
     """Where progress and the result are sent."""
 
-    base_url: Url
+    base_url: Annotated[str, Field(max_length=BASE_URL_LENGTH, min_length=1)]
     """Base URL of the backend; callbacks go to `<baseUrl>/api/upload-video/result`."""
 
 
@@ -133,7 +135,7 @@ class Condition(CamelModel):
     """Name of the condition."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
-    reason: Annotated[str, Field(max_length=128)]
+    reason: Annotated[str, cut_to(64), Field(max_length=64)]
     """One word for programs."""
     message: Sentence = ""
     """A sentence for people."""
@@ -201,7 +203,7 @@ class VideoJobStatus(CamelModel):
     """The state in a word, for people; programs read the conditions."""
     message: Sentence | None = None
     """What the job does or waits for, in a sentence."""
-    conditions: tuple[Condition, ...] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=len(ConditionType))] = ()
     """Succeeded, Scheduled and CallbackDelivered."""
     observed_generation: Count | None = None
     """Generation of the spec that this status was derived from."""
