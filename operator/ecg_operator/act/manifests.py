@@ -172,8 +172,8 @@ def _volumes(videojob: VideoJob, parts: JobParts) -> list[tuple[Manifest, Manife
     job_file = {"path": "job.json", "fieldRef": {"fieldPath": f"metadata.annotations['{JOB_ANNOTATION}']"}}
     volumes = [
         _volume("job", "/etc/ecg/job", {"downwardAPI": {"items": [job_file]}}, read_only=True),
-        _volume("work", WORK_FOLDER, {"emptyDir": {}}),
-        _volume("tmp", "/tmp", {"emptyDir": {}}),  # noqa: S108 - a mount of the container
+        _volume("work", WORK_FOLDER, {"emptyDir": {"sizeLimit": parts.config.work_size_limit}}),
+        _volume("tmp", "/tmp", {"emptyDir": {"sizeLimit": parts.config.tmp_size_limit}}),  # noqa: S108 - a mount
     ]
     if videojob.spec.source.from_secret:
         secret = source_secret_name(videojob.metadata.name, videojob.metadata.uid)
