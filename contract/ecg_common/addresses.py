@@ -11,7 +11,9 @@ import httpx
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_NAT64 = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))  # RFC 6052, RFC 8215
+_NAT64 = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/96")))  # RFC 6052, RFC 8215
+# Translators of one's own, which may read the IPv4 address from other bits than the last 32; documentation (RFC 9637).
+_NOT_GLOBAL = tuple(map(IPv6Network, ("64:ff9b:1::/48", "3fff::/20")))
 _COMPATIBLE = IPv6Network("::/96")  # RFC 4291, 2.5.5.1
 _SHARED = IPv4Network("100.64.0.0/10")  # RFC 6598
 
@@ -76,9 +78,13 @@ def why_not_public(address: Address) -> str | None:
         "a multicast address": address.is_multicast,
         "a carrier's shared address": address.version == 4 and address in _SHARED,
         "a private address": address.is_private or getattr(address, "is_site_local", False),
-        "a reserved address": address.is_reserved or not address.is_global,
+        "a reserved address": address.is_reserved or not address.is_global or _is_listed(address),
     }
     return next((kind for kind, holds in kinds.items() if holds), None)
+
+
+def _is_listed(address: Address) -> bool:
+    return address.version == 6 and any(address in network for network in _NOT_GLOBAL)
 
 
 def _embedded(address: Address) -> IPv4Address | None:

@@ -35,11 +35,26 @@ def cut_to(length: int) -> BeforeValidator:
     return BeforeValidator(cut)
 
 
-Sentence = Annotated[str, cut_to(1024), Field(max_length=1024)]
+def first_items(count: int) -> BeforeValidator:
+    """A validator that keeps the first `count` items of a longer list instead of refusing it."""
+
+    def cut(value: object) -> object:
+        return value[:count] if isinstance(value, list | tuple) else value
+
+    return BeforeValidator(cut)
+
+
+PLAIN = r"^[!#-%'-;=?-\[\]-~]*$"
+"""Pattern of the printable ASCII that takes one byte each in JSON: without `"&<>\\`, which are escaped."""
+
+Plain = Annotated[str, Field(pattern=PLAIN)]
+
+
+Sentence = Annotated[str, cut_to(400), Field(max_length=400)]
 """A status message."""
 
 
-Note = Annotated[str, cut_to(500), Field(max_length=500)]
+Note = Annotated[str, cut_to(140), Field(max_length=140)]
 
 
 ErrorMessage = Annotated[str, cut_to(MESSAGE_LENGTH), Field(max_length=MESSAGE_LENGTH)]

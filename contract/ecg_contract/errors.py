@@ -40,7 +40,7 @@ _EXIT_CODES = {
     ErrorCode.GPU_MEMORY_ERROR: ExitCode.GPU_MEMORY,
 }
 
-MESSAGE_LENGTH = 1000
+MESSAGE_LENGTH = 600
 """Longest error message on the wire, in characters."""
 
 

@@ -12,13 +12,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from ecg_contract.base_model import CamelModel, ErrorMessage, Note, Sentence
+from ecg_contract.base_model import CamelModel, ErrorMessage, Note, Sentence, first_items
 from ecg_contract.errors import ErrorCode
 from ecg_contract.options import JobOptions
 from ecg_contract.stages import Stage
 
 MAX_RESULT_BYTES = 256 * 1024 * 1024
 """Longest result that is stored or read; four hours with 50,000 words take about 13 MiB."""
+
+NOTES = 10
+"""Most notes of an attempt; later ones are left out."""
 
 
 class Device(StrEnum):
@@ -75,7 +78,7 @@ class StageTimes(CamelModel):
 class ResultReference(CamelModel):
     """Where the stored result is, and enough about it to show it in a list."""
 
-    location: Annotated[str, Field(max_length=2048)]
+    location: Annotated[str, Field(max_length=1100)]
     """File path, S3 URL, or the ConfigMaps that hold it in pieces."""
     sha256: Annotated[str, Field(max_length=64)]
     """Digest of the stored JSON, in hexadecimal digits."""
@@ -119,7 +122,7 @@ class PipelineStatus(CamelModel):
     """The stage's message, or what is being retried."""
     duration: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Length of the media in seconds, once it is known."""
-    notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
+    notes: Annotated[tuple[Note, ...], Field(max_length=NOTES), first_items(NOTES)] = ()
     """Fallbacks taken, in order: a smaller batch, a smaller model, segment times without alignment."""
     heartbeat_time: datetime | None = None
     """When the pipeline last reported."""

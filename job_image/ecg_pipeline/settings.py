@@ -77,6 +77,9 @@ class PipelineSettings(FetchSettings, LogFileSettings):
         "ko": "jungjongho/wav2vec2-xlsr-korean-speech-emotion-recognition",
     }
     """Audio classification model per language, as JSON; a language without one gets no `emotion`."""
+    model_revisions: Mapping[str, str] = {}
+    """Revision per model of the Hugging Face hub, as JSON: a commit, which never changes, or a branch or tag, such as
+    `{"large-v3": "<commit>"}`. Names are those of the other settings; the newest revision where a name is absent."""
     hf_token: SecretStr | None = None
     """Token for models on the Hugging Face hub."""
     nltk_data: str | None = None

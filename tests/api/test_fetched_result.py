@@ -8,6 +8,7 @@ import pytest
 from ecg_api.errors import StoreUnavailableError
 from ecg_api.kubernetes.result_file import fetched
 from ecg_contract.host_protocol import ResultReference
+from support.wire_results import result_json
 
 
 class Shelf:
@@ -35,8 +36,9 @@ def genuine(location: str, data: bytes) -> ResultReference:
 
 
 async def test_a_result_is_read_whole() -> None:
-    with await fetched(Shelf(own=b"the result"), genuine("own", b"the result")) as file:
-        assert file.read() == b"the result"
+    stored = result_json("the result")
+    with await fetched(Shelf(own=stored), genuine("own", stored)) as file:
+        assert file.read() == stored
 
 
 @pytest.mark.parametrize("digest", ["/proc/self/environ", "../../../../../../../proc/self/environ", ""])
@@ -45,15 +47,21 @@ async def test_a_digest_is_no_path(digest: str) -> None:
         await fetched(Shelf(own=b"x"), reference("own", digest, 1))
 
 
-@pytest.mark.parametrize("size", [3, 7, 9])
-async def test_nobody_is_given_what_was_not_announced(size: int) -> None:
-    digest = hashlib.sha256(b"genuine").hexdigest()
+@pytest.mark.parametrize("longer", [-3, 0, 3])
+async def test_nobody_is_given_what_was_not_announced(longer: int) -> None:
+    digest, forged = hashlib.sha256(result_json("genuine")).hexdigest(), result_json("forged!")
     with pytest.raises(StoreUnavailableError, match="announced"):
-        await fetched(Shelf(forged=b"forged!"), reference("forged", digest, size))
+        await fetched(Shelf(forged=forged), reference("forged", digest, len(forged) + longer))
+
+
+async def test_nobody_is_given_what_is_no_result() -> None:
+    stored = result_json() + b',"job_id":"VICTIM"'
+    with pytest.raises(StoreUnavailableError, match="not exactly one JSON object"):
+        await fetched(Shelf(own=stored), genuine("own", stored))
 
 
 async def test_more_than_was_announced_is_not_even_fetched() -> None:
-    shelf = Shelf(endless=bytes(3_000_000))
+    shelf = Shelf(endless=b" " * 3_000_000)
     with pytest.raises(StoreUnavailableError, match="announced"):
         await fetched(shelf, reference("endless", "", 6))
     assert shelf.given < 20

@@ -35,7 +35,7 @@ CATALOGUE = (
 GRANTED: dict[str, dict[str, frozenset[str]]] = {
     "api": {
         "ecg-analyzer.io/v1alpha1/videojobs": READ | {"create", "patch", "delete"},
-        "v1/secrets": frozenset({"create", "patch"}),
+        "v1/secrets": frozenset({"create", "update"}),
         "v1/configmaps": frozenset({"get"}),
     },
     "operator": {
@@ -43,7 +43,7 @@ GRANTED: dict[str, dict[str, frozenset[str]]] = {
         "ecg-analyzer.io/v1alpha1/videojobs/status": frozenset({"update", "patch"}),
         "batch/v1/jobs": READ | {"create", "delete"},
         "v1/pods": READ,
-        "v1/secrets": frozenset({"create", "patch", "delete"}),
+        "v1/secrets": frozenset({"create", "update", "delete"}),
         "v1/configmaps": frozenset({"get", "list", "delete"}),
         "v1/events": frozenset({"list", "watch", "create"}),
         "coordination.k8s.io/v1/leases": frozenset({"create"}),

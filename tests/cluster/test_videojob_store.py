@@ -51,7 +51,8 @@ def _end(cluster: ControlPlane, namespace: str, name: str, status: str, reason: 
 
 
 def _signature(videojobs: VideoJobs, name: str) -> str:
-    secret = next(s for s in videojobs.objects("secrets") if s["metadata"]["name"] == f"{name}-source")
+    own = f"{name}-{videojobs.get(name)['metadata']['uid']}-source"
+    secret = next(s for s in videojobs.objects("secrets") if s["metadata"]["name"] == own)
     return base64.b64decode(secret["data"]["url"]).decode().partition("X-Amz-Signature=")[2].partition("&")[0]
 
 
@@ -59,7 +60,18 @@ async def test_fifty_at_once_make_one_videojob_and_one_secret(api: httpx.AsyncCl
     answers = await asyncio.gather(*[api.post(PATH, json=body("one", video_url=SIGNED)) for _ in range(50)])
     assert {a.status_code for a in answers} == {200}
     assert [v["metadata"]["name"] for v in videojobs.all()] == ["one"]
-    assert [s["metadata"]["name"] for s in videojobs.objects("secrets")] == ["one-source"]
+    uid = videojobs.get("one")["metadata"]["uid"]
+    assert [s["metadata"]["name"] for s in videojobs.objects("secrets")] == [f"one-{uid}-source"]
+
+
+@pytest.mark.parametrize("url", [f"https://media.example/{'x' * 4000}.mp4", "https://media.example/회의&<1>.mp4"])
+async def test_a_url_that_does_not_fit_into_the_videojob_stands_in_the_secret(
+    api: httpx.AsyncClient, videojobs: VideoJobs, url: str
+) -> None:
+    assert (await api.post(PATH, json=body("wide", video_url=url))).status_code == 200
+    assert "url" not in videojobs.get("wide")["spec"]["source"]
+    (secret,) = videojobs.objects("secrets")
+    assert base64.b64decode(secret["data"]["url"]).decode() == url
 
 
 async def test_a_signature_stands_in_the_secret_alone(

@@ -61,8 +61,9 @@ class Overtaken(Cluster):
         await super().delete(path, **options)
 
 
-def _source(videojobs: VideoJobs, name: str = "j-source") -> str:
-    secret = next(s for s in videojobs.objects("secrets") if s["metadata"]["name"] == name)
+def _source(videojobs: VideoJobs, name: str = "j") -> str:
+    own = f"{name}-{videojobs.get(name)['metadata']['uid']}-source"
+    secret = next(s for s in videojobs.objects("secrets") if s["metadata"]["name"] == own)
     return base64.b64decode(secret["data"]["url"]).decode()
 
 
@@ -136,7 +137,7 @@ async def test_an_upload_is_read_under_the_secrets_url_and_named_nowhere_else(
     slot = await store.slot("회의.wav")
     slot.path.write_bytes(b"sound")
     await store.submit(transcription("t", Source(path=slot.path)))
-    url = _source(videojobs, "t-source")
+    url = _source(videojobs, "t")
     assert f"/{BUCKET}/ecg/uploads/" in url
     async with httpx.AsyncClient(trust_env=False) as pipeline:
         assert (await pipeline.get(url)).content == b"sound"

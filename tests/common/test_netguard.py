@@ -27,7 +27,7 @@ def guard(allow: str = "", names: Mapping[str, list[str]] | None = None) -> Addr
         "100.64.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "198.18.0.1", "192.0.2.1",
         "::", "::1", "[::1]", "::ffff:127.0.0.1", "::ffff:7f00:1", "::127.0.0.1", "fe80::1%eth0", "fc00::1",
         "fd00:ec2::254", "fec0::1", "ff02::1", "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1",
-        "2001:0:5ef5:79fd:0:0:80ff:fffe", "2001:db8::1",
+        "2001:0:5ef5:79fd:0:0:80ff:fffe", "2001:db8::1", "64:ff9b:1:a9fe:a9:fe00:808:808", "3fff::1",
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_public_is_refused_in_every_spelling(host: str) -> None:

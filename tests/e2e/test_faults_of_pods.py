@@ -90,7 +90,8 @@ def test_an_api_server_that_is_away_costs_nothing(release: Installed, jobs: Jobs
 def test_a_disk_limit_is_tried_once_more_and_then_named(
     release: Installed, jobs: Jobs, figure: Callable[[str], None]
 ) -> None:
-    limited = {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"ephemeral-storage": "30Mi"}}
+    requests = {"cpu": "100m", "memory": "1Gi", "ephemeral-storage": "10Mi"}
+    limited = {"requests": requests, "limits": {"ephemeral-storage": "30Mi"}}
     release.upgrade({**VALUES, "pipeline": {**VALUES["pipeline"], "gpu": {"resources": limited}}})
     jobs.post("full", Reply(pieces=endless(b"x" * (1 << 20)), pause_s=0.1, declared=None))
     message = jobs.fails("full")

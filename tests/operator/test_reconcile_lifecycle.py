@@ -7,7 +7,8 @@ import pytest
 from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError
-from ecg_contract.videojob.resource import Phase, VideoJobCallback
+from ecg_contract.videojob.resource import Phase
+from ecg_contract.videojob.spec import VideoJobCallback
 from ecg_operator.decide.conditions import derived
 from ecg_operator.decide.plan import Plan
 from ecg_operator.decide.reconcile import reconcile

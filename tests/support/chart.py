@@ -88,7 +88,7 @@ def secure(plane: ControlPlane, namespace: str, release: str) -> None:
 
 
 def _policies_are_enforced(plane: ControlPlane, namespace: str, release: str) -> bool:
-    """Whether the policies refuse two forged writes (dry runs): enforcement starts shortly after creation."""
+    """Whether the policies refuse three forged writes (dry runs): enforcement starts shortly after creation."""
     account = f"system:serviceaccount:{namespace}:{release}-pipeline"
     probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}}
     job = {
@@ -100,4 +100,7 @@ def _policies_are_enforced(plane: ControlPlane, namespace: str, release: str) ->
     # The group gives the account administrator rights, so that only a policy can refuse it.
     who = (f"--as={account}", "--as-group=system:masters", "--dry-run=server", "-n", namespace, "-o", "name")
     outputs = [plane.kubectl("create", "-f", "-", *who, stdin=json.dumps(m), check=False) for m in (probe, job)]
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "probe"}}
+    api = tuple(part.replace(f"{release}-pipeline", f"{release}-api") for part in who)
+    outputs.append(plane.kubectl("create", "-f", "-", *api, stdin=json.dumps(secret), check=False))
     return all(re.search("ValidatingAdmissionPolicy .* denied request", text) for text in outputs)

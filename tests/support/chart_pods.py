@@ -31,5 +31,5 @@ def _release(manifests: list[Manifest]) -> str:
 
 def _videojob(profile: str) -> VideoJob:
     attempt = {"number": 1, "run": 1, "profile": profile, "jobName": "a-b-a1", "pendingSince": now()}
-    spec = {"jobId": "a", "source": {"secretRef": {"name": "a-source"}}}
+    spec = {"jobId": "a", "source": {"fromSecret": True}}
     return VideoJob.from_manifest({"metadata": {"name": "a", "uid": "u"}, "spec": spec, "status": {"attempt": attempt}})

@@ -11,13 +11,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ecg_contract.base_model import CamelModel
-from ecg_contract.videojob.resource import VideoJobSpec, VideoJobStatus
+from ecg_contract.videojob.resource import VideoJobStatus
+from ecg_contract.videojob.spec import VideoJobSpec
 
 M = TypeVar("M", bound=BaseModel)
 
 _WHEN = datetime(2026, 11, 23, 12, 34, 56, 789000, UTC)
-_SPECIAL: Mapping[str, Any] = {"secret_ref": None, "number": 3, "cancelled_run": 1}
-"""Values by field name; `secret_ref` is None because a source has either a URL or a Secret."""
+_SPECIAL: Mapping[str, Any] = {"from_secret": False, "number": 3, "cancelled_run": 1}
+"""Values by field name; `from_secret` is false because a source has either a URL or a Secret."""
 
 
 def full_spec() -> VideoJobSpec:

@@ -6,7 +6,8 @@ from typing import Any
 
 from ecg_contract.host_protocol import PipelineError, ResultReference
 from ecg_contract.stages import Stage
-from ecg_contract.videojob.resource import Metadata, PodReport, VideoJob, VideoJobSource, VideoJobSpec
+from ecg_contract.videojob.resource import Metadata, PodReport, VideoJob
+from ecg_contract.videojob.spec import VideoJobSource, VideoJobSpec
 from ecg_operator.decide.plan import Plan
 from ecg_operator.decide.reconcile import reconcile
 from ecg_operator.observe.snapshot import Ended, Observed, ObservedJob, ObservedPod

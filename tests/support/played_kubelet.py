@@ -22,6 +22,7 @@ from ecg_dev.control_plane.server import ControlPlane
 Manifest = dict[str, Any]
 CONTAINER = "pipeline"
 _NODE_RESOURCES = {"cpu": "10000", "memory": "10000Gi", "pods": "10000", "nvidia.com/gpu": "10000"}
+_NODE_RESOURCES["ephemeral-storage"] = "1000000Gi"
 _SILENCE_S = 1.0
 """Read timeout of a watch; it is then restarted, unless the kubelet was stopped."""
 _PATCH = {"content-type": "application/merge-patch+json"}

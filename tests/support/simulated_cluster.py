@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ecg_contract.host_protocol import ResultReference
-from ecg_contract.videojob.resource import Metadata, PodReport, VideoJob, VideoJobSource, VideoJobSpec
+from ecg_contract.videojob.resource import Metadata, PodReport, VideoJob
+from ecg_contract.videojob.spec import VideoJobSource, VideoJobSpec
 from ecg_operator.decide.plan import Plan
 from ecg_operator.decide.reconcile import reconcile
 from ecg_operator.observe.cache import Cache

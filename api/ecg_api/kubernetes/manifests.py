@@ -1,18 +1,19 @@
 """Builds the VideoJob of a request, and the Secret of a URL that is a credential. Pure."""
 
 import math
+import re
 from urllib.parse import urlsplit
 
 from ecg_api.ports import JobKind, Submission
+from ecg_contract.base_model import PLAIN
 from ecg_contract.options import options_of
 from ecg_contract.videojob.manifests import Manifest, url_secret
 from ecg_contract.videojob.names import source_secret_name, videojob_name
-from ecg_contract.videojob.resource import (
+from ecg_contract.videojob.resource import Metadata, VideoJob
+from ecg_contract.videojob.spec import (
     MAX_DEADLINE_S,
+    SOURCE_URL_LENGTH,
     SPEC_CHANGING,
-    Metadata,
-    SecretReference,
-    VideoJob,
     VideoJobCallback,
     VideoJobSource,
     VideoJobSpec,
@@ -25,13 +26,18 @@ def is_credential(url: str) -> bool:
     return bool(parts.query or parts.username or parts.password)
 
 
+def _needs_secret(url: str) -> bool:
+    """Whether the URL stands in a Secret: a credential, and what does not fit into the VideoJob."""
+    return is_credential(url) or len(url) > SOURCE_URL_LENGTH or not re.search(PLAIN, url)
+
+
 def videojob_manifest(submission: Submission, url: str, source_name: str) -> Manifest:
     """The VideoJob to create; `url` is the submission's, or that of its upload."""
     name, limit = videojob_name(submission.job_id), submission.work_limit_s
-    secret = SecretReference(name=source_secret_name(name)) if is_credential(url) else None
+    in_secret = _needs_secret(url)
     spec = VideoJobSpec(
         job_id=submission.job_id,
-        source=VideoJobSource(url=None if secret else url, secret_ref=secret, name=source_name),
+        source=VideoJobSource(url=None if in_secret else url, from_secret=in_secret, name=source_name),
         callback=VideoJobCallback(base_url=submission.callback_base) if submission.callback_base else None,
         interactive=submission.kind is JobKind.TRANSCRIPTION,
         request_digest=submission.body_key,
@@ -50,4 +56,4 @@ def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:
 
 def source_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
     metadata = videojob.metadata
-    return url_secret(source_secret_name(metadata.name), metadata.name, metadata.uid, url)
+    return url_secret(source_secret_name(metadata.name, metadata.uid), metadata.name, metadata.uid, url)

@@ -84,11 +84,11 @@ class VideoJobClient:
 
     async def store_source(self, videojob: VideoJob, url: str) -> None:
         """Create the Secret of a URL that is a credential, or renew its signature."""
-        if videojob.spec.source.secret_ref is None:
+        if not videojob.spec.source.from_secret:
             return
         secrets, manifest = paths.core(self._namespace, "secrets"), source_secret_manifest(videojob, url)
         try:
             await self._cluster.create(secrets, manifest)
         except AlreadyExistsError:
             if is_credential(url):  # an unsigned URL must not replace a signed one
-                await self._cluster.patch(f"{secrets}/{manifest['metadata']['name']}", manifest)
+                await self._cluster.replace(f"{secrets}/{manifest['metadata']['name']}", manifest)

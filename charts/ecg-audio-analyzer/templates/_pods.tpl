@@ -18,6 +18,8 @@
   "cpu" (include "ecg.podProfile" $pipeline.cpu | fromJson)
   "env" (include "ecg.pipelineEnv" . | fromJsonArray)
   "envFrom" $pipeline.envFrom
+  "workSizeLimit" $pipeline.workSizeLimit
+  "tmpSizeLimit" $pipeline.tmpSizeLimit
   "volumes" $volumes
   "volumeMounts" $mounts
   "annotations" $pipeline.podAnnotations

@@ -23,6 +23,7 @@ _KEPT = (
     "minLength",
     "maxLength",
     "maxItems",
+    "pattern",
     "required",
     "x-kubernetes-validations",
 )
@@ -102,7 +103,7 @@ def _structural(schema: Schema, definitions: dict[str, Schema], *, defaults: boo
     if kept.get("type") == "integer":
         kept["format"] = "int64"
     if kept.get("format") == "date-time":
-        kept["pattern"] = _MOMENT
+        kept |= {"pattern": _MOMENT, "maxLength": 40}
     if "description" in kept:
         kept["description"] = " ".join(kept["description"].split())
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecg_contract.videojob.names import ATTEMPT_LABEL, SOURCE_KEY, VIDEOJOB_LABEL, VIDEOJOB_UID_LABEL
+from ecg_contract.videojob.names import ATTEMPT_LABEL, SECRET_TYPE, SOURCE_KEY, VIDEOJOB_LABEL, VIDEOJOB_UID_LABEL
 from ecg_contract.videojob.resource import API_VERSION, KIND
 
 Manifest = dict[str, Any]
@@ -23,4 +23,5 @@ def owned_metadata(name: str, videojob: str, uid: str, attempt: int | None = Non
 def url_secret(name: str, videojob: str, uid: str, url: str, attempt: int | None = None) -> Manifest:
     """A Secret with a URL that contains a credential."""
     metadata = owned_metadata(name, videojob, uid, attempt)
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {SOURCE_KEY: url}}
+    kind = {"apiVersion": "v1", "kind": "Secret", "type": SECRET_TYPE}
+    return {**kind, "metadata": metadata, "stringData": {SOURCE_KEY: url}}

@@ -3,7 +3,8 @@
 import hashlib
 import re
 
-from ecg_contract.videojob.resource import GROUP, NAME_LENGTH
+from ecg_contract.videojob.resource import GROUP
+from ecg_contract.videojob.spec import NAME_LENGTH
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -15,6 +16,8 @@ VIDEOJOB_UID_LABEL = f"{GROUP}/videojob-uid"
 ATTEMPT_LABEL = f"{GROUP}/attempt"
 SOURCE_KEY = "url"
 """Key in the Secret of a source URL that contains a credential."""
+SECRET_TYPE = f"{GROUP}/url"
+"""Type of the Secrets that VideoJobs own; the admission policies let API and operator write no other."""
 
 
 def videojob_name(job_id: str) -> str:
@@ -24,8 +27,9 @@ def videojob_name(job_id: str) -> str:
     return f"vj-{hashlib.sha256(job_id.encode()).hexdigest()[:32]}"
 
 
-def source_secret_name(videojob: str) -> str:
-    return f"{videojob}-source"
+def source_secret_name(videojob: str, uid: str) -> str:
+    """Name of the Secret with the source's URL; nobody who creates a VideoJob can choose its uid."""
+    return f"{videojob}-{uid}-source"
 
 
 def job_name(videojob: str, uid: str, attempt: int) -> str:

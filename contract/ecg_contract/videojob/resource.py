@@ -1,128 +1,26 @@
 """The `VideoJob` custom resource: the models that its CustomResourceDefinition is generated from (`crd.py`).
 
-The API writes the `spec`, the pipeline's pod `status.pipeline`, the operator the rest of the status. Every string has a
-maximum length: the API server refuses CEL rules whose cost it cannot bound.
+The API writes the `spec`, the pipeline's pod `status.pipeline`, the operator the rest of the status. Every
+string, list and time has a maximum length, and a VideoJob that is full of the widest characters stays below 64 KiB.
 """
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from ecg_contract.attempt_outcome import AttemptCounts
-from ecg_contract.base_model import CamelModel, Sentence, cut_to, kubernetes_case
+from ecg_contract.base_model import CamelModel, Sentence, cut_to
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.host_protocol import PipelineError, PipelineStatus
-from ecg_contract.options import JobOptions
-from ecg_contract.wire.models import URL_LENGTH
+from ecg_contract.videojob.spec import NAME_LENGTH, Count, Name, Uid, VideoJobSpec, cel_rules
 
 GROUP = "ecg-analyzer.io"
 VERSION = "v1alpha1"
 API_VERSION: Final = "ecg-analyzer.io/v1alpha1"
 KIND: Final = "VideoJob"
 PLURAL = "videojobs"
-
-MAX_DEADLINE_S = 604_800
-"""Longest time of work that a VideoJob may have, in seconds: a week."""
-NAME_LENGTH = 40
-"""Longest name of a VideoJob: its Jobs' names, and their pods', have to fit behind it."""
-
-Name = Annotated[str, Field(max_length=253)]
-Url = Annotated[str, Field(max_length=URL_LENGTH, min_length=1)]
-Uid = Annotated[str, Field(max_length=64)]
-Count = Annotated[int, Field(ge=0)]
-
-
-def _rules(*rules: tuple[str, str]) -> dict[str, Any]:
-    """CEL rules as the API server takes them: (rule, message)."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
-
-
-def _fixed(name: str) -> tuple[str, str]:
-    same = f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})"
-    return same, f"{name} cannot be changed: delete the VideoJob and create it anew"
-
-
-def _grows(name: str) -> tuple[str, str]:
-    return f"self.{name} >= oldSelf.{name}", f"{name} only grows"
-
-
-class SecretReference(CamelModel):
-    """A Secret in the VideoJob's namespace."""
-
-    name: Name
-    """Name of the Secret; its key `url` holds the URL."""
-
-
-class VideoJobSource(CamelModel):
-    """Where the video is: exactly one of `url` and `secretRef`."""
-
-    model_config = ConfigDict(
-        json_schema_extra=_rules(("has(self.url) != has(self.secretRef)", "exactly one of url and secretRef is needed"))
-    )
-
-    url: Url | None = None
-    """http, https or s3 URL without a query string or user information."""
-    secret_ref: SecretReference | None = None
-    """Secret `<videojob>-source` with a URL that carries a credential, such as a presigned one."""
-    name: Annotated[str, cut_to(255), Field(max_length=255)] = ""
-    """Last part of the URL's path, for people."""
-
-
-class VideoJobCallback(CamelModel):
-    """Where progress and the result are sent."""
-
-    base_url: Url
-    """Base URL of the backend; callbacks go to `<baseUrl>/api/upload-video/result`."""
-
-
-SPEC_COUNTERS = ("run", "cancelled_run", "redelivery")
-"""Fields of the spec that only grow."""
-SPEC_CHANGING = {*SPEC_COUNTERS, "suspend", "priority"}
-"""Fields of the spec that may be changed; every other one is fixed."""
-
-
-def _spec_rules(schema: dict[str, Any], spec: type[BaseModel]) -> None:
-    fixed = (_fixed(kubernetes_case(name)) for name in spec.model_fields if name not in SPEC_CHANGING)
-    schema |= _rules(*fixed, *(_grows(kubernetes_case(name)) for name in SPEC_COUNTERS))
-
-
-class _VideoJobRequest(CamelModel):
-    job_id: Annotated[str, Field(min_length=1, max_length=256)]
-    """The backend's identifier of the job, as it was posted."""
-    source: VideoJobSource
-    """The video or audio to analyse."""
-    callback: VideoJobCallback | None = None
-    """The backend that is told; without it nothing is sent."""
-
-
-class VideoJobSpec(JobOptions, _VideoJobRequest):
-    """What is to be analysed, and how. It cannot be changed, but for the counters, which only grow, `priority` and
-    `suspend`."""
-
-    model_config = ConfigDict(json_schema_extra=_spec_rules)
-
-    interactive: bool = False
-    """Somebody waits for the answer: goes before others, and no callbacks are sent."""
-    request_digest: Annotated[str, Field(max_length=64)] | None = None
-    """Digest of the request without URL signatures, by which the API knows a request that is repeated."""
-    active_deadline_seconds: Annotated[int, Field(ge=1, le=MAX_DEADLINE_S)] | None = None
-    """Longest time of work over all attempts of a run, without queueing; the operator's setting where absent."""
-    queue_limit_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
-    """Longest time in the queue and for a node before the job fails; the operator's setting where absent, which sets
-    no limit by default."""
-    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
-    """How long the VideoJob is kept once it is finished and its last callback settled; the operator's setting where
-    absent."""
-    run: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    """Raise it to run a failed or cancelled job again."""
-    cancelled_run: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Set it to `run` to cancel that run: its work is stopped, nothing more is sent."""
-    redelivery: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Raise it to have the last callback of a finished job sent once more."""
-    suspend: bool = False
-    """True stops the work and frees its node until it is false again; not counted as a failure."""
 
 
 class ConditionType(StrEnum):
@@ -143,7 +41,7 @@ class Condition(CamelModel):
     """Name of the condition."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
-    reason: Annotated[str, Field(max_length=128)]
+    reason: Annotated[str, cut_to(64), Field(max_length=64)]
     """One word for programs."""
     message: Sentence = ""
     """A sentence for people."""
@@ -222,7 +120,7 @@ class VideoJobStatus(CamelModel):
     """The state in a word, for people; programs read the conditions."""
     message: Sentence | None = None
     """What the job does or waits for, in a sentence."""
-    conditions: tuple[Condition, ...] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=len(ConditionType))] = ()
     """Succeeded, Scheduled and CallbackDelivered."""
     observed_generation: Count | None = None
     """Generation of the spec that this status was derived from."""
@@ -287,14 +185,10 @@ class VideoJob(CamelModel):
     """A video to be analysed: who says what, when, how loud and how high."""
 
     model_config = ConfigDict(
-        json_schema_extra=_rules(
+        json_schema_extra=cel_rules(
             (
                 f"size(self.metadata.name) <= {NAME_LENGTH} && !self.metadata.name.contains('.')",
                 f"the name has at most {NAME_LENGTH} characters and no dots",
-            ),
-            (
-                "!has(self.spec.source.secretRef) || self.spec.source.secretRef.name == self.metadata.name + '-source'",
-                "the source's Secret is named <videojob>-source",
             ),
         )
     )

@@ -17,6 +17,8 @@ ACCEPTED_MESSAGE = "비디오 처리가 시작되었습니다"
 ESTIMATED_SECONDS = 300
 RESULT_PATH = "/api/upload-video/result"
 URL_LENGTH = 8192
+BASE_URL_LENGTH = 1024
+"""Longest base URL of callbacks, which a VideoJob holds."""
 
 
 def _checked_job_id(value: str) -> str:
@@ -48,7 +50,7 @@ class _VideoRequest(Request):
     """A UUID is recommended."""
     video_url: Annotated[Url, Field(min_length=1)]
     """http, https or s3."""
-    fastapi_base_url: Url | None = None
+    fastapi_base_url: Annotated[str, Field(max_length=BASE_URL_LENGTH)] | None = None
     """Where callbacks go; the server's BACKEND_URL where absent."""
 
 

@@ -16,12 +16,12 @@ _STEPS = {"segmentation": (0.0, 0.5), "embeddings": (0.5, 0.99)}
 
 
 class PyannoteDiarizer:
-    """`name` is a name on the hub or a folder. Raises RuntimeError when the hub refuses it."""
+    """`name` is a name on the hub, with a revision there, or a folder. Raises RuntimeError when the hub refuses it."""
 
-    def __init__(self, name: str, device: str, token: str | None) -> None:
+    def __init__(self, name: str, device: str, token: str | None, revision: str | None = None) -> None:
         if Path(name).is_dir():
             sys.path.append(str(Path(name).resolve()))  # for the modules that the folder's checkpoints name
-        pipeline = Pipeline.from_pretrained(name, token=token)
+        pipeline = Pipeline.from_pretrained(name, revision=revision, token=token)
         if pipeline is None:
             raise RuntimeError("the hub refused the model")
         self._pipeline = pipeline.to(torch.device(device))

@@ -14,11 +14,12 @@ _LONGEST_S = 30
 
 
 class TransformersEmotionClassifier:
-    """`name` is a name on the hub or a folder; labels are the model's own `id2label`."""
+    """`name` is a name on the hub, with a revision there, or a folder; labels are the model's own `id2label`."""
 
-    def __init__(self, name: str, device: str, token: str | None) -> None:
-        self._extractor = AutoFeatureExtractor.from_pretrained(name, token=token)
-        self._model = AutoModelForAudioClassification.from_pretrained(name, token=token).to(device).eval()
+    def __init__(self, name: str, device: str, token: str | None, revision: str | None = None) -> None:
+        hub = {"token": token, "revision": revision or "main"}
+        self._extractor = AutoFeatureExtractor.from_pretrained(name, **hub)
+        self._model = AutoModelForAudioClassification.from_pretrained(name, **hub).to(device).eval()
         self._device = device
 
     def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]:

@@ -48,24 +48,32 @@ class Libraries:
         import torch
 
         from ecg_pipeline.engines.asr import WhisperXTranscriber
+        from ecg_pipeline.engines.revisions import whisper_folder
 
         torch.set_num_threads(threads)
-        return WhisperXTranscriber(name, device, compute_type, threads, self._token)
+        folder = whisper_folder(name, self._revision(name), self._token)
+        return WhisperXTranscriber(folder, device, compute_type, threads, self._token)
 
     def aligner(self, language: str, name: str, device: str) -> Aligner:
         from ecg_pipeline.engines.alignment import WhisperXAligner
+        from ecg_pipeline.engines.revisions import model_folder
 
-        return WhisperXAligner(language, name, device, self._settings.nltk_data)
+        folder = model_folder(name, self._revision(name), self._token)
+        return WhisperXAligner(language, folder, device, self._settings.nltk_data)
 
     def diarizer(self, device: str) -> Diarizer:
         from ecg_pipeline.engines.diarization import PyannoteDiarizer
 
-        return PyannoteDiarizer(self._settings.diarization_model, device, self._token)
+        name = self._settings.diarization_model
+        return PyannoteDiarizer(name, device, self._token, self._revision(name))
 
     def emotion_classifier(self, name: str, device: str) -> EmotionClassifier:
         from ecg_pipeline.engines.emotion import TransformersEmotionClassifier
 
-        return TransformersEmotionClassifier(name, device, self._token)
+        return TransformersEmotionClassifier(name, device, self._token, self._revision(name))
+
+    def _revision(self, name: str) -> str | None:
+        return self._settings.model_revisions.get(name)
 
 
 @functools.cache

@@ -32,8 +32,9 @@ class CleanUp:
 
     async def _delete_secrets(self, videojob: VideoJob) -> None:
         status, secrets = videojob.status, paths.core(self._settings.namespace, "secrets")
-        if videojob.spec.source.secret_ref is not None and status.has_succeeded:
-            await delete_if_present(self._cluster, f"{secrets}/{source_secret_name(videojob.metadata.name)}")
+        if videojob.spec.source.from_secret and status.has_succeeded:
+            name = source_secret_name(videojob.metadata.name, videojob.metadata.uid)
+            await delete_if_present(self._cluster, f"{secrets}/{name}")
         if status.attempt is not None and self._settings.results_bucket:
             await delete_if_present(self._cluster, f"{secrets}/{result_secret_name(status.attempt.job_name)}")
 

@@ -6,7 +6,7 @@ from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import Device, PipelineJob, Source
 from ecg_contract.options import options_of
 from ecg_contract.videojob.manifests import Manifest, labels, owned_metadata, url_secret
-from ecg_contract.videojob.names import JOB_ANNOTATION, SOURCE_KEY, result_secret_name
+from ecg_contract.videojob.names import JOB_ANNOTATION, SOURCE_KEY, result_secret_name, source_secret_name
 from ecg_contract.videojob.resource import Attempt, Profile, VideoJob
 from ecg_operator.act.pod_config import PodConfig
 from ecg_operator.decide.attempt_end import deadline
@@ -67,8 +67,8 @@ def result_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
 def pipeline_job(videojob: VideoJob) -> PipelineJob:
     """The pod's task, in an annotation that the downward API mounts as a file."""
     spec, attempt = videojob.spec, _attempt(videojob)
-    in_secret = spec.source.secret_ref is not None
-    source = Source(url_file=f"{SOURCE_FOLDER}/{SOURCE_KEY}") if in_secret else Source(url=spec.source.url)
+    url_file = f"{SOURCE_FOLDER}/{SOURCE_KEY}"
+    source = Source(url_file=url_file) if spec.source.from_secret else Source(url=spec.source.url)
     return PipelineJob(
         job_id=spec.job_id,
         attempt=attempt.number,
@@ -173,11 +173,12 @@ def _volumes(videojob: VideoJob, parts: JobParts) -> list[tuple[Manifest, Manife
     job_file = {"path": "job.json", "fieldRef": {"fieldPath": f"metadata.annotations['{JOB_ANNOTATION}']"}}
     volumes = [
         _volume("job", "/etc/ecg/job", {"downwardAPI": {"items": [job_file]}}, read_only=True),
-        _volume("work", WORK_FOLDER, {"emptyDir": {}}),
-        _volume("tmp", "/tmp", {"emptyDir": {}}),  # noqa: S108 - a mount of the container
+        _volume("work", WORK_FOLDER, {"emptyDir": {"sizeLimit": parts.config.work_size_limit}}),
+        _volume("tmp", "/tmp", {"emptyDir": {"sizeLimit": parts.config.tmp_size_limit}}),  # noqa: S108 - a mount
     ]
-    if videojob.spec.source.secret_ref is not None:
-        volumes.append(_secret_volume("source", SOURCE_FOLDER, videojob.spec.source.secret_ref.name))
+    if videojob.spec.source.from_secret:
+        secret = source_secret_name(videojob.metadata.name, videojob.metadata.uid)
+        volumes.append(_secret_volume("source", SOURCE_FOLDER, secret))
     if parts.result_location is not None:
         secret = result_secret_name(_attempt(videojob).job_name)
         volumes.append(_secret_volume("result", RESULT_FOLDER, secret))

@@ -32,6 +32,9 @@ class PodConfig(_Model):
     cpu: PodProfile = PodProfile()
     env: list[Manifest] = Field(default_factory=list)
     env_from: list[Manifest] = Field(default_factory=list)
+    work_size_limit: str | int = "12Gi"
+    """Size limit of the folder for the video and its result."""
+    tmp_size_limit: str | int = "2Gi"
     volumes: list[Manifest] = Field(default_factory=list)
     volume_mounts: list[Manifest] = Field(default_factory=list)
     annotations: dict[str, str] = Field(default_factory=dict)

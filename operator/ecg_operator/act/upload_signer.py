@@ -43,8 +43,7 @@ class UploadSigner:
         try:
             await self._cluster.create(self._secrets, manifest)
         except AlreadyExistsError:
-            path = f"{self._secrets}/{manifest['metadata']['name']}"
-            await self._cluster.patch(path, {"stringData": manifest["stringData"]})
+            await self._cluster.replace(f"{self._secrets}/{manifest['metadata']['name']}", manifest)
         self._signed[videojob.metadata.name] = (attempt.number, now)
 
     async def renew(self, videojob: VideoJob) -> float | None:

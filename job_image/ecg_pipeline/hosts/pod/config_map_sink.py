@@ -1,6 +1,7 @@
 """Stores the result in immutable ConfigMaps that the VideoJob owns."""
 
 import base64
+import json
 import logging
 from collections.abc import Callable
 
@@ -43,7 +44,7 @@ class ConfigMapSink:
         if found is not Verdict.ACCEPTED:
             raise TransientError(
                 ErrorCode.PROCESSING_ERROR,
-                f"the result could not be stored in a ConfigMap (HTTP {answer.status}): {answer.text[:200]}",
+                f"the result could not be stored in a ConfigMap (HTTP {answer.status}): {_reason(answer)}",
             )
 
     def _manifest(self, job: PipelineJob, name: str, piece: bytes) -> Manifest:
@@ -55,3 +56,12 @@ class ConfigMapSink:
             "immutable": True,
             "binaryData": {CHUNK_KEY: base64.b64encode(piece).decode()},
         }
+
+
+def _reason(answer: Answer) -> str:
+    """The end of the API server's message, where a policy's own words are."""
+    try:
+        message = str(json.loads(answer.text)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = answer.text
+    return message[-300:]
