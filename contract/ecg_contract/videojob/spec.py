@@ -64,7 +64,7 @@ SPEC_CHANGING = {*SPEC_COUNTERS, "suspend", "priority"}
 """Fields of the spec that may be changed; every other one is fixed."""
 
 
-def _speccel_rules(schema: dict[str, Any], spec: type[BaseModel]) -> None:
+def _spec_rules(schema: dict[str, Any], spec: type[BaseModel]) -> None:
     fixed = (_fixed(kubernetes_case(name)) for name in spec.model_fields if name not in SPEC_CHANGING)
     schema |= cel_rules(*fixed, *(_grows(kubernetes_case(name)) for name in SPEC_COUNTERS))
 
