@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
+Monotonic = Callable[[], float]
+"""Seconds of a clock that nobody sets, such as `time.monotonic`."""
 
 
 def utc_now() -> datetime:

@@ -1,5 +1,6 @@
 """The operator put together: what outlives a run, and the parts of one run, connected to one another."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +97,7 @@ def build(given: Dependencies) -> Parts:
         if ledger.update(name):
             deliverer.wake()
 
-    cache = Cache(given.clock, JobQueue(given.settings.max_active_jobs, wake), changed, wake)
+    cache = Cache(time.monotonic, JobQueue(given.settings.max_active_jobs, wake), changed, wake)
     writer = StatusWriter(given.cluster, given.settings.namespace, cache)
     queue = WorkQueue(_controller(given, cache, writer).handle)
     ledger = VideoJobLedger(cache, writer, given.settings, given.clock)

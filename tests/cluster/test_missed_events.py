@@ -1,5 +1,6 @@
 """What the operator does about objects whose events it missed, on a real control plane."""
 
+import time
 from pathlib import Path
 
 from ecg_cluster.client import Cluster
@@ -45,7 +46,7 @@ async def test_a_pod_that_left_the_cache_is_looked_for_before_its_attempt_counts
         PlayedPipeline(pod).wait_until_assigned()
         pod.deleted.wait(30)
 
-    cache = Cache(utc_now, JobQueue(0, lambda _: None))
+    cache = Cache(time.monotonic, JobQueue(0, lambda _: None))
     observer = Observer(cache, connection, namespace)
     with OperatorProcess(cluster, namespace, tmp_path) as operator, played_kubelet(cluster, namespace, runs):
         operator.wait_for_log("in_sync")
@@ -73,7 +74,7 @@ async def test_a_pod_that_left_the_cache_is_looked_for_before_its_attempt_counts
 async def test_a_videojob_whose_deletion_was_missed_is_forgotten_when_it_is_asked_for(
     connection: Cluster, namespace: str, videojobs: VideoJobs
 ) -> None:
-    cache = Cache(utc_now, JobQueue(0, lambda _: None))
+    cache = Cache(time.monotonic, JobQueue(0, lambda _: None))
     cache.videojobs.put(videojobs.create("gone"))
     videojobs.delete("gone")
     assert await StatusWriter(connection, namespace, cache).read("gone") is None

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -193,7 +193,7 @@ def test_a_finished_job_goes_when_its_time_is_over_with_all_that_was_its(
 async def test_a_listed_change_that_the_watch_did_not_bring_is_a_stall(
     connection: Cluster, namespace: str, videojobs: VideoJobs
 ) -> None:
-    cache, woken = Cache(lambda: datetime.now(UTC), JobQueue(0, lambda _: None)), set[str | None]()
+    cache, woken = Cache(time.monotonic, JobQueue(0, lambda _: None)), set[str | None]()
     check = WatchCheck(connection, namespace, cache, woken.add)
     await check.once(timedelta(seconds=0.2))
     manifest = videojobs.create("listed")
@@ -210,7 +210,7 @@ async def test_a_listed_change_that_the_watch_did_not_bring_is_a_stall(
 async def test_what_is_not_listed_any_more_is_dropped(
     connection: Cluster, namespace: str, videojobs: VideoJobs
 ) -> None:
-    cache, woken = Cache(lambda: datetime.now(UTC), JobQueue(0, lambda _: None)), set[str | None]()
+    cache, woken = Cache(time.monotonic, JobQueue(0, lambda _: None)), set[str | None]()
     cache.videojobs.put(videojobs.create("gone"))
     videojobs.delete("gone")
     await WatchCheck(connection, namespace, cache, woken.add).once(timedelta(seconds=0.2))

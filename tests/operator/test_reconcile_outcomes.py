@@ -1,5 +1,7 @@
 """Each row of the table of outcomes, as the operator decides it."""
 
+from datetime import timedelta
+
 import pytest
 
 from ecg_contract.attempt_outcome import DEADLINE_MESSAGE
@@ -220,3 +222,14 @@ def test_a_job_whose_pod_vanished_is_tried_again_however_old_it_is() -> None:
     assert (world.attempt.number, world.videojob.status.phase) == (2, Phase.PENDING)
     assert world.videojob.status.retries is not None
     assert world.videojob.status.retries.interruptions == 1
+
+
+@pytest.mark.parametrize("step_s", [3600, -3600])
+def test_a_step_of_the_clock_replaces_no_healthy_pod(world: World, step_s: float) -> None:
+    world.report()
+    step = timedelta(seconds=step_s)
+    world.now, world.seen_at = world.now + step, world.seen_at + step
+    world.settle()
+    assert (world.attempt.number, world.videojob.status.phase) == (1, Phase.RUNNING)
+    world.later(180)
+    assert world.attempt.number == 2, "a silent one is replaced as before"

@@ -6,7 +6,7 @@ from typing import Any
 
 from ecg_contract.host_protocol import PipelineError, ResultReference
 from ecg_contract.stages import Stage
-from ecg_contract.videojob.resource import Metadata, PodReport, VideoJob
+from ecg_contract.videojob.resource import Metadata, PodReport, VideoJob, VideoJobStatus
 from ecg_contract.videojob.spec import VideoJobSource, VideoJobSpec
 from ecg_operator.decide.plan import Plan
 from ecg_operator.decide.reconcile import reconcile
@@ -48,7 +48,8 @@ class World:
         self.jobs: dict[str, ObservedJob] = {}
         self.pods: dict[str, ObservedPod] = {}
         self.warnings: tuple[Any, ...] = ()
-        self.heartbeat_seen_at: datetime | None = None
+        self.seen_at = self.now
+        """When the pod last gave a sign of life."""
         self.plans: list[Plan] = []
 
     @property
@@ -61,7 +62,7 @@ class World:
 
     def observed(self) -> Observed:
         return Observed(
-            self.videojob, tuple(self.jobs.values()), tuple(self.pods.values()), self.warnings, self.heartbeat_seen_at
+            self.videojob, tuple(self.jobs.values()), tuple(self.pods.values()), self.warnings, self.now - self.seen_at
         )
 
     def settle(self) -> Plan:
@@ -77,6 +78,8 @@ class World:
 
     def carry_out(self, plan: Plan) -> None:
         self.plans.append(plan)
+        if _life(plan.status) != _life(self.videojob.status):
+            self.seen_at = self.now
         self.videojob = self.videojob.model_copy(update={"status": plan.status})
         for job in plan.delete_jobs:
             del self.jobs[job.name]
@@ -120,7 +123,7 @@ class World:
         self.videojob = self.videojob.model_copy(
             update={"status": self.videojob.status.model_copy(update={"pipeline": report})}
         )
-        self.heartbeat_seen_at = self.now
+        self.seen_at = self.now
         return self.settle()
 
     def complete(self) -> Plan:
@@ -142,3 +145,8 @@ class World:
     def condition(self, kind: str) -> tuple[str, str]:
         found = next(c for c in self.videojob.status.conditions if c.type == kind)
         return found.status, found.reason
+
+
+def _life(status: VideoJobStatus) -> object:
+    """A new pod, or its start, is a sign of life, as it is for the operator's cache."""
+    return status.attempt and (status.attempt.pod_uid, status.attempt.start_time)

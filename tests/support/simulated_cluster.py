@@ -32,7 +32,10 @@ class SimulatedCluster:
         self._woken: dict[str, None] = {}
         self._jobs: dict[str, dict[str, Any]] = {}
         self._pods: list[dict[str, Any]] = []
-        self.cache = Cache(lambda: self.now, JobQueue(settings.max_active_jobs, self._wake))
+        self.cache = Cache(self._seconds, JobQueue(settings.max_active_jobs, self._wake))
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
 
     def submit(self, name: str, **spec: Any) -> None:
         source = VideoJobSource(url="https://media.example/v.mp4")
@@ -51,7 +54,7 @@ class SimulatedCluster:
 
     def restart_operator(self) -> None:
         """Another operator lists everything, in the order of names."""
-        old, self.cache = self.cache, Cache(lambda: self.now, JobQueue(self.settings.max_active_jobs, self._wake))
+        old, self.cache = self.cache, Cache(self._seconds, JobQueue(self.settings.max_active_jobs, self._wake))
         for name in sorted(old.videojobs.names()):
             videojob = old.videojobs.get(name)
             assert videojob is not None

@@ -1,5 +1,6 @@
 """The work queue's handler: observes one VideoJob, reconciles, has the plan applied."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -35,7 +36,7 @@ class Controller:
     ) -> None:
         self._observer, self._applier, self._settings = observer, applier, settings
         self._clock, self._holds_lease, self._on_applied = clock, holds_lease, on_applied
-        self._write_delay = WriteDelay(clock)
+        self._write_delay = WriteDelay(time.monotonic)
         self._outdated: Counter[str] = Counter()
         """How often in a row a VideoJob had changed meanwhile."""
 

@@ -3,18 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import NotFoundError
-from ecg_common.clock import Clock
+from ecg_common.clock import Monotonic
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
 from ecg_operator.decide.conditions import is_in_progress
 from ecg_operator.decide.plan import Plan
 from ecg_operator.observe.cache import Cache
 
-_LONGEST_DELAY = timedelta(seconds=3)
+_LONGEST_DELAY_S = 3.0
 
 
 class StatusWriter:
@@ -72,20 +71,20 @@ class WriteDelay:
     Owns since when the write of each VideoJob is delayed; in memory only: an operator that starts delays it again.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._since: dict[str, datetime] = {}
+    def __init__(self, monotonic: Monotonic) -> None:
+        self._monotonic = monotonic
+        self._since: dict[str, float] = {}
 
     def seconds_left(self, videojob: VideoJob, plan: Plan) -> float:
         """How long the plan may still wait; 0 when it should be carried out now."""
-        name, now = videojob.metadata.name, self._clock()
+        name, now = videojob.metadata.name, self._monotonic()
         if plan.acts or plan.status == videojob.status or not is_for_people(videojob.status, plan.status):
             self.forget(name)
             return 0.0
-        left = self._since.setdefault(name, now) + _LONGEST_DELAY - now
-        if left <= timedelta(0):
+        left = self._since.setdefault(name, now) + _LONGEST_DELAY_S - now
+        if left <= 0:
             self.forget(name)
-        return max(left.total_seconds(), 0.0)
+        return max(left, 0.0)
 
     def forget(self, name: str) -> None:
         self._since.pop(name, None)

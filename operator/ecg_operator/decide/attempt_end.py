@@ -36,11 +36,6 @@ def active_seconds(videojob: VideoJob, now: datetime) -> float:
     return round(active_time(videojob, now).total_seconds(), 3)
 
 
-def last_seen_at_work(observed: Observed, started: datetime) -> datetime:
-    """The pod's last heartbeat, or its start."""
-    return max(filter(None, (observed.heartbeat_seen_at, started)))
-
-
 def deadline(videojob: VideoJob, settings: OperatorSettings) -> timedelta:
     return seconds(videojob.spec.active_deadline_seconds or settings.job_deadline_s)
 
@@ -108,5 +103,4 @@ def _overdue(observed: Observed, attempt: Attempt, settings: OperatorSettings, n
         return None
     if active_time(observed.videojob, now) >= deadline(observed.videojob, settings):
         return AttemptEnd(Cause.DEADLINE)
-    silence = now - last_seen_at_work(observed, attempt.start_time)
-    return AttemptEnd(Cause.LOST) if silence >= seconds(settings.heartbeat_lost_s) else None
+    return AttemptEnd(Cause.LOST) if observed.silence >= seconds(settings.heartbeat_lost_s) else None

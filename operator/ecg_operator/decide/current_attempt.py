@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from ecg_contract.videojob.resource import Attempt, ConditionType, VideoJob, VideoJobStatus
-from ecg_operator.decide.attempt_end import active_seconds, active_time, deadline, last_seen_at_work
+from ecg_operator.decide.attempt_end import active_seconds, active_time, deadline
 from ecg_operator.decide.attempts import unassigned
 from ecg_operator.decide.conditions import with_condition
 from ecg_operator.decide.pending_reason import Waiting, waiting_for
@@ -90,5 +90,5 @@ def _next_limit(
     if attempt.start_time is None:
         return None
     left = deadline(observed.videojob, settings) - active_time(observed.videojob, now)
-    lost_at = last_seen_at_work(observed, attempt.start_time) + seconds(settings.heartbeat_lost_s)
-    return min(lost_at, now + max(left, timedelta(0)))
+    until_lost = seconds(settings.heartbeat_lost_s) - observed.silence
+    return now + max(min(until_lost, left), timedelta(0))

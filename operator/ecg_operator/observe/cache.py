@@ -1,9 +1,10 @@
 """All that the watches have brought, and nothing else: one store for each kind of object."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Protocol
 
-from ecg_common.clock import Clock
+from ecg_common.clock import Monotonic
 from ecg_contract.videojob.manifests import Manifest
 from ecg_operator.observe.job_queue import Demand, JobQueue
 from ecg_operator.observe.owned_objects import OwnedObjects
@@ -41,27 +42,27 @@ class Store(Protocol):
 class Cache:
     def __init__(
         self,
-        clock: Clock,
+        monotonic: Monotonic,
         queue: JobQueue,
         changed: Callable[[str], None] = lambda _: None,
         wake: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`changed` is called for every new version, of the watches and of this operator's own writes; `wake` where a
         VideoJob is to be reconciled because of it."""
-        self._clock, self.queue, self._notify, self._wake = clock, queue, changed, wake
+        self._monotonic, self.queue, self._notify, self._wake = monotonic, queue, changed, wake
         self._is_own_write = False
-        self._in_sync_since = clock()
+        self._in_sync_since = monotonic()
         self._warnings: dict[str, Warning_] = {}
         """By the uid of the Job or pod, which may come after its warning."""
         self._refusals: dict[str, Refusal] = {}
         """By the VideoJob's name."""
-        self.videojobs = VideoJobs(clock, self._changed)
+        self.videojobs = VideoJobs(monotonic, self._changed)
         self.jobs: OwnedObjects[ObservedJob] = OwnedObjects(observed_job, self._warnings, self._changed)
         self.pods: OwnedObjects[ObservedPod] = OwnedObjects(observed_pod, self._warnings, self._changed)
 
     def mark_in_sync(self) -> None:
         """From now on a missing heartbeat is the pod's fault; before, this operator may have missed it."""
-        self._in_sync_since = self._clock()
+        self._in_sync_since = self._monotonic()
 
     def warn(self, warning: Warning_) -> str | None:
         """Keep the newest for each object; the VideoJob that it concerns, None where that is not known."""
@@ -80,13 +81,14 @@ class Cache:
         jobs, pods = self.jobs.of(name), self.pods.of(name)
         uids = [job.uid for job in jobs] + [pod.uid for pod in pods]
         warnings = tuple(self._warnings[uid] for uid in uids if uid in self._warnings)
-        seen_at = max(self.videojobs.heartbeat_seen_at(name), self._in_sync_since)
+        seen_at = max(self.videojobs.life_seen_at(name), self._in_sync_since)
+        silence = timedelta(seconds=self._monotonic() - seen_at)
         return Observed(
             videojob,
             jobs,
             pods,
             warnings,
-            seen_at,
+            silence,
             self.queue.place(name),
             self.videojobs.paces,
             self._refusals.get(name),

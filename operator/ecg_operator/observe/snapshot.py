@@ -6,7 +6,7 @@ So `reconcile` need not know where Kubernetes puts an exit code.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ecg_common.redact import redact_text
 from ecg_contract.pace import Pace
@@ -105,8 +105,9 @@ class Observed:
     jobs: tuple[ObservedJob, ...] = ()
     pods: tuple[ObservedPod, ...] = ()
     warnings: tuple[Warning_, ...] = ()
-    heartbeat_seen_at: datetime | None = None
-    """When the pod's last heartbeat came, by the operator's clock; or since when its cache is in sync, if later."""
+    silence: timedelta = timedelta(0)
+    """Since the pod's last sign of life, its start or a heartbeat, or since this operator's cache is in sync; measured
+    by a clock that nobody sets, so that a step of the wall clock replaces no healthy pod."""
     place: Place | None = None
     """Its place in the queue; None where it may start."""
     paces: Mapping[str, Pace] = field(default_factory=dict)

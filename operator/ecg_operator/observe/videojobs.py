@@ -3,9 +3,8 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
-from ecg_common.clock import Clock
+from ecg_common.clock import Monotonic
 from ecg_contract.pace import Pace
 from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.resource import VideoJob
@@ -23,8 +22,10 @@ class _Stored:
     json: bytes
     uid: str
     version: int
-    heartbeat: object
-    heartbeat_seen_at: datetime
+    life: object
+    """What changes with each sign of life of its pod."""
+    life_seen_at: float
+    """When it last changed, in seconds of a clock that nobody sets."""
     at_rest: bool
     """Nothing is left to do but to delete it when its time is over."""
     run: int
@@ -36,9 +37,9 @@ class _Stored:
 class VideoJobs:
     """By name: an operator works on one namespace. A `Store`."""
 
-    def __init__(self, clock: Clock, changed: Callable[[str], None]) -> None:
+    def __init__(self, monotonic: Monotonic, changed: Callable[[str], None]) -> None:
         """`changed` is called with the name of each VideoJob that was put or dropped."""
-        self._clock, self._changed = clock, changed
+        self._monotonic, self._changed = monotonic, changed
         self._recent: dict[tuple[str, int], VideoJob] = {}
         """By uid and version, the last asked for at the end."""
         self.paces: dict[str, Pace] = {}
@@ -70,9 +71,9 @@ class VideoJobs:
             del self._recent[next(iter(self._recent))]
         return videojob
 
-    def heartbeat_seen_at(self, name: str) -> datetime:
-        """When its pod's last heartbeat came, by this operator's clock. Raises KeyError."""
-        return self._stored[name].heartbeat_seen_at
+    def life_seen_at(self, name: str) -> float:
+        """When the last sign of life of its pod came: its start or a heartbeat. Raises KeyError."""
+        return self._stored[name].life_seen_at
 
     def run_state(self, name: str) -> RunState:
         """IDLE for an unknown VideoJob."""
@@ -94,9 +95,9 @@ class VideoJobs:
             return name
         if old is not None and old.uid != uid:
             self.drop(old.uid)
-        heartbeat = ((manifest.get("status") or {}).get("pipeline") or {}).get("heartbeatTime")
-        same = old is not None and (old.uid, old.heartbeat) == (uid, heartbeat)
-        seen_at = old.heartbeat_seen_at if old is not None and same else self._clock()
+        life = _signs_of_life(manifest)
+        same = old is not None and (old.uid, old.life) == (uid, life)
+        seen_at = old.life_seen_at if old is not None and same else self._monotonic()
         run, state = manifest["spec"].get("run", 1), run_state(manifest)
         waited = old is not None and (old.uid, old.run, old.state) == (uid, run, RunState.WAITING)
         turn = _turn(manifest, old.turn.sequence if old is not None and waited else version)
@@ -105,7 +106,7 @@ class VideoJobs:
         if state is RunState.IDLE and (old is None or old.state is RunState.AT_WORK):
             count_finished(manifest, self.paces)
         self._stored[name] = _Stored(
-            _slim(manifest), uid, version, heartbeat, seen_at, at_rest, run, state, turn, has_attempt
+            _slim(manifest), uid, version, life, seen_at, at_rest, run, state, turn, has_attempt
         )
         self._names[uid] = name
         self._changed(name)
@@ -139,6 +140,12 @@ def _turn(manifest: Manifest, sequence: int) -> Turn:
         sequence=recorded.get("sequence", sequence),
         name=str(manifest["metadata"]["name"]),
     )
+
+
+def _signs_of_life(manifest: Manifest) -> object:
+    status = manifest.get("status") or {}
+    attempt = status.get("attempt") or {}
+    return attempt.get("podUID"), attempt.get("startTime"), (status.get("pipeline") or {}).get("heartbeatTime")
 
 
 def _slim(manifest: Manifest) -> bytes:
