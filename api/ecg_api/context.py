@@ -1,5 +1,6 @@
 """The dependencies of the routes, created once in `create_app`."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,6 +9,7 @@ from fastapi import Depends, Request
 
 from ecg_api.ports import JobStore, Redelivery, Uploads
 from ecg_api.settings import Settings
+from ecg_api.shutdown import Shutdown
 from ecg_common.clock import Clock
 
 
@@ -23,6 +25,9 @@ class Context:
     uploads: Uploads | None
     redelivery: Redelivery | None
     clock: Clock
+    uploading: asyncio.Semaphore
+    """One for each upload that may be received at a time."""
+    shutdown: Shutdown
 
 
 def _of_app(request: Request) -> Context:

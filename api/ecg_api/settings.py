@@ -32,6 +32,16 @@ class Settings(CallbackSettings, LogFileSettings):
     """Longest JSON body; longer ones are answered 413."""
     max_upload_bytes: Annotated[int, Field(gt=0)] = 2 * GIB
     """Longest upload to /transcribe; longer ones are answered 413."""
+    max_uploads: Annotated[int, Field(gt=0)] = 3
+    """Uploads to /transcribe that are received at a time; further ones are answered 429."""
+    allowed_hosts: CommaSeparated = ()
+    """Host names, comma-separated, that requests may name in `Host`; `*` allows all. Where it is empty, a server that
+    listens on a loopback address takes loopback names alone, so that no page of the internet reaches it by a name that
+    it points there; any other server takes all."""
+    shutdown_delay_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Seconds after SIGTERM in which connections are still taken, while load balancers learn that it is not ready."""
+    shutdown_grace_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
+    """Seconds after those in which open requests may end; what still waits is answered 503, and its job goes on."""
     transcribe_wait_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
     """Seconds that /transcribe waits for its result before it gives up and cancels the job; with STORE=kubernetes also
     the longest time of its work, should nobody be left to cancel it."""

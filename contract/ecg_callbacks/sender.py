@@ -26,7 +26,8 @@ TOTAL_S = 30.0
 _ANSWER_BYTES = 64 * 1024
 _ANSWER_S = 1.0
 """Longest wait for an answer's body, of which nothing is used."""
-_LOOKUP_THREADS = 32
+_LOOKUP_THREADS = 256
+"""Names that may be looked up at a time: one that never resolves keeps its thread until the resolver gives up."""
 _HEADERS = {
     "content-type": "application/json",
     "accept-encoding": "identity",

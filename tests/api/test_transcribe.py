@@ -1,6 +1,7 @@
 """POST /transcribe: JSON and uploads, the response body, the wait limit, a client that disconnects."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.options import Language
 from support.fake_store import FakeStore
-from support.wire_results import stored_result
+from support.wire_results import result_json, stored_result
 
 MEDIA = b"\x00\x01RIFF" * 1000
 
@@ -202,3 +203,59 @@ async def test_a_bare_path_is_refused_by_the_name_of_its_field(client: httpx.Asy
     answer = await client.post("/transcribe", json={field: "/etc/passwd"})
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(f"{field}: is a local path, which is not read")
+
+
+async def test_uploads_beyond_the_limit_are_told_to_come_back(store: FakeStore, tmp_path: Path) -> None:
+    """The first upload's client sends slowly; what it sent is not lost."""
+    settings = Settings(max_uploads=1, transcribe_wait_s=5)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="talk.wav"\r\n\r\n' + MEDIA
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield head
+        begun.set()
+        await go_on.wait()
+        yield b"\r\n--b--\r\n"
+
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    app = create_app(settings, store, uploads=store)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
+        first = asyncio.create_task(client.post("/transcribe", content=slowly(), headers=headers))
+        await begun.wait()
+        second = await client.post("/transcribe", files={"file": ("b.wav", MEDIA)})
+        assert (second.status_code, second.headers["content-type"]) == (429, "application/problem+json")
+        assert int(second.headers["retry-after"]) > 0
+        go_on.set()
+        await _complete(store, tmp_path)
+        assert (await first).json()["success"] is True
+
+
+async def test_a_request_that_a_stop_cuts_off_is_answered_in_the_contracts_form(store: FakeStore) -> None:
+    app = create_app(Settings(), store, uploads=store)
+    context = app.state.context
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+        waiting = asyncio.create_task(client.post("/transcribe", json={"video_url": "s3://b/v.mp4"}))
+        job_id = await store.submitted()
+        context.shutdown.begun.set()
+        assert (await client.get("/health/ready")).json() == {"ready": False, "missing": ["the server is stopping"]}
+        context.shutdown.over.set()
+        answer = await waiting
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == f"the server is stopping; the job goes on: GET /jobs/{job_id}"
+    assert store.jobs[job_id].view.state is not JobState.CANCELLED
+
+
+async def test_a_result_of_another_shape_is_a_failure_that_is_told(
+    client: httpx.AsyncClient, store: FakeStore, tmp_path: Path
+) -> None:
+    stored = tmp_path / "result.json"
+    stored.write_bytes(result_json(metadata=[], segments=3))
+
+    async def complete() -> None:
+        await store.move(await store.submitted(), JobState.COMPLETED, result=stored)
+
+    answer, _ = await asyncio.gather(client.post("/transcribe", json={"video_url": "s3://b/v.mp4"}), complete())
+    assert answer.status_code == 200
+    assert answer.json()["success"] is False
+    assert answer.json()["error_code"] == "PROCESSING_ERROR"

@@ -205,3 +205,27 @@ async def test_a_name_that_hangs_takes_one_thread_and_delays_no_other_name() -> 
     assert await asyncio.gather(*waiting) == [["127.0.0.1"]] * 40
     assert sorted(asked) == ["quick.example", "slow.example"]
     lookups.close()
+
+
+async def test_a_hundred_names_that_never_resolve_stop_nobody_elses_callback() -> None:
+    release = threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        if host.startswith("never"):
+            release.wait(30)
+            raise OSError("no such name")
+        return ["127.0.0.1"]
+
+    with Receiver() as backend:
+        policy = CallbackPolicy(allow=("127.0.0.0/8",))
+        sender = CallbackSender(FileResults(), policy, resolve=resolve)
+        facts = JobFacts("u", "j", "", reached=(Stage.DOWNLOAD,))
+        never = [replace(facts, callback_base=f"http://never-{number}.example") for number in range(100)]
+        hanging = [asyncio.create_task(sender.send(due(one), one)) for one in never]
+        await asyncio.sleep(0)
+        good = replace(facts, callback_base=f"http://backend.example:{backend.port}")
+        assert await asyncio.wait_for(sender.send(due(good), good), 10) == Delivered(200)
+        assert not any(task.done() for task in hanging)
+        release.set()
+        await asyncio.gather(*hanging)
+        await sender.aclose()

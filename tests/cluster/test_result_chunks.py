@@ -1,5 +1,6 @@
 """A result comes out of its pieces as it went in, or not at all."""
 
+import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -67,3 +68,18 @@ def test_a_location_is_read_as_it_was_written(prefix: str, count: int) -> None:
 @pytest.mark.parametrize("text", ["s3://b/k", "configmaps:../x:1", "configmaps:a:0", "configmaps:a:99999", "/a/b", ""])
 def test_another_location_is_none(text: str) -> None:
     assert ConfigMapLocation.parse(text) is None
+
+
+async def test_others_run_while_a_small_stream_becomes_a_large_result() -> None:
+    data, turns = bytes(64 * 1024 * 1024), 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    assert len(await _joined(compressed(data), len(data), hashlib.sha256(data).hexdigest())) == len(data)
+    task.cancel()
+    assert turns >= 256, "at least one for each 256 KiB"

@@ -21,6 +21,7 @@ from ecg_api.standalone.storage.job_files import JobFiles
 from ecg_api.standalone.storage.run_queue import RunQueue, key_of
 from ecg_api.standalone.storage.storage import Storage
 from ecg_api.standalone.storage.store import SqliteStore
+from ecg_api.standalone.warm_child import WarmChild
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_dev.waiting import wait_until_async
 from support.scripted_pipeline import ScriptedPipeline
@@ -128,3 +129,29 @@ async def test_a_cancelled_job_leaves_no_temporary_files_of_its_killed_process(t
         left.mkdir()
         await store.delete("j")
         await wait_until_async(lambda: not left.exists(), TIMEOUT_S)
+
+
+async def test_a_transcript_that_a_removed_jobs_process_wrote_before_it_was_killed_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = ScriptedPipeline(tmp_path / "scripted", ["stage:download", "stop"])
+    results, drop = tmp_path / "data" / "results", WarmChild.drop
+    written: list[Path] = []
+
+    async def write_then_drop(child: WarmChild) -> None:
+        """The process puts its result into place after the job's files were removed, before it is killed."""
+        if pipeline.has_done("stop") and not written:
+            written.append(results / f"{uids[0]}-1.json")
+            written[0].write_text("a transcript")
+        await drop(child)
+
+    uids: list[str] = []
+    async with host(tmp_path / "data", starter(pipeline)) as store:
+        await store.submit(JOB)
+        await wait_until_async(lambda: pipeline.has_done("stop"), TIMEOUT_S)
+        record = await store._load("j")
+        assert record is not None
+        uids.append(record.uid)
+        monkeypatch.setattr(WarmChild, "drop", write_then_drop)
+        await store.delete("j")
+        await wait_until_async(lambda: bool(written) and not written[0].exists(), TIMEOUT_S)

@@ -24,7 +24,16 @@ RESULT = {
     "text": "",
     "language": "en",
     "duration": 1.0,
-    "metadata": {"model_version": "played", "processing_mode": "targeted"},
+    "metadata": {
+        "model_version": "played",
+        "processing_time": 0.1,
+        "unique_speakers": 0,
+        "total_segments": 0,
+        "language_requested": "en",
+        "language_detected": "en",
+        "processing_mode": "targeted",
+        "device": "cpu",
+    },
 }
 _STAGES = tuple(Stage)
 

@@ -8,16 +8,16 @@ import signal
 import uvicorn
 from fastapi import FastAPI
 
+from ecg_api.cli.graceful_server import GracefulServer
 from ecg_api.cli.load_settings import load
 from ecg_api.cli.terminal import complain
 from ecg_api.errors import StoreUnavailableError
+from ecg_api.http.allowed_hosts import AllowedHosts, allowed_names
 from ecg_api.kubernetes.settings import KubernetesSettings
 from ecg_api.settings import Settings
+from ecg_api.shutdown import Shutdown
 from ecg_api.standalone.settings import StandaloneSettings
 from ecg_common.logs import configure_logging
-
-_GRACE_S = 5
-"""Seconds that open requests may take to finish on a stop."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,7 +38,7 @@ def _standalone(settings: Settings) -> int:
     except StoreUnavailableError as error:
         complain(f"ecg serve: {error}")
         return 1
-    uvicorn.Server(_config(settings, app)).run()
+    _server(settings, app).run()
     return 0
 
 
@@ -51,7 +51,7 @@ def _in_cluster(settings: Settings) -> int:
     kubernetes = load(KubernetesSettings)
 
     async def serve() -> None:
-        await uvicorn.Server(_config(settings, await build_app(settings, kubernetes))).serve()
+        await _server(settings, await build_app(settings, kubernetes)).serve()
 
     try:
         asyncio.run(serve())
@@ -61,8 +61,8 @@ def _in_cluster(settings: Settings) -> int:
     return 0
 
 
-def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
-    return uvicorn.Config(
+def _server(settings: Settings, app: FastAPI) -> GracefulServer:
+    config = uvicorn.Config(
         app,
         settings.host,
         settings.port,
@@ -70,5 +70,7 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         access_log=False,  # paths hold job ids, and queries may hold anything
         server_header=False,
         ws="none",
-        timeout_graceful_shutdown=_GRACE_S,
     )
+    app.add_middleware(AllowedHosts, names=allowed_names(settings.allowed_hosts, settings.host))
+    shutdown: Shutdown = app.state.context.shutdown
+    return GracefulServer(config, shutdown, delay_s=settings.shutdown_delay_s, grace_s=settings.shutdown_grace_s)

@@ -1,5 +1,7 @@
 """Creates the FastAPI application from its settings and ports."""
 
+import asyncio
+
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Lifespan
@@ -11,6 +13,7 @@ from ecg_api.http.problems import CatchAll
 from ecg_api.http.routes import health, jobs, transcribe, videos
 from ecg_api.ports import JobStore, Redelivery, Uploads
 from ecg_api.settings import Settings
+from ecg_api.shutdown import Shutdown
 from ecg_common.clock import Clock, utc_now
 
 VERSION = "1.2.0"
@@ -36,13 +39,15 @@ def create_app(  # noqa: PLR0913 - the composition root takes every port
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.context = Context(settings, store, uploads, redelivery, clock)
+    shutdown = Shutdown()
+    uploading = asyncio.Semaphore(settings.max_uploads)
+    app.state.context = Context(settings, store, uploads, redelivery, clock, uploading, shutdown)
     problems.install(app)
     openapi.install(app)
     for subject in (videos, transcribe, jobs, health):
         app.include_router(subject.router)
     app.add_middleware(RawJobPaths)
-    app.add_middleware(CatchAll)
+    app.add_middleware(CatchAll, shutdown=shutdown)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.cors_origins),

@@ -1,5 +1,6 @@
 """Errors as problem+json (RFC 9457). No message repeats an input value, which may be a URL with a credential."""
 
+import asyncio
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecg_api.errors import FieldError, ProblemError, StoreUnavailableError, busy, wrong_fields
+from ecg_api.shutdown import Shutdown
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -68,10 +70,13 @@ def install(app: FastAPI) -> None:
 
 
 class CatchAll:
-    """ASGI middleware: answers any other exception with 500 and logs the lines of its traceback, without values."""
+    """ASGI middleware: answers any other exception with 500 and logs the lines of its traceback, without values.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    A request that a shutdown cuts off is answered 503.
+    """
+
+    def __init__(self, app: ASGIApp, shutdown: Shutdown) -> None:
+        self._app, self._shutdown = app, shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,6 +93,10 @@ class CatchAll:
             await self._app(scope, receive, watched_send)
         except ClientDisconnect:
             _log.info("client_left", extra={"path": scope["path"]})
+        except asyncio.CancelledError:
+            if started or not self._shutdown.begun.is_set():
+                raise
+            await problem_response(busy(503, "the server is stopping; try again"))(scope, receive, send)
         except Exception as error:
             _log.error("internal_error", extra={"error": type(error).__name__, "places": _traceback_lines(error)})
             if started:

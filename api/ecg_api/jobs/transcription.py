@@ -2,11 +2,13 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import IO, Any
 
 from fastapi import Request
+from pydantic import ValidationError
 
 from ecg_api.context import Context, to_second
+from ecg_api.errors import busy
 from ecg_api.jobs.status import processing_time_of
 from ecg_api.ports import JobState, JobView
 from ecg_contract.attempt_outcome import DEADLINE_MESSAGE
@@ -15,24 +17,36 @@ from ecg_contract.host_protocol import PipelineError
 from ecg_contract.wire.models import BackendTranscribeResponse, TranscribeMetadata
 
 TIMED_OUT = PipelineError(code=ErrorCode.PROCESSING_ERROR, message=DEADLINE_MESSAGE)
+DAMAGED = PipelineError(code=ErrorCode.PROCESSING_ERROR, message="결과가 손상되었습니다")
 CANCELLED = PipelineError(code=ErrorCode.PROCESSING_ERROR, message="작업이 취소되었습니다")
 
 
 async def final_job(request: Request, context: Context, job_id: str) -> JobView | None:
-    """The job once it is final. It is cancelled after TRANSCRIBE_WAIT_S, or when the client disconnects."""
+    """The job once it is final. It is cancelled after TRANSCRIBE_WAIT_S, or when the client disconnects.
+
+    Raises ProblemError 503 when the server stops before; the job goes on.
+    """
     waiting = asyncio.ensure_future(context.store.wait(job_id, context.settings.transcribe_wait_s))
     disconnect = asyncio.ensure_future(_client_disconnect(request))
+    over = asyncio.ensure_future(context.shutdown.over.wait())
     job: JobView | None = None
     try:
-        await asyncio.wait((waiting, disconnect), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((waiting, disconnect, over), return_when=asyncio.FIRST_COMPLETED)
         job = waiting.result() if waiting.done() else None
     finally:
-        waiting.cancel()
-        disconnect.cancel()
-        await asyncio.gather(waiting, disconnect, return_exceptions=True)
-        if job is None or not job.state.is_final:
+        for task in (waiting, disconnect, over):
+            task.cancel()
+        await asyncio.gather(waiting, disconnect, over, return_exceptions=True)
+        goes_on = context.shutdown.begun.is_set() and not _has_left(disconnect)
+        if (job is None or not job.state.is_final) and not goes_on:
             await context.store.cancel(job_id)
+    if (job is None or not job.state.is_final) and context.shutdown.over.is_set():
+        raise busy(503, f"the server is stopping; the job goes on: GET /jobs/{job_id}")
     return job
+
+
+def _has_left(disconnect: asyncio.Future[None]) -> bool:
+    return disconnect.done() and not disconnect.cancelled()
 
 
 async def _client_disconnect(request: Request) -> None:
@@ -48,9 +62,16 @@ async def envelope(context: Context, job: JobView | None, filename: str) -> dict
     stored = await context.store.result(job.job_id) if job.state is JobState.COMPLETED else None
     if stored is None:
         return _failure(_failure_reason(job), seconds)
+    result = await asyncio.to_thread(_parsed, stored)
+    try:
+        return _success(result, _metadata(result, filename, job, context))
+    except (LookupError, TypeError, ValidationError):  # the pod that wrote it is not trusted
+        return _failure(DAMAGED, seconds)
+
+
+def _parsed(stored: IO[bytes]) -> dict[str, Any]:
     with stored:
-        result = json.loads(await asyncio.to_thread(stored.read))
-    return _success(result, _metadata(result, filename, job, context))
+        return dict(json.load(stored))
 
 
 def _failure_reason(job: JobView) -> PipelineError:

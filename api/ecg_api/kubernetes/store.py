@@ -89,7 +89,7 @@ class VideoJobStore:
             await self._client.check()
         except ClusterError as error:
             return [f"VideoJobs cannot be reached: {error}"]
-        return await self._uploads.missing() if self._uploads else []
+        return []  # the bucket is needed for uploads alone, which say so themselves
 
     async def slot(self, name: str) -> UploadSlot:
         return self._bucket().slot(name)

@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -39,10 +38,3 @@ class BucketUploads:
             raise StoreUnavailableError(reason) from error
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
-
-    async def missing(self) -> Sequence[str]:
-        try:
-            await asyncio.to_thread(self._client.head_bucket, Bucket=self._bucket)
-        except _ERRORS as error:
-            return [f"the bucket {self._bucket} cannot be reached ({type(error).__name__})"]
-        return []

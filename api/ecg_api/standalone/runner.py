@@ -92,6 +92,7 @@ class Runner:
         except Cancelled:
             log.info("attempt_cancelled")
             await self._child.drop()
+            self._files.result_of(job).unlink(missing_ok=True)  # it may have been written since the job was removed
         except asyncio.CancelledError:
             await asyncio.shield(self._put_back(job, log))
             raise

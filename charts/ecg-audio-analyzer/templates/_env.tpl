@@ -51,6 +51,8 @@ the settings' own defaults hold then. */ -}}
   "PORT" "8001"
   "LOG_LEVEL" .Values.api.logLevel
   "QUEUE_LIMIT" (int64 .Values.jobs.queueLength | toString)
+  "SHUTDOWN_DELAY_S" "5"
+  "SHUTDOWN_GRACE_S" (sub (int64 .Values.api.terminationGracePeriodSeconds) 15 | toString)
 -}}
 {{- if not (kindIs "invalid" .Values.api.corsOrigins) -}}
 {{- $_ := set $own "CORS_ORIGINS" (join "," .Values.api.corsOrigins) -}}

@@ -37,6 +37,7 @@ async def live(context: ContextOf) -> HealthResponse:
 )
 async def ready(context: ContextOf) -> JSONResponse:
     """The server takes jobs."""
-    missing = list(await context.store.missing())
+    stopping = ["the server is stopping"] if context.shutdown.begun.is_set() else []
+    missing = stopping or list(await context.store.missing())
     answer = ReadyResponse(ready=not missing, missing=missing)
     return JSONResponse(answer.model_dump(), 503 if missing else 200)

@@ -1,5 +1,6 @@
 """Synchronous transcription of a URL, or of an uploaded audio or video file."""
 
+import asyncio
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,9 @@ async def transcribe(request: Request, context: ContextOf) -> JSONResponse:
         _discard(submission.source.path)
         raise
     job = await final_job(request, context, submission.job_id)
-    return JSONResponse(await envelope(context, job, filename), headers={"X-Job-Id": submission.job_id})
+    answer = await envelope(context, job, filename)
+    # Hours of words take a second to become text: in a thread, so that others are served meanwhile.
+    return await asyncio.to_thread(JSONResponse, answer, headers={"X-Job-Id": submission.job_id})
 
 
 async def _read_submission(request: Request, context: Context) -> tuple[Submission, str]:
@@ -53,7 +56,10 @@ async def _read_submission(request: Request, context: Context) -> tuple[Submissi
     settings = context.settings
     if media_type(request) != "multipart/form-data":
         return _from_url(await read_json(request, TranscribeRequest, settings.max_body_bytes))
-    form = await receive_form(request, _slots(context), settings.max_upload_bytes, settings.max_body_bytes)
+    if context.uploading.locked():
+        raise busy(429, "too many uploads are being received; try again later")
+    async with context.uploading:
+        form = await receive_form(request, _slots(context), settings.max_upload_bytes, settings.max_body_bytes)
     try:
         if form.upload is None:
             return _from_url(TranscribeRequest.model_validate(form.fields))
