@@ -5,7 +5,7 @@ import json
 from typing import IO, Any
 
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from ecg_api.context import Context, to_second
 from ecg_api.errors import busy
@@ -19,6 +19,15 @@ from ecg_contract.wire.models import BackendTranscribeResponse, TranscribeMetada
 TIMED_OUT = PipelineError(code=ErrorCode.PROCESSING_ERROR, message=DEADLINE_MESSAGE)
 DAMAGED = PipelineError(code=ErrorCode.PROCESSING_ERROR, message="결과가 손상되었습니다")
 CANCELLED = PipelineError(code=ErrorCode.PROCESSING_ERROR, message="작업이 취소되었습니다")
+
+
+class _Outline(BaseModel):
+    """What of a result is read here; its words are passed on."""
+
+    segments: list[Any]
+    speakers: dict[str, Any]
+    duration: FiniteFloat
+    metadata: dict[str, Any]
 
 
 async def final_job(request: Request, context: Context, job_id: str) -> JobView | None:
@@ -64,8 +73,9 @@ async def envelope(context: Context, job: JobView | None, filename: str) -> dict
         return _failure(_failure_reason(job), seconds)
     result = await asyncio.to_thread(_parsed, stored)
     try:
-        return _success(result, _metadata(result, filename, job, context))
-    except (LookupError, TypeError, ValidationError):  # the pod that wrote it is not trusted
+        outline = _Outline.model_validate(result)
+        return _success(result, _metadata(outline, filename, job, context))
+    except ValidationError:  # the pod that wrote it is not trusted
         return _failure(DAMAGED, seconds)
 
 
@@ -96,11 +106,11 @@ def _success(result: dict[str, Any], metadata: TranscribeMetadata) -> dict[str, 
     }
 
 
-def _metadata(result: dict[str, Any], filename: str, job: JobView, context: Context) -> TranscribeMetadata:
-    found = result["metadata"]
+def _metadata(result: _Outline, filename: str, job: JobView, context: Context) -> TranscribeMetadata:
+    found = result.metadata
     return TranscribeMetadata(
         filename=filename,
-        duration=result["duration"],
+        duration=result.duration,
         processed_at=to_second(job.completed_at or context.clock()),
         **{name: found[name] for name in TranscribeMetadata.model_fields.keys() & found.keys()},
     )
