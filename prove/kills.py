@@ -17,7 +17,7 @@ def main(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = KilledServer(Path(folder), seed)
         broken = _judged("standalone", server.run(), server.killed)
-    with tempfile.TemporaryDirectory() as folder, running_control_plane(Path(folder) / "plane") as plane:
+    with tempfile.TemporaryDirectory() as folder, running_control_plane(Path(folder)) as plane:
         prepare(plane)
         cluster = KilledCluster(plane, Path(folder), seed)
         broken += _judged("Kubernetes", cluster.run(), cluster.killed)
