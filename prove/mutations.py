@@ -91,7 +91,7 @@ def _is_noticed(mutation: Mutation, copy: Path, environment: Mapping[str, str]) 
 
 def _pytest(tests: str, copy: Path, environment: Mapping[str, str]) -> tuple[int, str]:
     """pytest's exit code and the end of its output; a run over the time limit counts as failed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests.split()]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=60", *tests.split()]
     try:
         ran = subprocess.run(
             command, cwd=copy, env=dict(environment), capture_output=True, text=True, timeout=_LIMIT_S, check=False
