@@ -38,9 +38,8 @@ def _measured(plane: ControlPlane, folder: Path) -> dict[str, float]:
     videojobs = VideoJobs(plane, "prove-recovery")
     took: dict[str, float] = {}
 
-    def measure(what: str, name: str, fault: Callable[[], None]) -> None:
-        fault()
-        began = time.monotonic()
+    def measure(what: str, name: str, fault: Callable[[], float]) -> None:
+        began = fault()
         videojobs.create(name)
         wait_until(lambda: _has_job(videojobs, name), 3 * LIMIT_S, operator.last_words)
         took[what] = time.monotonic() - began
@@ -49,8 +48,8 @@ def _measured(plane: ControlPlane, folder: Path) -> dict[str, float]:
         environment = {"KUBECONFIG": str(proxy.kubeconfig(folder)), **PRODUCTION}
         with OperatorProcess(plane, "prove-recovery", folder, **environment) as operator:
             operator.wait_for_log("in_sync", timeout=60)
-            measure("no fault", "none", lambda: None)
-            measure("another holder of the Lease, which never renews it", "held", lambda: _take_lease(plane))
+            measure("no fault", "none", time.monotonic)
+            measure("another holder of the Lease, which never renews it", "held", lambda: _take_lease(plane, operator))
             measure("the Lease deleted", "deleted", lambda: _delete_lease(plane))
             measure("the API server back after 30 s", "outage", lambda: _outage(plane))
             measure("watches that bring nothing", "deaf", lambda: _deafen(proxy))
@@ -61,25 +60,34 @@ def _has_job(videojobs: VideoJobs, name: str) -> bool:
     return any(job["metadata"]["name"].startswith(f"{name}-") for job in videojobs.jobs())
 
 
-def _take_lease(plane: ControlPlane) -> None:
+def _take_lease(plane: ControlPlane, operator: OperatorProcess) -> float:
+    """Returns when the operator has noticed; the time counts from the fault."""
+    began = time.monotonic()
     spec = {"holderIdentity": "another", "renewTime": now()[:-1][:26] + "Z", "leaseDurationSeconds": 20}
     headers = {"content-type": "application/merge-patch+json"}
     with client(plane) as admin:
         path = paths.leases("prove-recovery", "ecg-operator")
         admin.patch(path, json={"spec": spec}, headers=headers).raise_for_status()
+    operator.wait_for_log("run_ended")
+    return began
 
 
-def _delete_lease(plane: ControlPlane) -> None:
+def _delete_lease(plane: ControlPlane) -> float:
     with client(plane) as admin:
         admin.delete(paths.leases("prove-recovery", "ecg-operator")).raise_for_status()
+    return time.monotonic()
 
 
-def _outage(plane: ControlPlane) -> None:
+def _outage(plane: ControlPlane) -> float:
+    """The time counts from the start of the new API server."""
     plane.kill_api_server()
     time.sleep(30)  # the fault itself
+    began = time.monotonic()
     plane.start_api_server()
+    return began
 
 
-def _deafen(proxy: DisturbingProxy) -> None:
+def _deafen(proxy: DisturbingProxy) -> float:
     """The watches that run bring nothing more; those that are opened later do."""
     proxy.deafen()
+    return time.monotonic()

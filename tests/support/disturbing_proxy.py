@@ -53,6 +53,7 @@ class DisturbingProxy:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that hang up
 
     def kubeconfig(self, folder: Path) -> Path:
         """A kubeconfig file that leads through the proxy."""
