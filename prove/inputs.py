@@ -1,5 +1,6 @@
 """Bad inputs for a real server and for the pipeline's decoder; a canary listens where none of them may lead."""
 
+import logging
 import multiprocessing
 import tempfile
 import time
@@ -32,7 +33,7 @@ class Redirecting(MediaServer):
 
     def next_reply(self, path: str, headers: object) -> Reply:
         self.requests.append(Request(path, {}))
-        return Reply(302, {"Location": unquote(path.removeprefix("/to/"))})
+        return Reply(302, {"Location": unquote(path.removeprefix("/to/")).encode().decode("latin-1")})
 
 
 def main(seed: int) -> None:
@@ -160,6 +161,7 @@ def _end_of(here: Connection, path: Path) -> str:
 def _decoder(there: Connection) -> None:
     from ecg_pipeline.media.decode import decode  # noqa: PLC0415 - in the process that may die of it
 
+    logging.disable(logging.CRITICAL)
     while True:
         path = Path(there.recv())
         try:
