@@ -21,7 +21,7 @@ ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test control-plane cluster-up cluster-down cluster-packages images can-cluster e2e e2e-faults setup \
-	serve check verify fmt bench accuracy train lock generate clean
+	serve check verify fmt bench prove accuracy train lock generate clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ fmt: setup ## format, and apply the linter's automatic fixes
 
 bench: setup control-plane ## run the benchmarks, each against a baseline, and print ratios
 	@PYTHONPATH=tests $(BIN)/python benchmarks/run.py $(ARGS)
+
+prove: setup control-plane ## kill, disturb and mutate it, and check its promises (40 minutes; ARGS="kills": a part)
+	@PYTHONPATH=tests $(BIN)/python prove/prove.py $(ARGS)
 
 accuracy: setup ## measure the demo models on newly generated dialogues (ten minutes; ARGS="--seed N": others)
 	@PYTHONPATH=tests $(BIN)/python demo/training/fresh.py $(ARGS)

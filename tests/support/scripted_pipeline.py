@@ -4,6 +4,7 @@ A script is a list of attempts, the last one for all that follow; an attempt is 
 
     "stage:vad"     the stage begins (the download's: is complete)
     "hold"          wait until the test calls `release`
+    "work:0.1"      take these seconds
     "exit:134"      end with this code (negative: by this signal)
     "stop"          freeze, as SIGSTOP does
     "silence"       report nothing more, and wait

@@ -109,8 +109,8 @@ class Job:
                 end(int(value))
             elif name == "stop":
                 os.kill(os.getpid(), signal.SIGSTOP)
-            elif name == "silence":
-                time.sleep(3600)
+            elif name in ("silence", "work"):
+                time.sleep(float(value or 3600))
             elif name == "garbage":
                 print("no report\n{}\n" + "x" * 5_000_000, flush=True)
             elif name == "fail":

@@ -1,0 +1,118 @@
+"""The mutations: each breaks one promise of docs/promises.md."""
+
+from mutation import Mutation as M  # noqa: N817 - it stands forty times in a table
+
+_DECISION = "contract/ecg_callbacks/decision.py"
+_SCHEDULE = "contract/ecg_callbacks/schedule.py"
+_OUTCOME = "contract/ecg_contract/attempt_outcome.py"
+_END = "operator/ecg_operator/decide/attempt_end.py"
+_ADDRESSES = "contract/ecg_common/addresses.py"
+_GUARD = "contract/ecg_common/netguard.py"
+_REDACT = "contract/ecg_common/redact.py"
+_RESULT = "contract/ecg_contract/wire/result.py"
+_SUBMIT = "api/ecg_api/jobs/submit.py"
+_STORE = "api/ecg_api/standalone/storage/store.py"
+_SENDER = "contract/ecg_callbacks/sender.py"
+_OF_DECISION = "tests/callbacks/test_decision.py"
+_OF_MACHINE = "tests/callbacks/test_decision.py tests/callbacks/test_deliverer.py"
+_OF_OUTCOME = "tests/contract/test_attempt_outcome.py"
+_OF_RECONCILE = "tests/operator/test_reconcile_outcomes.py tests/operator/test_reconcile_lifecycle.py"
+_OF_GUARD = "tests/common/test_netguard.py"
+_OF_STORE = "tests/standalone/test_store_contract_sqlite.py tests/standalone/test_sqlite_store.py"
+_OF_SENDER = "tests/callbacks/test_callback_sender.py"
+
+MUTATIONS = (
+    M(1, _SUBMIT, "raise busy(503, ", "raise busy(500, ", "tests/api/test_videos.py tests/api/test_bad_requests.py"),
+    M(2, _OUTCOME, "interruptions: int = 5", "interruptions: int = 4", _OF_OUTCOME),
+    M(
+        2,
+        _END,
+        "return AttemptEnd(Cause.INTERRUPTED) if attempt.job_uid else None",
+        "return None",
+        _OF_RECONCILE,
+    ),
+    M(2, _END, ">= deadline(observed", "<= deadline(observed", _OF_RECONCILE),
+    M(
+        3,
+        _DECISION,
+        " or record.terminal is not None:\n        return Nothing()",
+        ":\n        return Nothing()",
+        _OF_MACHINE,
+    ),
+    M(
+        3,
+        _DECISION,
+        "return (due.run, due.redelivery) != (record.run, record.redelivery) or record.terminal is not None",
+        "return False",
+        _OF_MACHINE,
+    ),
+    M(4, _DECISION, "if stage.progress > record.settled]", "if stage.progress >= record.settled]", _OF_MACHINE),
+    M(4, _DECISION, "parts: list[object] = [uid, run, status,", "parts: list[object] = [run, status,", _OF_MACHINE),
+    M(4, _DECISION, 'update={"terminal": end, "in_hand": None,', 'update={"in_hand": None,', _OF_MACHINE),
+    M(4, _DECISION, "if due.is_terminal else _below(due.progress))", "if due.is_terminal else 0)", _OF_MACHINE),
+    M(5, _SCHEDULE, "timedelta(hours=72)", "timedelta(hours=24)", _OF_DECISION),
+    M(5, _SCHEDULE, "_JITTER = 0.2", "_JITTER = 0.0", _OF_DECISION),
+    M(5, _SENDER, "async with asyncio.timeout(self._total_s):", "if True:", _OF_SENDER),
+    M(6, "contract/ecg_callbacks/types.py", "in (410, 413)", "in (410, 413, 503)", _OF_DECISION),
+    M(7, _STORE, "if job.body_key != submission.body_key:", "if False:", _OF_STORE),
+    M(7, "api/ecg_api/jobs/sources.py", 'signing.append(r"x-(amz|goog)-.*")', "pass", "tests/api/test_sources.py"),
+    M(8, _OUTCOME, "return Fail(end.error or PipelineError", "return Fail(PipelineError", _OF_OUTCOME),
+    M(8, _OUTCOME, '_once_more(counts, "out_of_memory"', '_once_more(counts, "unexpected"', _OF_OUTCOME),
+    M(9, _END, "if silence >= seconds(", "if silence >= 1000 * seconds(", _OF_RECONCILE),
+    M(9, _END, "max(filter(None, (observed.heartbeat_seen_at, started)))", "started", _OF_RECONCILE),
+    M(
+        10,
+        "operator/ecg_operator/runtime/health.py",
+        "self._stalled_runs += 1",
+        "self._stalled_runs += 0",
+        "tests/operator/test_health.py",
+    ),
+    M(10, "operator/ecg_operator/runtime/health.py", "> _STUCK_S:", "> 1e9:", "tests/operator/test_health.py"),
+    M(11, _RESULT, "if math.isfinite(number) else 0.0", "", "tests/contract/test_wire_result.py"),
+    M(
+        11,
+        _RESULT,
+        "return first, min(max(_finite(end), first), duration)",
+        "return first, _finite(end)",
+        "tests/contract/test_wire_result.py",
+    ),
+    M(11, "contract/ecg_callbacks/body.py", "model_dump_json(exclude_none=True)", "model_dump_json()", _OF_SENDER),
+    M(12, "contract/ecg_common/verified.py", "if seen > size:", "if seen > 1_000_000:", _OF_SENDER),
+    M(
+        13,
+        _REDACT,
+        "{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        "{parts.scheme}://{parts.netloc}",
+        "tests/common/test_redact.py",
+    ),
+    M(
+        13,
+        _REDACT,
+        'return _QUERY.sub("", _USERINFO.sub("//", redacted))',
+        "return redacted",
+        "tests/common/test_redact.py",
+    ),
+    M(14, _ADDRESSES, '"a loopback address": address.is_loopback,', "", _OF_GUARD),
+    M(14, _ADDRESSES, "return address.ipv4_mapped or address.sixtofour or teredo_client", "return None", _OF_GUARD),
+    M(14, _GUARD, "request.url.copy_with(host=address)", "request.url", _OF_GUARD),
+    M(14, _SENDER, "follow_redirects=False", "follow_redirects=True", _OF_SENDER),
+    M(
+        14,
+        "job_image/ecg_pipeline/media/sniff.py",
+        'b"ffconcat": "a list of files, not media",',
+        "",
+        "tests/pipeline/test_decode_refused.py",
+    ),
+    M(17, _STORE, "if job.state is not JobState.COMPLETED:", "if True:", _OF_STORE),
+    M(
+        18,
+        "operator/ecg_operator/decide/current_attempt.py",
+        "if pod is None or pod.node is None or not pod.is_live:",
+        "if pod is None:",
+        _OF_RECONCILE,
+    ),
+    M(18, _STORE, "table.count_in(JobState.QUEUED) >= self._queue_limit", "False", _OF_STORE),
+    M(21, _SENDER, "if isinstance(error, kind)), ", "if error is None), str(error) or ", _OF_SENDER),
+    M(19, "contract/ecg_callbacks/signature.py", "{webhook_id}.{self._timestamp}.", "{self._timestamp}.", _OF_SENDER),
+    M(13, "contract/ecg_common/logs.py", '"httpx", "httpcore", ', "", "tests/common/test_logs.py"),
+)
