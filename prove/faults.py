@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from judged import BrokenError, callback_of
-from progress import Progress, figure
+from proof_progress import Progress, figure
 
 from ecg_dev.control_plane.server import ControlPlane, running_control_plane
 from ecg_dev.waiting import wait_until

@@ -15,7 +15,7 @@ from bad_files import bad_files
 from bad_requests import PATHS, Asked, bad_bodies, bad_headers, bad_ids, bad_urls
 from canary import Canary
 from judged import BrokenError
-from progress import Progress, figure
+from proof_progress import Progress, figure
 
 from ecg_contract.errors import UsageError
 from support.media_server import MediaServer, Reply, Request

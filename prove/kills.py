@@ -7,7 +7,7 @@ from pathlib import Path
 from judged import BrokenError, Evidence, judge
 from kills_cluster import KilledCluster
 from kills_standalone import KilledServer
-from progress import figure
+from proof_progress import figure
 
 from ecg_dev.control_plane.server import running_control_plane
 from support.control_plane import prepare

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from backend_that_drops import Dropping
 from judged import Evidence, shown
-from progress import Progress
+from proof_progress import Progress
 
 from ecg_contract.stages import Stage
 from ecg_dev.control_plane.server import ControlPlane

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 from backend_that_drops import Dropping
 from judged import Evidence, shown
-from progress import Progress
+from proof_progress import Progress
 
 from ecg_dev.waiting import wait_until
 from support.scripted_pipeline import ScriptedPipeline

@@ -11,7 +11,7 @@ from pathlib import Path
 from judged import BrokenError
 from mutation import Mutation
 from mutation_list import MUTATIONS
-from progress import Progress, figure
+from proof_progress import Progress, figure
 
 ROOT = Path(__file__).parents[1]
 PATHS = ("contract", "api", "operator", "job_image", "dev", "tests")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from judged import BrokenError
-from progress import figure
+from proof_progress import figure
 
 from ecg_cluster import paths
 from ecg_dev.control_plane.server import ControlPlane, running_control_plane

@@ -59,7 +59,7 @@ def test_a_gpu_that_is_not_to_be_had_is_shown_within_a_minute(
     release: Installed, jobs: Jobs, figure: Callable[[str], None]
 ) -> None:
     one_too_many = {"limits": {"nvidia.com/gpu": GPUS + 1}}
-    release.upgrade(changed({"pendingLimitSeconds": 20}, gpu=one_too_many))
+    release.upgrade(changed({"queueLimitSeconds": 20}, gpu=one_too_many))
     jobs.post("gpuless")
     figure(f"a GPU that is not to be had: shown after {shown(release, 'gpuless', 'nvidia.com/gpu'):.0f} s")
     assert "nvidia.com/gpu" in jobs.fails("gpuless")
