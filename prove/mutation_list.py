@@ -13,12 +13,27 @@ _RESULT = "contract/ecg_contract/wire/result.py"
 _SUBMIT = "api/ecg_api/jobs/submit.py"
 _STORE = "api/ecg_api/standalone/storage/store.py"
 _SENDER = "contract/ecg_callbacks/sender.py"
+_STORED = "contract/ecg_callbacks/stored_result.py"
+_JSON = "contract/ecg_common/json_object.py"
+_QUEUE = "operator/ecg_operator/observe/job_queue.py"
+_QUEUEING = "operator/ecg_operator/decide/queueing.py"
+_REASON = "operator/ecg_operator/decide/pending_reason.py"
+_SNAPSHOT = "operator/ecg_operator/observe/snapshot.py"
+_TABLE = "api/ecg_api/standalone/storage/job_table.py"
+_DELIVERY = "contract/ecg_callbacks/delivery.py"
+_ERRORS = "contract/ecg_cluster/errors.py"
+_LIBRARIES = "job_image/ecg_pipeline/engines/libraries.py"
 _OF_DECISION = "tests/callbacks/test_decision.py"
 _OF_MACHINE = "tests/callbacks/test_decision.py tests/callbacks/test_deliverer.py"
 _OF_OUTCOME = "tests/contract/test_attempt_outcome.py"
 _OF_RECONCILE = "tests/operator/test_reconcile_outcomes.py tests/operator/test_reconcile_lifecycle.py"
 _OF_GUARD = "tests/common/test_netguard.py"
 _OF_STORE = "tests/standalone/test_store_contract_sqlite.py tests/standalone/test_sqlite_store.py"
+_OF_JSON = "tests/common/test_json_object.py"
+_OF_QUEUE = "tests/operator/test_job_queue.py"
+_OF_HOURS = "tests/operator/test_queue_over_hours.py"
+_OF_SNAPSHOT = "tests/operator/test_snapshot.py"
+_OF_PINS = "tests/pipeline/test_model_revisions.py"
 _OF_SENDER = "tests/callbacks/test_callback_sender.py"
 
 MUTATIONS = (
@@ -58,8 +73,15 @@ MUTATIONS = (
     M(7, "api/ecg_api/jobs/sources.py", 'signing.append(r"x-(amz|goog)-.*")', "pass", "tests/api/test_sources.py"),
     M(8, _OUTCOME, "return Fail(end.error or PipelineError", "return Fail(PipelineError", _OF_OUTCOME),
     M(8, _OUTCOME, '_once_more(counts, "out_of_memory"', '_once_more(counts, "unexpected"', _OF_OUTCOME),
-    M(9, _END, "if silence >= seconds(", "if silence >= 1000 * seconds(", _OF_RECONCILE),
-    M(9, _END, "max(filter(None, (observed.heartbeat_seen_at, started)))", "started", _OF_RECONCILE),
+    M(9, _END, "if observed.silence >= seconds(", "if observed.silence >= 1000 * seconds(", _OF_RECONCILE),
+    M(
+        9,
+        "operator/ecg_operator/observe/videojobs.py",
+        "seen_at = old.life_seen_at if old is not None and same else self._monotonic()",
+        "seen_at = self._monotonic()",
+        "tests/operator/test_cache.py",
+    ),
+    M(9, _END, "AttemptEnd(Cause.INTERRUPTED) if attempt.pod_uid else None", "None", _OF_RECONCILE),
     M(
         10,
         "operator/ecg_operator/runtime/health.py",
@@ -115,4 +137,35 @@ MUTATIONS = (
     M(21, _SENDER, "if isinstance(error, kind)), ", "if error is None), str(error) or ", _OF_SENDER),
     M(19, "contract/ecg_callbacks/signature.py", "{webhook_id}.{self._timestamp}.", "{self._timestamp}.", _OF_SENDER),
     M(13, "contract/ecg_common/logs.py", '"httpx", "httpcore", ', "", "tests/common/test_logs.py"),
+    M(15, _STORED, "check.close()", "pass", _OF_SENDER),
+    M(15, _JSON, "if found != sorted(self._marks.values()):", "if not found:", _OF_JSON),
+    M(15, _JSON, "if not _TOP.fullmatch(self._open):", "if not _TOP.match(self._open):", _OF_JSON),
+    M(18, _QUEUE, "return None if ahead < self._free(", "return None if ahead <= self._free(", _OF_QUEUE),
+    M(18, _QUEUE, "bisect.bisect_left(self._waiting, turn) - sum", "0 * sum", _OF_QUEUE),
+    M(18, _REASON, 'return "exceeded quota" in message', "return False", _OF_RECONCILE),
+    M(
+        18,
+        _QUEUEING,
+        "return since + seconds(limit) if limit else None",
+        "return since + seconds(limit or 1800)",
+        _OF_HOURS,
+    ),
+    M(18, _TABLE, 'DESC, priority DESC, seq"', 'DESC, seq"', _OF_STORE),
+    M(19, _DELIVERY, "or not self._may_send():", "or False:", _OF_MACHINE),
+    M(19, "contract/ecg_callbacks/target.py", "if allowed.has_host(host, port):", "if host:", _OF_SENDER),
+    M(
+        20,
+        _LIBRARIES,
+        "folder = whisper_folder(name, self._revision(name)",
+        "folder = whisper_folder(name, None",
+        _OF_PINS,
+    ),
+    M(
+        21,
+        _SNAPSHOT,
+        'redact_text(str(waiting.get("message") or ""))',
+        'str(waiting.get("message") or "")',
+        _OF_SNAPSHOT,
+    ),
+    M(21, _ERRORS, "message = redact_text(message)", "pass", "tests/cluster/test_watch_faults.py"),
 )

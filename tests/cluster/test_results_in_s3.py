@@ -17,6 +17,7 @@ from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.receiver import ALL_SEVEN, Receiver
 from support.s3 import BUCKET, environment, moto
+from support.wire_results import result_json
 
 __all__ = ["moto"]
 
@@ -24,7 +25,7 @@ __all__ = ["moto"]
 def test_ten_megabytes_go_through_the_bucket(cluster: ControlPlane, namespace: str, moto: str, tmp_path: Path) -> None:
     videojobs = VideoJobs(cluster, namespace)
     text = "".join(random.Random(1).choices("가나다라마바사abcdefghij0123456789", k=7_000_000))
-    data = json.dumps({"text": text}, ensure_ascii=False).encode()
+    data = result_json(text)
     signatures: list[str] = []
 
     def script(pod: PlayedPod) -> None:

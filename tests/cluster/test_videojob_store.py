@@ -170,7 +170,10 @@ async def test_a_transcription_that_nobody_works_on_is_given_up_and_cancelled(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
     app = await build_app(Settings(transcribe_wait_s=0.5), KubernetesSettings(namespace=namespace))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t", timeout=30) as api:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t", timeout=30) as api,
+    ):
         answer = await api.post("/transcribe", json={"video_url": "https://media.example/v.mp4"})
         upload = await api.post("/transcribe", files={"file": ("a.wav", b"RIFF", "audio/wav")})
     assert answer.json()["error_code"] == "PROCESSING_ERROR"
