@@ -34,6 +34,7 @@ _OF_QUEUE = "tests/operator/test_job_queue.py"
 _OF_HOURS = "tests/operator/test_queue_over_hours.py"
 _OF_SNAPSHOT = "tests/operator/test_snapshot.py"
 _OF_PINS = "tests/pipeline/test_model_revisions.py"
+_OF_NUMBERS = "tests/contract/test_wire_result.py tests/callbacks/test_callback_sender.py"
 _OF_SENDER = "tests/callbacks/test_callback_sender.py"
 
 MUTATIONS = (
@@ -90,7 +91,7 @@ MUTATIONS = (
         "tests/operator/test_health.py",
     ),
     M(10, "operator/ecg_operator/runtime/health.py", "> _STUCK_S:", "> 1e9:", "tests/operator/test_health.py"),
-    M(11, _RESULT, "if math.isfinite(number) else 0.0", "", "tests/contract/test_wire_result.py"),
+    M(11, _RESULT, "if math.isfinite(number) else 0.0", "", _OF_NUMBERS),
     M(
         11,
         _RESULT,
