@@ -42,7 +42,7 @@ class Operator:
             stop_kopf.set()
             await _end([watching], _KOPF_GRACE_S)
         if ended is not None:
-            ended.result()
+            _raise_reason(ended, watching)
             stop.set()  # kopf took the signal
 
     async def _watch(self, stop: asyncio.Event) -> None:
@@ -83,6 +83,20 @@ class Operator:
 
     def _warned(self, warning: Warning_) -> None:
         self._parts.wake(self._parts.cache.warn(warning))
+
+
+class RunCancelledError(Exception):
+    """kopf failed: it then cancels every task of the event loop that is younger than itself, this run's included."""
+
+
+def _raise_reason(ended: asyncio.Task[None], watching: asyncio.Task[None]) -> None:
+    """Raise what ended a part; returns where it ended as it was told to."""
+    if not ended.cancelled():
+        return ended.result()
+    failed = watching.done() and not watching.cancelled()
+    raise RunCancelledError("kopf's watches failed, and with them the run") from (
+        watching.exception() if failed else None
+    )
 
 
 async def _end_in_order(delivering: asyncio.Task[None], leasing: asyncio.Task[None], limit_s: float | None) -> None:

@@ -16,6 +16,7 @@ from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.job_queue import JobQueue
 from ecg_operator.observe.watch_check import WatchCheck, WatchStalledError
 from support.cluster_jobs import VideoJobs
+from support.disturbing_proxy import DisturbingProxy
 from support.operator_process import OperatorProcess
 from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import FencedError, PlayedPipeline, work
@@ -215,3 +216,22 @@ async def test_what_is_not_listed_any_more_is_dropped(
     videojobs.delete("gone")
     await WatchCheck(connection, namespace, cache, woken.add).once(timedelta(seconds=0.2))
     assert (len(cache.videojobs), woken) == (0, {"gone"})
+
+
+@pytest.mark.parametrize("status", [410, 429, 500, 503])
+def test_an_operator_whose_watches_are_refused_acts_as_soon_as_they_are_not(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, tmp_path: Path, status: int
+) -> None:
+    """kopf gives up at some of them, and takes all tasks of the event loop with it."""
+    with (
+        DisturbingProxy(cluster, watch_status=status) as proxy,
+        OperatorProcess(cluster, namespace, tmp_path, KUBECONFIG=str(proxy.kubeconfig(tmp_path))) as operator,
+    ):
+        if status == 410:
+            operator.wait_for_log("run_ended")
+        else:
+            operator.wait_for_log("event_watch_interrupted", times=2)
+        videojobs.create("j")
+        proxy.watch_status = None
+        wait_until(videojobs.jobs, 60, operator.last_words)
+        assert operator.is_running

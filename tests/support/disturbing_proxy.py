@@ -37,6 +37,8 @@ class DisturbingProxy:
     seed: int = 0
     share: float = 0.15
     disturbs: bool = False
+    watch_status: int | None = None
+    """HTTP status that every watch is refused with."""
     done: Counter[str] = field(default_factory=Counter)
     """How often each disturbance was done."""
 
@@ -144,6 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
             raise _LostError
 
     def _watch(self) -> None:
+        if self.owner.watch_status is not None:
+            return self._refuse(self.owner.watch_status)
         what, number = self.owner.choose(("status", "closed", "half a line"))
         if what == "status":
             return self._refuse(STATUSES[int(number * len(STATUSES))])
