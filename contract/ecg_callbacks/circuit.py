@@ -16,7 +16,7 @@ from enum import Enum, auto
 from ecg_callbacks.ports import Pending
 
 PROGRESS_SLOTS = 8
-TERMINAL_SLOTS = 4
+TERMINAL_SLOTS = 16
 PROBE_EVERY = timedelta(seconds=20)
 _FAILURES = 3
 
