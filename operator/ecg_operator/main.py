@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -41,8 +42,7 @@ async def operate(settings: OperatorSettings, connect: Connect) -> None:
     _log.info("operator_started", extra={"namespace": settings.namespace, "health": health, "metrics": metrics})
     try:
         while not stop.is_set():
-            for number in (signal.SIGTERM, signal.SIGINT):  # kopf replaces the handlers while it runs
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            _take_signals(stop)
             try:
                 acquired = await _acquire_lease(given, stop)
             except Exception as error:  # an object that is no Lease, for example: tried again
@@ -56,6 +56,11 @@ async def operate(settings: OperatorSettings, connect: Connect) -> None:
         await given.lease.release()
         await given.cluster.close()
         _log.info("operator_stopped")
+
+
+def _take_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 async def _acquire_lease(given: Dependencies, stop: asyncio.Event) -> bool:
@@ -74,7 +79,7 @@ async def _lead(given: Dependencies, stop: asyncio.Event) -> None:
     """One run with the Lease, until something ends it."""
     given.metrics.lease_held.set(1)
     try:
-        await Operator(given, build(given)).run(stop)
+        await Operator(given, build(given), partial(_take_signals, stop)).run(stop)
     except Exception as error:
         if isinstance(error, WatchStalledError):
             given.health.watches_stalled()

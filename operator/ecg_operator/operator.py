@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import kopf
@@ -22,12 +23,15 @@ _log = logging.getLogger(__name__)
 class Operator:
     """Runs the parts until one of them ends."""
 
-    def __init__(self, given: Dependencies, parts: Parts) -> None:
+    def __init__(self, given: Dependencies, parts: Parts, take_signals: Callable[[], None]) -> None:
+        """`take_signals` is called once kopf runs, which has replaced the handlers of SIGTERM and SIGINT: a stop of its
+        own would leave callbacks in flight five seconds."""
         self._given, self._parts, self._settings = given, parts, given.settings
+        self._take_signals = take_signals
         self._in_sync = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Returns once `stop` is set; raises WatchStalledError, and whatever else ended a part."""
+        """Returns once `stop` is set; raises WatchStalledError, RunCancelledError, and whatever else ended a part."""
         stop_kopf = asyncio.Event()
         parts = (self._watch(stop_kopf), self._given.lease.keep(), self._check_watches(), self._work(), self._deliver())
         watching, leasing, checking, working, delivering = tasks = [asyncio.create_task(part) for part in parts]
@@ -43,7 +47,7 @@ class Operator:
             await _end([watching], _KOPF_GRACE_S)
         if ended is not None:
             _raise_reason(ended, watching)
-            stop.set()  # kopf took the signal
+            stop.set()  # kopf took the signal, which came before it was replaced
 
     async def _watch(self, stop: asyncio.Event) -> None:
         await kopf.operator(
@@ -64,6 +68,7 @@ class Operator:
         self._given.metrics.resyncs.inc()
         self._given.health.in_sync()
         if not self._in_sync.is_set():
+            self._take_signals()
             self._parts.cache.mark_in_sync()
             self._in_sync.set()
             _log.info("in_sync", extra={"videojobs": len(self._parts.cache.videojobs)})
@@ -93,10 +98,8 @@ def _raise_reason(ended: asyncio.Task[None], watching: asyncio.Task[None]) -> No
     """Raise what ended a part; returns where it ended as it was told to."""
     if not ended.cancelled():
         return ended.result()
-    failed = watching.done() and not watching.cancelled()
-    raise RunCancelledError("kopf's watches failed, and with them the run") from (
-        watching.exception() if failed else None
-    )
+    cause = watching.exception() if watching.done() and not watching.cancelled() else None
+    raise RunCancelledError("kopf's watches failed, and with them the run") from cause
 
 
 async def _end_in_order(delivering: asyncio.Task[None], leasing: asyncio.Task[None], limit_s: float | None) -> None:

@@ -15,7 +15,7 @@ from support.cluster_jobs import VideoJobs
 from support.operator_process import OperatorProcess
 from support.played_kubelet import PlayedPod, client, played_kubelet
 from support.played_pipeline import PlayedPipeline, work
-from support.receiver import HANG, Answer, Receiver
+from support.receiver import ALL_SEVEN, HANG, Answer, Receiver, marks
 from support.tcp_relay import TcpRelay
 
 LEASE = {"LEASE_DURATION_S": "6", "LEASE_RENEW_S": "1"}
@@ -115,3 +115,22 @@ def test_an_object_that_is_no_lease_is_waited_for_and_nothing_is_done_without_on
         with client(cluster) as admin:
             admin.delete(f"{path}/ecg-operator").raise_for_status()
         wait_until(videojobs.jobs, 30)
+
+
+def test_an_operator_that_is_told_to_stop_lets_the_callback_in_flight_end(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, tmp_path: Path
+) -> None:
+    """The backend takes longer than kopf would wait; what it acknowledged is not sent again."""
+    backend.script(Answer(200, delay_s=8))
+    with (
+        OperatorProcess(cluster, namespace, tmp_path, **LEASE) as first,
+        played_kubelet(cluster, namespace, work),
+    ):
+        first.wait_for_log("in_sync")
+        videojobs.create("j", backend.url)
+        backend.wait_for(lambda got: len(got) == 1, 30)
+        assert first.stop(30) == 0
+        assert videojobs.status("j")["callbacks"]["acknowledged"] == 10, "it was recorded"
+        with OperatorProcess(cluster, namespace, tmp_path, **LEASE):
+            videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered")
+    assert marks(backend.requests) == ALL_SEVEN
