@@ -55,8 +55,9 @@ class Program:
         return self.process.wait(timeout)
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """The JSON lines logged so far."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        """The JSON lines logged so far, without one that is being written."""
+        whole, _, _ = self.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def wait_for_log(self, event: str, times: int = 1, timeout: float = 30.0) -> dict[str, Any]:
         """Wait for `times` log lines with this event; returns the last."""
