@@ -9,8 +9,19 @@ from ecg_dev.node.cluster import NodeCluster
 
 
 def load_into_node(engine: Buildah, tag: str, cluster: NodeCluster) -> None:
-    """Sends only the layers that the node lacks, and nothing if it has this image. Raises RuntimeError with the failed
-    command's output."""
+    """Sends only the layers that the node lacks, and nothing if it has this image; tried twice. Raises RuntimeError with
+    the failed command's output."""
+    try:
+        _load(engine, tag, cluster)
+    except ImportFailedError:  # containerd may collect a snapshot as garbage while the next layer is unpacked upon it
+        _load(engine, tag, cluster)
+
+
+class ImportFailedError(RuntimeError):
+    """containerd did not import the image; the message has its output."""
+
+
+def _load(engine: Buildah, tag: str, cluster: NodeCluster) -> None:
     known = set(cluster.ctr("content", "list", "--quiet").split())
     if f"sha256:{engine.identity(tag)}" in known and tag in cluster.ctr("images", "list", "--quiet").split():
         return
@@ -23,4 +34,4 @@ def load_into_node(engine: Buildah, tag: str, cluster: NodeCluster) -> None:
         convert(saved, archive, tag, known)
     words = reader.stdout.read().decode(errors="replace")
     if reader.wait():
-        raise RuntimeError(f"{' '.join(importing)}: {words[-2000:]}")
+        raise ImportFailedError(f"{' '.join(importing)}: {words[-2000:]}")
