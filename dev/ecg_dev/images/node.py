@@ -9,8 +9,10 @@ from ecg_dev.node.cluster import NodeCluster
 
 
 def load_into_node(engine: Buildah, tag: str, cluster: NodeCluster) -> None:
-    """Sends only the layers that the node lacks, and nothing if it has this image; tried twice. Raises RuntimeError with
-    the failed command's output."""
+    """Sends only the layers that the node lacks, and nothing if it has this image; tried twice.
+
+    Raises ImportFailedError.
+    """
     try:
         _load(engine, tag, cluster)
     except ImportFailedError:  # containerd may collect a snapshot as garbage while the next layer is unpacked upon it
