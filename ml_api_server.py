@@ -2,6 +2,10 @@
 
 import sys
 
-from ecg_api.cli.main import main
+try:
+    from ecg_api.cli.main import main
+except ModuleNotFoundError as error:
+    advice = "run `make setup`, then .venv/bin/python ml_api_server.py"
+    sys.exit(f"ml_api_server.py: {error.name} is not installed here: {advice}")
 
 sys.exit(main(["serve", *sys.argv[1:]]))

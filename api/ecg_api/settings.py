@@ -1,20 +1,31 @@
 """Settings of the API server, read from the environment once, by the command line."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ecg_callbacks.settings import CallbackSettings
 from ecg_common.setting_types import GIB, CommaSeparated
 from ecg_common.settings import LogFileSettings
 
 KIB = 1024
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 SPECIFIED_ORIGINS = (
     "http://localhost:3000",
     "http://localhost:8000",
     "http://ecg-project-pipeline-dev-alb-1703405864.us-east-1.elb.amazonaws.com",
 )
+
+
+def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is no origin, such as https://app.example or http://localhost:3000, and not *"
+            )
+    return origins
 
 
 class Settings(CallbackSettings, LogFileSettings):
@@ -26,7 +37,7 @@ class Settings(CallbackSettings, LogFileSettings):
     """Address to listen on. The API asks for no password, so other machines reach it only when told so: by 0.0.0.0."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     """Port to listen on; 0 takes a free one."""
-    cors_origins: CommaSeparated = SPECIFIED_ORIGINS
+    cors_origins: Annotated[CommaSeparated, AfterValidator(_checked_origins)] = SPECIFIED_ORIGINS
     """Origins, comma-separated, whose pages may call the API from a browser."""
     max_body_bytes: Annotated[int, Field(gt=0)] = 64 * KIB
     """Longest JSON body; longer ones are answered 413."""

@@ -1,5 +1,6 @@
 """Which network addresses are public, and the list of those that are allowed although they are not. Pure."""
 
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ _NAT64 = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/96")))  # RFC 6052
 # Translators of one's own, which may read the IPv4 address from other bits than the last 32; documentation (RFC 9637).
 _NOT_GLOBAL = tuple(map(IPv6Network, ("64:ff9b:1::/48", "3fff::/20")))
 _COMPATIBLE = IPv6Network("::/96")  # RFC 4291, 2.5.5.1
+_HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?", re.IGNORECASE)
 _SHARED = IPv4Network("100.64.0.0/10")  # RFC 6598
 
 
@@ -108,13 +110,20 @@ def _entry(text: str) -> tuple[Network | str, int | None]:
         pass
     host, colon, port = text.rpartition(":")
     if not colon:
-        return text.rstrip("."), None
+        return _host_name(text), None
     if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError(f"{text!r} is no host, host:port or network")
     try:
         return ip_network(host.strip("[]"), strict=False), int(port)
     except ValueError:
-        return host.rstrip("."), int(port)
+        return _host_name(host), int(port)
+
+
+def _host_name(text: str) -> str:
+    """Raises ValueError for what no host is named, such as a network whose length is wrong."""
+    if not _HOST_NAME.fullmatch(_in_ascii(text)):
+        raise ValueError(f"{text!r} is no host, host:port or network")
+    return text.rstrip(".")
 
 
 def _in_ascii(host: str) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ecg_common.load_settings import load_settings
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineJob
 from ecg_pipeline.doctor.self_test import self_test
@@ -75,10 +76,10 @@ def _read_inputs(job: Path | None) -> tuple[PipelineSettings, PodSettings | None
     """Settings from the environment, and the job from its file. Exits with 2 where they are invalid."""
     try:
         parsed = PipelineJob.model_validate_json(job.read_bytes()) if job else None
-        return PipelineSettings(), pod_settings(), parsed
     except (ValidationError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(_USAGE)
+    return load_settings(PipelineSettings), pod_settings(), parsed
 
 
 def _scratch(parent: Path | None) -> Path:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from ecg_common.addresses import AllowList
-from ecg_common.setting_types import GIB, CommaSeparated, Seconds
+from ecg_common.setting_types import GIB, AllowedAddresses, CommaSeparated, Seconds
 from ecg_common.settings import EnvironmentSettings, LogFileSettings
 
 ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
@@ -15,15 +14,10 @@ ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16",
 MAX_MEDIA_S = 43200.0
 
 
-def _allow_list(entries: tuple[str, ...]) -> tuple[str, ...]:
-    AllowList.parse(entries)
-    return entries
-
-
 class FetchSettings(EnvironmentSettings):
     """Downloads and media."""
 
-    fetch_allow: Annotated[CommaSeparated, AfterValidator(_allow_list)] = ()
+    fetch_allow: AllowedAddresses = ()
     """Hosts, host:port pairs and CIDRs, comma-separated, that videos may be downloaded from although their addresses
     are private, such as `10.0.0.0/8,media.internal,127.0.0.1:9000`."""
     fetch_max_bytes: Annotated[int, Field(gt=0)] = 10 * GIB

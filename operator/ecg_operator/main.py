@@ -3,12 +3,10 @@
 import asyncio
 import logging
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from pydantic import ValidationError
-
+from ecg_common.load_settings import load_settings
 from ecg_common.logs import configure_logging
 from ecg_operator.composition import Dependencies, build, connected
 from ecg_operator.observe import watches
@@ -24,10 +22,7 @@ Connect = Callable[[OperatorSettings], Awaitable[Dependencies]]
 
 
 def main() -> None:
-    try:
-        settings = OperatorSettings()
-    except ValidationError as error:
-        sys.exit(f"{error}")
+    settings = load_settings(OperatorSettings)
     configure_logging(level=settings.log_level)
     watches.quieten()
     asyncio.run(operate(settings, connected))

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from ecg_api.cli.load_settings import load
 from ecg_api.http.app import create_app
 from ecg_api.settings import Settings
+from ecg_common.load_settings import load_settings
 from support.fake_store import FakeStore
 
 PATH = "/api/upload-video/process-video"
@@ -14,7 +14,7 @@ PATH = "/api/upload-video/process-video"
 async def _post(store: FakeStore, base: str | None, settings: Settings) -> httpx.Response:
     transport = httpx.ASGITransport(create_app(settings, store))
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
-        return await client.post(PATH, json={"job_id": "j", "video_url": "s3://b/v", "fastapi_base_url": base})
+        return await client.post(PATH, json={"job_id": "j", "video_url": "s3://bucket/v", "fastapi_base_url": base})
 
 
 @pytest.mark.parametrize("base", ["https://ho-it.site", "https://ho-it.site/prefix/", "http://8.8.8.8:8000"])
@@ -70,7 +70,7 @@ def test_a_wrong_backend_url_ends_the_start_without_repeating_it(
 ) -> None:
     monkeypatch.setenv("BACKEND_URL", "https://user:hunter2@b.example")
     with pytest.raises(SystemExit) as end:
-        load(Settings)
+        load_settings(Settings)
     assert end.value.code == 2
     told = capsys.readouterr().err
     assert "BACKEND_URL: " in told

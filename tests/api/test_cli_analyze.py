@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ecg_api.cli.output_file import saved
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import Device, PipelineError, PipelineJob, PipelineStatus, Report
 from ecg_contract.options import Language
@@ -48,6 +49,29 @@ def test_the_transcript_is_printed_and_the_result_written(tmp_path: Path, media:
     assert done.stdout.splitlines()[0] == "[00:01.50 - 00:03.20] SPEAKER_00: 안녕하세요"
     assert (tmp_path / "o/r.json").read_bytes() == result.read_bytes()
     assert done.stderr.splitlines() == [f"{s.progress:3}%  {s.message}" for s in Stage]
+
+
+@pytest.mark.parametrize(("output", "why"), [(".", "is a folder; name a file in it"), ("/proc/x/r.json", "written (")])
+def test_an_output_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, media: Path, output: str, why: str
+) -> None:
+    done = _ecg(write_pipeline(tmp_path / "p", result=stored_result(tmp_path)), "analyze", media, "-o", output)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert why in done.stderr
+    assert not (tmp_path / "p/jobs").exists() or not jobs_seen(tmp_path / "p")
+
+
+def test_a_result_whose_output_fails_after_the_work_is_written_next_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (output := tmp_path / "r.json").mkdir()  # became a folder meanwhile
+    assert not saved("{}", output)
+    (other,) = [path for path in tmp_path.iterdir() if path != output]
+    assert other.read_text() == "{}"
+    assert capsys.readouterr().err.splitlines() == [
+        f"{output} cannot be written (Is a directory)",
+        f"the result is in {other} instead",
+    ]
 
 
 def test_the_job_file_is_a_job_of_the_contract(tmp_path: Path, media: Path) -> None:

@@ -32,7 +32,7 @@ UNUSUAL = [
 
 
 def _body(job_id: str) -> dict[str, str]:
-    return {"job_id": job_id, "video_url": "s3://b/v.mp4"}
+    return {"job_id": job_id, "video_url": "s3://bucket/v.mp4"}
 
 
 @pytest.mark.parametrize("job_id", UNUSUAL)

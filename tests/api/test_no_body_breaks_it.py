@@ -20,7 +20,9 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
 )
-URLS = st.sampled_from(["s3://b/v.mp4", "https://h/v?X-Amz-Signature=1", "http://[", "http://h:x/", "s3:", "\ud800"])
+URLS = st.sampled_from(
+    ["s3://bucket/v.mp4", "https://h/v?X-Amz-Signature=1", "http://[", "http://h:x/", "s3:", "\ud800"]
+)
 FIELDS = {
     "job_id": st.text() | JSON_VALUES,
     "video_url": URLS | st.text() | JSON_VALUES,

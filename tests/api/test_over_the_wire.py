@@ -34,7 +34,7 @@ def _raw(url: str, request: bytes) -> bytes:
 
 @pytest.mark.parametrize("job_id", ["a/result", "100%", "영상/1"])
 def test_an_encoded_id_survives_the_server(url: str, job_id: str) -> None:
-    accepted = httpx.post(url + PATH, json={"job_id": job_id, "video_url": "s3://b/v"}).json()
+    accepted = httpx.post(url + PATH, json={"job_id": job_id, "video_url": "s3://bucket/v"}).json()
     assert httpx.get(url + accepted["status_url"]).json()["job_id"] == job_id
 
 
@@ -54,7 +54,7 @@ def test_noise_is_answered_400(url: str, request_: bytes) -> None:
 
 def test_a_client_that_hangs_up_cancels_its_transcription(url: str, store: FakeStore) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{url}/transcribe", json={"video_url": "s3://b/v"}, timeout=httpx.Timeout(5, read=0.2))
+        httpx.post(f"{url}/transcribe", json={"video_url": "s3://bucket/v"}, timeout=httpx.Timeout(5, read=0.2))
     wait_until(lambda: [e.view.state for e in store.jobs.values()] == [JobState.CANCELLED], 5)
 
 

@@ -34,7 +34,13 @@ def test_urls_that_may_be_fetched_are_taken_unchanged(url: str) -> None:
         ("concat:http://a/b|http://c/d", "scheme"),
         ("https:///v.mp4", "no host"),
         ("https:v.mp4", "no host"),
-        ("s3:///key", "no host"),
+        ("s3:///key", "no object"),
+        ("s3://videos", "no object"),
+        ("s3://videos/", "no object"),
+        ("s3://../x", "no object"),
+        ("http://ｅxample.com/v.mp4", "cannot be looked up"),
+        (f"http://{'a' * 64}.example/v.mp4", "cannot be looked up"),
+        ("http://ex℀mple.com/v.mp4", "not a URL"),
         ("http://[::1/v.mp4", "not a URL"),
         ("http://h:99999/v.mp4", "not a URL"),
         ("http://h\r\nX: y/v.mp4", "control characters"),
@@ -67,7 +73,9 @@ def test_a_signature_is_no_part_of_the_body(url: str, kept: str) -> None:
     assert unsigned(url) == kept
 
 
-@pytest.mark.parametrize("url", ["https://h/v?Expires=1&id=2", "https://h/v?se=2&sp=3", "https://h/v", "s3://b/k?a"])
+@pytest.mark.parametrize(
+    "url", ["https://h/v?Expires=1&id=2", "https://h/v?se=2&sp=3", "https://h/v", "s3://bucket/k?a"]
+)
 def test_parameters_that_sign_nothing_count(url: str) -> None:
     assert unsigned(url) == url
 

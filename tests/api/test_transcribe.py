@@ -56,7 +56,7 @@ async def test_a_failed_analysis_is_a_200_that_says_so(client: httpx.AsyncClient
         error = PipelineError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패: no audio")
         await store.move(await store.submitted(), JobState.FAILED, error=error)
 
-    answer, _ = await asyncio.gather(client.post("/transcribe", json={"video_url": "s3://b/v.mp4"}), fail())
+    answer, _ = await asyncio.gather(client.post("/transcribe", json={"video_url": "s3://bucket/v.mp4"}), fail())
     envelope = answer.json()
     assert answer.status_code == 200
     assert (envelope["success"], envelope["error_code"]) == (False, "AUDIO_EXTRACTION_ERROR")
@@ -87,7 +87,7 @@ async def test_an_upload_is_stored_and_analysed_with_its_fields(
 async def test_a_form_may_name_a_url_instead_of_a_file(
     client: httpx.AsyncClient, store: FakeStore, tmp_path: Path
 ) -> None:
-    request = client.post("/transcribe", files={"video_url": (None, b"s3://b/v.mp4")})
+    request = client.post("/transcribe", files={"video_url": (None, b"s3://bucket/v.mp4")})
     answer, _ = await asyncio.gather(request, _complete(store, tmp_path))
     assert answer.json()["metadata"]["filename"] == "v.mp4"
 
@@ -161,7 +161,7 @@ async def test_a_host_without_room_for_uploads_says_so(store: FakeStore, setting
 async def test_the_wait_limit_cancels_the_job(store: FakeStore) -> None:
     transport = httpx.ASGITransport(create_app(Settings(transcribe_wait_s=0.05), store))
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
-        answer = await client.post("/transcribe", json={"video_url": "s3://b/v.mp4"})
+        answer = await client.post("/transcribe", json={"video_url": "s3://bucket/v.mp4"})
     assert (answer.json()["error_code"], answer.json()["error"]) == ("PROCESSING_ERROR", "처리 시간이 초과되었습니다")
     assert store.jobs[answer.headers["x-job-id"]].view.state is JobState.CANCELLED
 
@@ -170,13 +170,13 @@ async def test_a_removed_job_ends_the_wait(client: httpx.AsyncClient, store: Fak
     async def remove() -> None:
         await client.delete(f"/jobs/{await store.submitted()}")
 
-    answer, _ = await asyncio.gather(client.post("/transcribe", json={"video_url": "s3://b/v.mp4"}), remove())
+    answer, _ = await asyncio.gather(client.post("/transcribe", json={"video_url": "s3://bucket/v.mp4"}), remove())
     assert (answer.status_code, answer.json()["error_code"]) == (200, "PROCESSING_ERROR")
 
 
 async def test_a_job_whose_client_left_is_cancelled(store: FakeStore, settings: Settings) -> None:
     messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    await messages.put({"type": "http.request", "body": b'{"video_url": "s3://b/v.mp4"}'})
+    await messages.put({"type": "http.request", "body": b'{"video_url": "s3://bucket/v.mp4"}'})
 
     async def send(message: Any) -> None:
         pass
@@ -235,7 +235,7 @@ async def test_a_request_that_a_stop_cuts_off_is_answered_in_the_contracts_form(
     context = app.state.context
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
-        waiting = asyncio.create_task(client.post("/transcribe", json={"video_url": "s3://b/v.mp4"}))
+        waiting = asyncio.create_task(client.post("/transcribe", json={"video_url": "s3://bucket/v.mp4"}))
         job_id = await store.submitted()
         context.shutdown.begun.set()
         assert (await client.get("/health/ready")).json() == {"ready": False, "missing": ["the server is stopping"]}
@@ -255,7 +255,7 @@ async def test_a_result_of_another_shape_is_a_failure_that_is_told(
     async def complete() -> None:
         await store.move(await store.submitted(), JobState.COMPLETED, result=stored)
 
-    answer, _ = await asyncio.gather(client.post("/transcribe", json={"video_url": "s3://b/v.mp4"}), complete())
+    answer, _ = await asyncio.gather(client.post("/transcribe", json={"video_url": "s3://bucket/v.mp4"}), complete())
     assert answer.status_code == 200
     assert answer.json()["success"] is False
     assert answer.json()["error_code"] == "PROCESSING_ERROR"

@@ -62,7 +62,7 @@ def test_an_option_that_the_first_release_did_not_have_counts_where_it_is_given(
     assert video_body_key(video.model_copy(update={"priority": 1})) != video_body_key(video)
 
 
-@pytest.mark.parametrize(("field", "value"), [("language", "en"), ("video_url", "s3://b/other.mp4")])
+@pytest.mark.parametrize(("field", "value"), [("language", "en"), ("video_url", "s3://bucket/other.mp4")])
 async def test_another_body_under_the_same_id_is_a_conflict(client: httpx.AsyncClient, field: str, value: str) -> None:
     await client.post(PATH, json=BODY)
     answer = await client.post(PATH, json={**BODY, field: value})

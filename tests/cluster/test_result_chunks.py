@@ -65,7 +65,9 @@ def test_a_location_is_read_as_it_was_written(prefix: str, count: int) -> None:
     assert len(location.names) == count
 
 
-@pytest.mark.parametrize("text", ["s3://b/k", "configmaps:../x:1", "configmaps:a:0", "configmaps:a:99999", "/a/b", ""])
+@pytest.mark.parametrize(
+    "text", ["s3://bucket/k", "configmaps:../x:1", "configmaps:a:0", "configmaps:a:99999", "/a/b", ""]
+)
 def test_another_location_is_none(text: str) -> None:
     assert ConfigMapLocation.parse(text) is None
 

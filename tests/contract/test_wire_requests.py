@@ -83,9 +83,9 @@ def test_a_status_url_is_one_path_segment() -> None:
 @pytest.mark.parametrize(
     ("body", "source"),
     [
-        ({"video_path": "s3://b/v", "audio_path": "s3://b/a", "video_url": "s3://b/u"}, "s3://b/a"),
-        ({"video_path": "s3://b/v", "video_url": "s3://b/u"}, "s3://b/u"),
-        ({"video_path": "s3://b/v", "audio_path": ""}, "s3://b/v"),
+        ({"video_path": "s3://bucket/v", "audio_path": "s3://bucket/a", "video_url": "s3://bucket/u"}, "s3://bucket/a"),
+        ({"video_path": "s3://bucket/v", "video_url": "s3://bucket/u"}, "s3://bucket/u"),
+        ({"video_path": "s3://bucket/v", "audio_path": ""}, "s3://bucket/v"),
     ],
 )
 def test_the_source_of_a_transcription_follows_the_order(body: dict[str, str], source: str) -> None:

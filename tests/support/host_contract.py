@@ -94,6 +94,24 @@ class HostContract:
         assert (await host.client.delete(url)).status_code == 204
         assert (await host.client.get(url)).status_code == 404
 
+    @pytest.mark.parametrize("path", ["/health", "/jobs/j", "/jobs?callback=undelivered"])
+    async def test_head_is_answered_as_get_is(self, host: Host, path: str) -> None:
+        await host.client.post(PATH, json=body("j"))
+        head = await host.client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == "application/json"
+
+    async def test_a_wrong_method_is_told_the_right_ones(self, host: Host) -> None:
+        allowed = {"/jobs/j": "DELETE, GET, HEAD", "/health": "GET, HEAD", PATH: "POST"}
+        for path, methods in allowed.items():
+            answer = await host.client.put(path)
+            assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+    async def test_a_slash_at_the_end_changes_nothing(self, host: Host) -> None:
+        assert (await host.client.post(f"{PATH}/", json=body("j"))).json() == accepted("j")
+        assert (await host.client.get("/jobs/j/")).json()["job_id"] == "j"
+        assert (await host.client.get("/health/")).status_code == 200
+
     async def test_a_running_job_posted_again_stays_one_job(self, host: Host) -> None:
         answers = await asyncio.gather(*[host.client.post(PATH, json=body("one")) for _ in range(50)])
         assert {a.status_code for a in answers} == {200}

@@ -1,8 +1,8 @@
 """`ecg analyze`: run the pipeline on one file or URL in a child process and print the transcript.
 
 Exit status: 0, the pipeline's own (10 download, 11 audio extraction, 12 processing, 13 models, 14 GPU memory), 128
-plus the signal that killed it, or 1 when it left no result. Only the standard library is imported before the pipeline
-has ended, so that its process starts within milliseconds.
+plus the signal that killed it, or 1 when it left no result or the output could not be written. Only the standard
+library is imported before the pipeline has ended, so that its process starts within milliseconds.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+from ecg_api.cli.output_file import saved, why_not_writable
 from ecg_api.cli.terminal import Progress, complain, say, transcript
 
 _USAGE = 2
@@ -27,6 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     source = _source(arguments.source)
     if source is None:
         complain(f"ecg analyze: there is no file {arguments.source}")
+        return _USAGE
+    if arguments.output is not None and (why := why_not_writable(arguments.output)):
+        complain(f"ecg analyze: --output {arguments.output}: {why}")
         return _USAGE
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="ecg-") as folder:
@@ -131,7 +135,4 @@ def _deliver(result: Path, output: Path | None) -> int:
     text = result.read_text(encoding="utf-8")
     for line in transcript(json.loads(text)):
         say(line)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
-    return 0
+    return 0 if output is None or saved(text, output) else _DIED

@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ecg_api.cli.load_settings import load
 from ecg_api.cli.terminal import complain, say
 from ecg_api.settings import Settings
 from ecg_api.standalone.settings import StandaloneSettings
 from ecg_common.checks import Finding, Grade
+from ecg_common.load_settings import load_settings
 from ecg_common.setting_types import GIB
 
 _TIMEOUT_S = 10
@@ -29,7 +29,7 @@ _MIN_FREE_BYTES = 20 * GIB
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings, standalone = load(Settings), load(StandaloneSettings)
+    settings, standalone = load_settings(Settings), load_settings(StandaloneSettings)
     grades = []
     for finding in _findings(settings, standalone, arguments.no_models):
         grades.append(finding.grade)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 _LANGUAGES = ("auto", "ko", "en", "ja", "zh")
 
@@ -23,14 +24,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def load_env_file(path: Path) -> None:
-    """Set environment variables from a file, except those already set. Exits when it cannot be read."""
+    """Set environment variables from a file, except those already set. Exits with status 2 when it cannot be read."""
     from dotenv import dotenv_values  # noqa: PLC0415 - not needed without the option
 
     if not path.is_file():
-        sys.exit(f"ecg: there is no file {path}")
-    for name, value in dotenv_values(path).items():
+        _refuse(f"there is no file {path}")
+    try:
+        values = dotenv_values(path)
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL byte
+        _refuse(f"{path} is no file of settings, a line NAME=VALUE each: {error}")
+    for name, value in values.items():
         if value is not None:
             os.environ.setdefault(name, value)
+
+
+def _refuse(why: str) -> NoReturn:
+    sys.stderr.write(f"ecg: {why}\n")
+    sys.exit(2)
 
 
 def parser() -> argparse.ArgumentParser:

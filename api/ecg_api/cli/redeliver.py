@@ -7,16 +7,16 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-from ecg_api.cli.load_settings import load
 from ecg_api.cli.terminal import complain, say
 from ecg_api.settings import Settings
+from ecg_common.load_settings import load_settings
 from ecg_contract.wire.models import status_url
 
 _TIMEOUT_S = 30
 
 
 def run(arguments: argparse.Namespace) -> int:
-    server = (arguments.server or _own_server(load(Settings))).rstrip("/")
+    server = (arguments.server or _own_server(load_settings(Settings))).rstrip("/")
     if urlsplit(server).scheme not in ("http", "https"):
         complain("ecg redeliver: --server takes an http or https URL")
         return 2

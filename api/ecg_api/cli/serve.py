@@ -4,12 +4,12 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 
 import uvicorn
 from fastapi import FastAPI
 
 from ecg_api.cli.graceful_server import GracefulServer
-from ecg_api.cli.load_settings import load
 from ecg_api.cli.terminal import complain
 from ecg_api.errors import StoreUnavailableError
 from ecg_api.http.allowed_hosts import AllowedHosts, allowed_names
@@ -17,24 +17,39 @@ from ecg_api.kubernetes.settings import KubernetesSettings
 from ecg_api.settings import Settings
 from ecg_api.shutdown import Shutdown
 from ecg_api.standalone.settings import StandaloneSettings
+from ecg_common.load_settings import load_settings
 from ecg_common.logs import configure_logging
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.data_dir is not None:
         os.environ["DATA_DIR"] = str(arguments.data_dir)
-    settings = load(Settings, host=arguments.host, port=arguments.port)
+    settings = load_settings(Settings, host=arguments.host, port=arguments.port)
+    if why := _why_not_free(settings.host, settings.port):
+        complain(f"ecg serve: {why}")
+        return 1
     configure_logging(settings.log_file, settings.log_level)
     # uvicorn raises the signal again after its graceful shutdown, which is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     return _in_cluster(settings) if settings.store == "kubernetes" else _standalone(settings)
 
 
+def _why_not_free(host: str, port: int) -> str | None:
+    """What keeps the server from listening there; None where nothing does."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        advice = "stop what listens there, or name others by --host and --port"
+        return f"{host}, port {port}, cannot be listened on ({reason}): {advice}"
+    return None
+
+
 def _standalone(settings: Settings) -> int:
     from ecg_api.standalone.host import build_app  # noqa: PLC0415 - the other host needs none of it
 
     try:
-        app = build_app(settings, load(StandaloneSettings))
+        app = build_app(settings, load_settings(StandaloneSettings))
     except StoreUnavailableError as error:
         complain(f"ecg serve: {error}")
         return 1
@@ -48,7 +63,7 @@ def _in_cluster(settings: Settings) -> int:
         build_app,
     )
 
-    kubernetes = load(KubernetesSettings)
+    kubernetes = load_settings(KubernetesSettings)
 
     async def serve() -> None:
         await _server(settings, await build_app(settings, kubernetes)).serve()

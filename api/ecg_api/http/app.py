@@ -9,6 +9,7 @@ from starlette.types import Lifespan
 from ecg_api.context import Context
 from ecg_api.http import openapi, problems
 from ecg_api.http.job_paths import RawJobPaths
+from ecg_api.http.methods import HeadAsGet
 from ecg_api.http.problems import CatchAll
 from ecg_api.http.routes import health, jobs, transcribe, videos
 from ecg_api.ports import JobStore, Redelivery, Uploads
@@ -42,10 +43,12 @@ def create_app(  # noqa: PLR0913 - the composition root takes every port
     shutdown = Shutdown()
     uploading = asyncio.Semaphore(settings.max_uploads)
     app.state.context = Context(settings, store, uploads, redelivery, clock, uploading, shutdown)
-    problems.install(app)
+    routers = [subject.router for subject in (videos, transcribe, jobs, health)]
+    problems.install(app, [route for router in routers for route in router.routes])
     openapi.install(app)
-    for subject in (videos, transcribe, jobs, health):
-        app.include_router(subject.router)
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(RawJobPaths)
     app.add_middleware(CatchAll, shutdown=shutdown)
     app.add_middleware(

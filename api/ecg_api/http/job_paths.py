@@ -1,6 +1,7 @@
-"""Job ids in URL paths. An id may contain slashes, so paths are matched before `%2F` is decoded.
+"""Paths as the router gets them: without a slash at the end, and job ids undecoded.
 
-`/jobs/a%2Fresult` is the job `a/result`; `/jobs/a/result` is the result of the job `a`.
+An id may contain slashes, so paths are matched before `%2F` is decoded: `/jobs/a%2Fresult` is the job `a/result`,
+`/jobs/a/result` is the result of the job `a`.
 """
 
 from typing import Annotated
@@ -13,15 +14,16 @@ _PREFIX = b"/jobs/"
 
 
 class RawJobPaths:
-    """ASGI middleware that gives the router undecoded paths below /jobs/."""
+    """ASGI middleware: paths below /jobs/ stay undecoded, and `/health/` is `/health`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw: bytes = scope.get("raw_path") or b""
-        if scope["type"] == "http" and raw.startswith(_PREFIX):
-            scope = {**scope, "path": raw.decode("latin-1")}
+        if scope["type"] == "http":
+            raw: bytes = scope.get("raw_path") or b""
+            path: str = raw.decode("latin-1") if raw.startswith(_PREFIX) else scope["path"]
+            scope = {**scope, "path": path.rstrip("/") or "/"}
         await self._app(scope, receive, send)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,9 +12,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecg_api.errors import FieldError, ProblemError, StoreUnavailableError, busy, wrong_fields
+from ecg_api.http.methods import allowed_methods
 from ecg_api.shutdown import Shutdown
 
 MEDIA_TYPE = "application/problem+json"
@@ -42,8 +45,8 @@ def problem_response(problem: ProblemError) -> JSONResponse:
     return JSONResponse(body, problem.status, problem.headers, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Answer the errors of the routes, and the framework's own 404 and 405, as problem+json."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer the errors of the `routes`, and the framework's own 404 and 405, as problem+json."""
 
     async def on_problem(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ProblemError)
@@ -57,7 +60,10 @@ def install(app: FastAPI) -> None:
 
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return problem_response(ProblemError(error.status_code, str(error.detail), headers=error.headers))
+        headers = error.headers
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"allow": allowed_methods(routes, request.scope)}
+        return problem_response(ProblemError(error.status_code, str(error.detail), headers=headers))
 
     async def on_wrong_parameter(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

@@ -10,7 +10,10 @@ import re
 from posixpath import basename
 from urllib.parse import unquote, urlsplit
 
+import httpx
+
 from ecg_api.errors import wrong_field
+from ecg_common.s3_url import parse_s3_url
 from ecg_contract.host_protocol import Source
 from ecg_contract.wire.models import ProcessVideoRequest
 
@@ -53,7 +56,20 @@ def _syntax_error(url: str) -> str | None:
         return "is a local path, which is not read"
     if parts.scheme not in _SCHEMES:
         return "has a scheme that is not read"
-    return None if host else "names no host"
+    if parts.scheme == "s3":
+        return None if parse_s3_url(url) else "names no object in a bucket"
+    return _host_error(host)
+
+
+def _host_error(host: str | None) -> str | None:
+    if not host:
+        return "names no host"
+    try:
+        httpx.URL(scheme="http", host=host)
+        host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):  # UnicodeError: a label of over 63 bytes
+        return "has a host name that cannot be looked up"
+    return None
 
 
 def video_body_key(video: ProcessVideoRequest) -> str:

@@ -13,10 +13,17 @@ from ecg_api.errors import StoreUnavailableError
 def locked(data_dir: Path) -> Iterator[None]:
     """Hold the directory's lock, which the kernel frees when the process dies.
 
-    Raises StoreUnavailableError, whose message names the other server and what to do, while that one holds the lock.
+    Raises StoreUnavailableError, whose message names the other server and what to do, while that one holds the lock,
+    and where the directory cannot be written.
     """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"{data_dir.absolute()} cannot be written ({error.strerror}): "
+            "give this user the right to, or name another folder by --data-dir or DATA_DIR"
+        ) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

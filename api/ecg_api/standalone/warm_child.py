@@ -9,6 +9,8 @@ from ecg_api.standalone.child import Child, StartChild
 from ecg_common.retry import exponential_backoff
 
 _LONGEST_PAUSE_S = 60.0
+_WRONG_SETTINGS = 2
+"""The exit status of a process whose settings are wrong."""
 _log = logging.getLogger(__name__)
 
 
@@ -26,6 +28,7 @@ class WarmChild:
     _child: Child | None = None
     _sees_gpu: bool = True
     _failed_starts: int = 0
+    _refuses_settings: bool = False
 
     async def ready(self, *, cpu: bool = False) -> Child:
         """A process that accepts jobs; with `cpu`, one that sees no GPU. Retries until one has started."""
@@ -46,6 +49,8 @@ class WarmChild:
         """The reasons, a sentence each, why jobs are not being worked on."""
         if not self._failed_starts:
             return ()
+        if self._refuses_settings:
+            return ("the pipeline process refuses its settings: the log says which",)
         return (f"the pipeline process ended {self._failed_starts} times before it was ready: see the log",)
 
     async def _try_to_start(self, cpu: bool) -> None:
@@ -64,7 +69,8 @@ class WarmChild:
             _log.info("pipeline_ready", extra={"pid": child.pid, "cpu_only": cpu})
             return
         await child.stop()
-        await self._pause({"exit_code": await child.exit_code()})
+        self._refuses_settings = (exit_code := await child.exit_code()) == _WRONG_SETTINGS
+        await self._pause({"exit_code": exit_code})
 
     async def _pause(self, details: dict[str, object]) -> None:
         self._failed_starts += 1

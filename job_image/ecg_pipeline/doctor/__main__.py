@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from ecg_common.checks import Finding
+from ecg_common.load_settings import load_settings
 from ecg_pipeline.doctor.checks import check_gated_model, check_gpu, check_s3
 from ecg_pipeline.doctor.models import check_models
 from ecg_pipeline.engines.libraries import Libraries
@@ -31,7 +32,7 @@ def _own_stdout() -> TextIO:
 
 
 def _findings(load_models: bool) -> Iterator[Finding]:
-    settings = PipelineSettings()
+    settings = load_settings(PipelineSettings)
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     yield check_gpu()
     yield from check_s3(settings)

@@ -5,9 +5,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ecg_common.redact import redact_url
+from ecg_common.s3_url import parse_s3_url
 from ecg_pipeline.fetch.common import FetchedFile, Log, OnBytes, refused
 from ecg_pipeline.fetch.download import Downloader
-from ecg_pipeline.fetch.s3_url import parse_s3_url
 from ecg_pipeline.settings import FetchSettings
 
 

@@ -17,10 +17,10 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from ecg_common.s3_url import S3Object
 from ecg_contract.errors import UsageError
 from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, check_size, given_up, pause_after, refused, too_large
 from ecg_pipeline.fetch.http_answer import status_line
-from ecg_pipeline.fetch.s3_url import S3Object
 from ecg_pipeline.settings import FetchSettings
 
 _PIECE = 1024 * 1024

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ecg_common.load_settings import load_settings
 from ecg_common.settings import EnvironmentSettings
 
 
@@ -33,5 +34,5 @@ class PodSettings(EnvironmentSettings):
 
 
 def pod_settings() -> PodSettings | None:
-    """None outside a cluster. Raises pydantic.ValidationError."""
-    return PodSettings() if os.environ.get("VIDEOJOB_NAME") else None
+    """None outside a cluster. Ends the program with status 2 where they are wrong."""
+    return load_settings(PodSettings) if os.environ.get("VIDEOJOB_NAME") else None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_pipeline.fetch.s3_url import S3Object, parse_s3_url
+from ecg_common.s3_url import S3Object, parse_s3_url
 
 
 @pytest.mark.parametrize(
