@@ -89,7 +89,8 @@ class Verdict:
     def __str__(self) -> str:
         return (
             f"{len(self.lost)} lost, {len(self.doubled)} terminals doubled after their record, "
-            f"{len(self.disordered)} out of order, {self.repeated} repeated after a death or a lost answer"
+            f"{len(self.disordered)} out of order, {len(self.missing)} not complete, "
+            f"{self.repeated} repeated after a death or a lost answer"
         )
 
 

@@ -100,6 +100,12 @@ class HostContract:
         assert len({a.text for a in answers}) == 1
         assert await _state(host, "one") == "processing"
 
+    async def test_a_completed_job_posted_again_is_answered_with_its_state(self, host: Host) -> None:
+        await host.client.post(PATH, json=body("j"))
+        await host.complete("j")
+        done = {"status": "completed", "message": "분석 완료", "estimated_time": 0}
+        assert (await host.client.post(PATH, json=body("j"))).json() == accepted("j") | done
+
     async def test_a_renewed_signature_is_the_same_body(self, host: Host) -> None:
         for signature in ("aa", "bb"):
             url = f"https://b.s3.amazonaws.com/v.mp4?X-Amz-Signature={signature}"
