@@ -3,12 +3,12 @@
 It knows nothing of how the product decides; it compares what a backend received with the promises alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from support.receiver import Received
+from support.receiver import ALL_SEVEN, Received
 
 LAST_WORDS = ("completed", "failed")
 INTERRUPTED = "번 중단되었습니다"
@@ -66,6 +66,10 @@ class Evidence:
     """When a process that sends callbacks was killed."""
     recorded: dict[str, float] = field(default_factory=dict)
     """When the host was first seen to have recorded a job's last callback as delivered."""
+    meant_to_fail: Collection[str] = ()
+    """Jobs that fail for a reason of their own; others may fail by interruptions alone."""
+    always_answered: bool = False
+    """Whether the backend acknowledged everything, so that a completed job's seven callbacks all have to come."""
 
 
 @dataclass
@@ -75,16 +79,18 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     disordered: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     repeated: int = 0
 
     @property
     def broken(self) -> list[str]:
-        return [*self.lost, *self.doubled, *self.disordered]
+        return [*self.lost, *self.doubled, *self.disordered, *self.missing]
 
     def __str__(self) -> str:
         return (
             f"{len(self.lost)} lost, {len(self.doubled)} terminals doubled after their record, "
-            f"{len(self.disordered)} out of order, {self.repeated} repeated after a death or a lost answer"
+            f"{len(self.disordered)} out of order, {len(self.missing)} not complete, "
+            f"{self.repeated} repeated after a death or a lost answer"
         )
 
 
@@ -95,7 +101,10 @@ def judge(evidence: Evidence) -> Verdict:
         of_job.setdefault(callback.job_id, []).append(callback)
     for job_id, callbacks in of_job.items():
         _judge_end(job_id, callbacks, evidence, verdict)
-        _judge_order(job_id, _without_repetitions(job_id, callbacks, evidence, verdict), verdict)
+        first_arrivals = _without_repetitions(job_id, callbacks, evidence, verdict)
+        _judge_order(job_id, first_arrivals, verdict)
+        if evidence.always_answered and evidence.ends.get(job_id) == "completed":
+            _judge_completeness(job_id, first_arrivals, verdict)
     return verdict
 
 
@@ -107,8 +116,12 @@ def _judge_end(job_id: str, callbacks: Sequence[Callback], evidence: Evidence, v
         verdict.lost.append(f"{job_id}: the host shows {shown}, the backend was told {sorted(told)}")
     elif told != {shown}:
         verdict.doubled.append(f"{job_id}: the host shows {shown}, the backend was told {sorted(told)}")
-    elif shown == "failed" and INTERRUPTED not in evidence.failures.get(job_id, ""):
+    elif shown == "failed" and job_id not in evidence.meant_to_fail and not _was_interrupted(job_id, evidence):
         verdict.lost.append(f"{job_id}: failed, but not by interruptions: {evidence.failures.get(job_id)}")
+
+
+def _was_interrupted(job_id: str, evidence: Evidence) -> bool:
+    return INTERRUPTED in evidence.failures.get(job_id, "")
 
 
 def _without_repetitions(
@@ -148,6 +161,11 @@ def _judge_order(job_id: str, callbacks: Sequence[Callback], verdict: Verdict) -
         after_the_end = before.is_terminal and before.acknowledged
         if after_the_end or (after.progress <= before.progress and not after.is_terminal):
             verdict.disordered.append(f"{job_id}: {after.mark} after {before.mark}")
+
+
+def _judge_completeness(job_id: str, callbacks: Sequence[Callback], verdict: Verdict) -> None:
+    if missing := [mark for mark in ALL_SEVEN if mark not in {callback.mark for callback in callbacks}]:
+        verdict.missing.append(f"{job_id}: {missing} never came")
 
 
 def shown(job: dict[str, Any]) -> tuple[str, str]:

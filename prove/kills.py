@@ -4,9 +4,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from judged import BrokenError, Evidence, judge
-from kills_cluster import KilledCluster
-from kills_standalone import KilledServer
+from judged import BrokenError, judge
+from kill_run import KillRun
+from kills_cluster import killed_cluster
+from kills_standalone import killed_server
 from proof_progress import figure
 
 from ecg_dev.control_plane.server import running_control_plane
@@ -15,21 +16,20 @@ from support.control_plane import prepare
 
 def main(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        server = KilledServer(Path(folder), seed)
-        broken = _judged("standalone", server.run(), server.killed)
+        broken = _judged("standalone", killed_server(Path(folder), seed))
     with tempfile.TemporaryDirectory() as folder, running_control_plane(Path(folder)) as plane:
         prepare(plane)
-        cluster = KilledCluster(plane, Path(folder), seed)
-        broken += _judged("Kubernetes", cluster.run(), cluster.killed)
+        broken += _judged("Kubernetes", killed_cluster(plane, Path(folder), seed))
     if broken:
         raise BrokenError("\n".join(broken))
 
 
-def _judged(host: str, evidence: Evidence, killed: dict[str, int]) -> list[str]:
+def _judged(host: str, run: KillRun) -> list[str]:
+    evidence = run.run()
     verdict, ends = judge(evidence), Counter(evidence.ends.values())
-    kills = ", ".join(f"{number} of {what}" for what, number in killed.items())
+    kills = ", ".join(f"{number} of {what}" for what, number in run.killed.items())
     figure(
-        f"{host}: {sum(killed.values())} kills ({kills}), {len(evidence.accepted)} jobs "
+        f"{host}: {sum(run.killed.values())} kills ({kills}), {len(evidence.accepted)} jobs "
         f"({ends['completed']} completed, {ends['failed']} failed), {len(evidence.callbacks)} callbacks: {verdict}"
     )
     return [f"{host}: {line}" for line in verdict.broken]

@@ -5,14 +5,14 @@ import random
 import signal
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from backend_that_drops import Dropping
-from judged import Evidence, shown
-from proof_progress import Progress
+from kill_run import Course, KillRun
 
 from ecg_contract.stages import Stage
 from ecg_dev.control_plane.server import ControlPlane
@@ -25,11 +25,8 @@ from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import FencedError, PlayedPipeline
 from support.server_process import ServerProcess, environment_in_cluster, is_alive
 
-JOBS, KILLS = 60, 110
-AT_WORK = 5
 STAGE_S = 0.3
-END_S = 240.0
-_WEIGHTS = {"operator": 5, "api": 2, "pod": 4}
+COURSE = Course("Kubernetes", at_work=5, pause_s=(0.1, 1.5), look_s=0.1, after_post=("api", 0.1), end_s=240.0)
 
 
 class Pods:
@@ -76,96 +73,59 @@ class Pods:
 
 
 class KilledCluster:
-    """A cluster under kills; `run` returns the evidence and what was killed."""
+    """The host: an API server process and an operator on a real control plane, with played pods."""
 
-    def __init__(self, plane: ControlPlane, folder: Path, seed: int, jobs: int = JOBS, kills: int = KILLS) -> None:
-        self._plane, self._folder, self._random = plane, folder, random.Random(seed)
-        self._jobs, self._kills, self._namespace = jobs, kills, "prove-kills"
-        self._told, self._pods, self._forks = Dropping(seed), Pods(), Forks()
-        environment = environment_in_cluster(plane, self._namespace, BACKEND_URL=self._told.backend.url)
-        self._api = ServerProcess(folder, environment)
+    def __init__(self, plane: ControlPlane, folder: Path, backend: str, chance: random.Random) -> None:
+        self._plane, self._folder, self._backend, self._random = plane, folder, backend, chance
+        self._namespace = "prove-kills"
+        self._pods, self._forks = Pods(), Forks()
+        self._api = ServerProcess(folder, environment_in_cluster(plane, self._namespace, BACKEND_URL=backend))
         self._videojobs = VideoJobs(plane, self._namespace)
-        self._progress = Progress("kills, Kubernetes")
-        self._posted: list[str] = []
-        self._deaths: list[float] = []
-        self._recorded: dict[str, float] = {}
         self._operator = 0
-        self.killed = dict.fromkeys(_WEIGHTS, 0)
+        self.weights = {"operator": 5, "api": 2, "pod": 4}
 
-    def run(self) -> Evidence:
+    @contextmanager
+    def running(self) -> Iterator[None]:
         make_namespace(self._plane, self._namespace)
-        with (
-            self._told.backend,
-            self._api,
-            played_kubelet(self._plane, self._namespace, self._pods.script, threads=32),
-        ):
+        with self._api, played_kubelet(self._plane, self._namespace, self._pods.script, threads=32):
             self._api.start()
             self._start_operator()
             try:
-                self._disturb()
-                wait_until(self._all_recorded, END_S, self._left, pause_s=0.3)
+                yield
             finally:
                 self._end_operator()
-            ends = {job_id: shown(self._api.job(job_id)) for job_id in self._posted}
-        return Evidence(
-            self._posted,
-            self._told.callbacks(),
-            {job_id: status for job_id, (status, _) in ends.items()},
-            {job_id: message for job_id, (_, message) in ends.items()},
-            self._deaths,
-            self._recorded,
-        )
+                self._forks.close()
 
-    def _disturb(self) -> None:
-        while sum(self.killed.values()) < self._kills or len(self._posted) < self._jobs:
-            while len(self._posted) - len(self._recorded) < AT_WORK:
-                self._post()
-            self._watch_for(self._random.uniform(0.1, 1.5))
-            if sum(self.killed.values()) < self._kills:
-                self._kill(self._random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0])
-            self._progress.say(f"{sum(self.killed.values())} kills, {len(self._posted)} jobs")
+    def post(self, job_id: str, video_url: str) -> httpx.Response:
+        return self._api.post(job_id, video_url)
 
-    def _post(self) -> None:
-        job_id = f"k{len(self._posted):04}"
-        answer = self._api.post(job_id, "https://media.example/v.mp4")
-        assert answer.status_code == 200, answer.text
-        self._posted.append(job_id)
-        if self._random.random() < 0.1:  # the moment after the 200
-            self._kill("api")
+    def job(self, job_id: str) -> dict[str, Any]:
+        return self._api.job(job_id)
 
-    def _watch_for(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self._all_recorded()
-            time.sleep(0.1)
+    def delivered(self, job_ids: Sequence[str]) -> Iterator[str]:
+        for manifest in self._videojobs.all():
+            job_id = str(manifest["spec"]["jobId"])
+            if job_id in job_ids and (manifest.get("status") or {}).get("callback") == "delivered":
+                yield job_id
 
-    def _all_recorded(self) -> bool:
-        """Note which last callbacks are recorded by now."""
-        with suppress(httpx.TransportError):
-            for manifest in self._videojobs.all():
-                if _has_delivered(manifest):
-                    self._recorded.setdefault(manifest["spec"]["jobId"], time.monotonic())
-        return len(self._recorded) == len(self._posted)
+    def states(self, job_ids: Sequence[str]) -> object:
+        return [manifest for manifest in self._videojobs.all() if manifest["spec"]["jobId"] in job_ids]
 
-    def _left(self) -> list[Any]:
-        left = [m for m in self._videojobs.all() if m["spec"]["jobId"] not in self._recorded]
-        return [(m["metadata"]["name"], m.get("status")) for m in left]
-
-    def _kill(self, what: str) -> None:
-        if what == "pod" and not self._pods.kill(self._random):
-            return
+    def kill(self, what: str, deaths: list[float]) -> bool:
+        if what == "pod":
+            return self._pods.kill(self._random)
         if what == "operator":
             self._end_operator()
-            self._deaths.append(time.monotonic())
+            deaths.append(time.monotonic())
             self._start_operator()
         if what == "api":
             self._api.kill()
             self._api.start()
-        self.killed[what] += 1
+        return True
 
     def _start_operator(self) -> None:
         environment = operator_environment(self._plane, self._namespace) | {
-            "BACKEND_URL": self._told.backend.url,
+            "BACKEND_URL": self._backend,
             "HEALTH_PORT": "0",
             "METRICS_PORT": "0",
             "LEASE_DURATION_S": "2",
@@ -180,5 +140,6 @@ class KilledCluster:
             wait_until(lambda: not is_alive(self._operator), 10)
 
 
-def _has_delivered(manifest: dict[str, Any]) -> bool:
-    return bool((manifest.get("status") or {}).get("callback") == "delivered")
+def killed_cluster(plane: ControlPlane, folder: Path, seed: int) -> KillRun:
+    told, chance = Dropping(seed), random.Random(seed)
+    return KillRun(KilledCluster(plane, folder, told.backend.url, chance), told, COURSE, chance)

@@ -50,7 +50,7 @@ class Submission:
 
 
 class SubmitOutcome(StrEnum):
-    """What a submission did; all but `CONFLICT` get the same HTTP response."""
+    """What a submission did. `REDELIVERED` is answered with the state `completed`, `CONFLICT` with 409."""
 
     CREATED = "created"
     SAME = "same"

@@ -40,8 +40,8 @@ class CallbackBody:
         self._result = facts.result if due.status == "completed" else None
         if due.status == "completed" and self._result is None:
             raise ResultDamagedError("the completed job has no stored result")
-        self._kept: list[bytes] | None = [] if self._result and self._result.bytes <= _KEPT_BYTES else None
-        """A short result as it was checked, so that it is not fetched twice."""
+        self._kept: list[bytes] | None = None
+        """A short result, once it has been checked, so that it is not fetched twice."""
         self._head, self._tail = _around(due, facts, with_result=self._result is not None)
 
     @property
@@ -66,15 +66,17 @@ class CallbackBody:
         yield self._tail
 
     async def _check_result(self, result: ResultReference, update: Callable[[bytes], object]) -> None:
+        kept: list[bytes] | None = [] if result.bytes <= _KEPT_BYTES else None
         try:
             async for piece in verified_result(self._results, result):
                 update(piece)
-                if self._kept is not None:
-                    self._kept.append(piece)
+                if kept is not None:
+                    kept.append(piece)
         except ResultDamagedError:
             raise
         except OSError as error:
             raise ResultDamagedError(f"the stored result cannot be read ({type(error).__name__})") from error
+        self._kept = kept
 
 
 def _around(due: Due, facts: JobFacts, *, with_result: bool) -> tuple[bytes, bytes]:

@@ -9,8 +9,8 @@ The order of calls around one try:
 
 After a crash at any point the same decision follows, with the same `webhook-id`. Within a run progress strictly
 increases; all seven callbacks are sent in order as long as the backend answers. A progress callback that failed is
-replaced by the next one or by the terminal one; after its last try, all progress reached so far is given up. Nothing
-follows a settled terminal callback.
+tried again before a newer one is sent, and given up after its last try. What is left of progress when the job ends may
+hold up the terminal callback for seconds, and is given up then. Nothing follows a settled terminal callback.
 """
 
 import hashlib
@@ -33,10 +33,14 @@ def next_callback(record: DeliveryRecord, facts: JobFacts, now: datetime) -> Dec
     record = _of_run(record, facts.run)
     if facts.callback_base is None or facts.cancelled or record.terminal is not None:
         return Nothing()
-    stage = _next_stage(record, facts)
-    if stage is None and facts.terminal is None:
+    progress = _progress(record, facts, now)
+    if progress is not None:
+        held = _held_until(record, progress, now)
+        if progress.until is None or (held.time if held else now) < progress.until:
+            return held or progress
+    if facts.terminal is None:
         return Nothing()
-    due = _terminal(record, facts, now) if stage is None else _progress(record, facts, stage, now)
+    due = _terminal(record, facts, now)
     return _held_until(record, due, now) or due
 
 
@@ -71,14 +75,14 @@ def started(record: DeliveryRecord, due: Due) -> DeliveryRecord:
         return record
     settled = max(record.settled, due.backlog if due.is_terminal else _below(due.progress))
     in_hand = record.in_hand
-    if in_hand is not None and not in_hand.is_terminal:
-        in_hand = None if due.is_terminal else in_hand.model_copy(update={"progress": due.progress})
+    if in_hand is not None and (in_hand.status, in_hand.progress) != (due.status, due.progress):
+        in_hand = None
     return record.model_copy(update={"settled": settled, "in_hand": in_hand})
 
 
 def acknowledged(record: DeliveryRecord, due: Due, now: datetime) -> DeliveryRecord:
     """The record after a 2xx."""
-    record = started(record, due)
+    record = _tried(record, due)
     if _is_stale(record, due):
         return record
     reached = max(record.acknowledged, due.progress or 0)
@@ -93,7 +97,7 @@ def failed_try(
     record: DeliveryRecord, due: Due, now: datetime, failure: Failure, random: Callable[[], float]
 ) -> DeliveryRecord:
     """The record after a try that was not acknowledged; `random` gives floats in [0, 1)."""
-    record = started(record, due)
+    record = _tried(record, due)
     if _is_stale(record, due):
         return record
     failure = Failure(failure.error[:ERROR_LENGTH], failure.http_status, failure.retry_after)
@@ -106,12 +110,11 @@ def failed_try(
         return record.model_copy(update={"in_hand": in_hand})
     if due.is_terminal:
         return _settled(record, _ending(record, failure, now))
-    given_up = (due.progress or 0) if failure.is_final else due.backlog
-    return record.model_copy(update={"settled": max(record.settled, given_up), "in_hand": None})
+    return record.model_copy(update={"settled": max(record.settled, due.progress or 0), "in_hand": None})
 
 
 def redeliver(record: DeliveryRecord, now: datetime) -> DeliveryRecord:
-    """The record to send the terminal callback again: a settled one with a new `webhook-id`, a waiting one at once."""
+    """The record to send the terminal callback again, at once and under the same `webhook-id`."""
     if record.terminal is not None:
         return record.model_copy(update={"terminal": None, "in_hand": None, "redelivery": record.redelivery + 1})
     if record.in_hand is None:
@@ -141,11 +144,9 @@ def callback_view(record: DeliveryRecord, facts: JobFacts) -> CallbackView:
     )
 
 
-def webhook_id(uid: str, run: int, status: CallbackStatus, progress: int | None, redelivery: int = 0) -> str:
-    """The id of a callback, the same for every try, by which a receiver recognises a repetition."""
+def webhook_id(uid: str, run: int, status: CallbackStatus, progress: int | None) -> str:
+    """The id of a callback, the same for every try and redelivery, by which a receiver recognises a repetition."""
     parts: list[object] = [uid, run, status, progress]
-    if redelivery:
-        parts.append(redelivery)
     return "msg_" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -158,14 +159,20 @@ def _is_stale(record: DeliveryRecord, due: Due) -> bool:
     return (due.run, due.redelivery) != (record.run, record.redelivery) or record.terminal is not None
 
 
+def _tried(record: DeliveryRecord, due: Due) -> DeliveryRecord:
+    """The record after a try, whatever came of it."""
+    record = started(record, due)
+    if due.until is None or record.catch_up_until is not None or _is_stale(record, due):
+        return record
+    return record.model_copy(update={"catch_up_until": due.until})
+
+
 def _next_stage(record: DeliveryRecord, facts: JobFacts) -> Stage | None:
     """The progress to send next; None when the terminal callback or nothing is next."""
+    if record.in_hand is not None and record.in_hand.is_terminal:
+        return None
     open_stages = [stage for stage in _reached(facts) if stage.progress > record.settled]
-    failed = record.in_hand.progress if record.in_hand and not record.in_hand.is_terminal else None
-    newer = [stage for stage in open_stages if failed is None or stage.progress > failed]
-    if newer:
-        return newer[0]
-    return open_stages[0] if open_stages and facts.terminal is None else None
+    return open_stages[0] if open_stages else None
 
 
 def _reached(facts: JobFacts) -> tuple[Stage, ...]:
@@ -173,7 +180,11 @@ def _reached(facts: JobFacts) -> tuple[Stage, ...]:
     return _PROGRESS_STAGES if facts.terminal == "completed" else facts.reached
 
 
-def _progress(record: DeliveryRecord, facts: JobFacts, stage: Stage, now: datetime) -> Due:
+def _progress(record: DeliveryRecord, facts: JobFacts, now: datetime) -> Due | None:
+    """The progress callback that is next, before the terminal one; None where none is left."""
+    stage = _next_stage(record, facts)
+    if stage is None:
+        return None
     return Due(
         run=facts.run,
         redelivery=record.redelivery,
@@ -183,6 +194,7 @@ def _progress(record: DeliveryRecord, facts: JobFacts, stage: Stage, now: dateti
         webhook_id=webhook_id(facts.uid, facts.run, "processing", stage.progress),
         at=now,
         backlog=_backlog(facts),
+        until=None if facts.terminal is None else record.catch_up_until or now + schedule.CATCH_UP,
     )
 
 
@@ -196,7 +208,7 @@ def _terminal(record: DeliveryRecord, facts: JobFacts, now: datetime, *, early: 
         status=status,
         progress=progress,
         message=Stage.COMPLETED.message if completed else None,
-        webhook_id=webhook_id(facts.uid, facts.run, status, progress, record.redelivery),
+        webhook_id=webhook_id(facts.uid, facts.run, status, progress),
         at=now,
         backlog=_backlog(facts),
         early=early,
@@ -208,7 +220,7 @@ def _backlog(facts: JobFacts) -> int:
 
 
 def _held_until(record: DeliveryRecord, due: Due, now: datetime) -> WaitUntil | None:
-    """Retry-After holds for everything; a failed callback's pause for its own kind, so that it holds up no terminal."""
+    """Retry-After holds for everything, a failed callback's pause for that callback."""
     pauses = [record.not_before] if record.not_before else []
     if record.in_hand is not None and record.in_hand.is_terminal == due.is_terminal:
         pauses.append(record.in_hand.next_try)
@@ -227,4 +239,4 @@ def _ending(record: DeliveryRecord, failure: Failure, now: datetime) -> Settled:
 
 
 def _settled(record: DeliveryRecord, end: Settled) -> DeliveryRecord:
-    return record.model_copy(update={"terminal": end, "in_hand": None, "settled": _LAST})
+    return record.model_copy(update={"terminal": end, "in_hand": None, "catch_up_until": None, "settled": _LAST})

@@ -38,8 +38,8 @@ class Deliverer:
         """`may_send` is asked before each try; tries in flight at the end get `grace_s` seconds."""
         self._ledger, self._clock, self._grace_s = ledger, clock, grace_s
         self._scheduler = Scheduler()
-        self._delivery = JobDelivery(ledger, sender, self._scheduler, clock, random, may_send)
         self._woken = asyncio.Event()
+        self._delivery = JobDelivery(ledger, sender, self._scheduler, clock, random, may_send, self._woken.set)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -74,6 +74,9 @@ class Deliverer:
         except Exception:  # the ledger is asked again later
             logging.getLogger(__name__).exception("delivery_ledger_failed")
             return timedelta(seconds=LEDGER_PAUSE_S)
+        for job in pending:
+            if job.has_ended and job.key in self._tasks:
+                self._delivery.hurry(job.key)
         now = self._clock()
         starts, next_look = self._scheduler.plan(pending, self._tasks.keys(), now)
         for start in starts:
@@ -82,7 +85,7 @@ class Deliverer:
 
     async def _deliver(self, start: Start) -> None:
         try:
-            if not await self._delivery.deliver(start.key, start.reason, on_return=self._woken.set):
+            if not await self._delivery.deliver(start.key, start.reason):
                 await asyncio.sleep(_IDLE_PAUSE_S)
         except Exception:  # other jobs' deliveries go on; the pause prevents a busy loop
             logging.getLogger(__name__).exception("delivery_failed", extra={"key": start.key})

@@ -23,6 +23,8 @@ class Pending:
     due_at: datetime
     is_retried_terminal: bool
     """Its terminal callback has failed and waits for its next try, sooner when its backend answers again."""
+    has_ended: bool = False
+    """Its terminal callback waits, perhaps for progress that is being sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +64,4 @@ def pending_of(key: str, record: DeliveryRecord, facts: JobFacts, now: datetime)
     if time is None or facts.callback_base is None:
         return None
     retried = record.run == facts.run and record.in_hand is not None and record.in_hand.is_terminal
-    return Pending(key, facts.callback_base, time, retried)
+    return Pending(key, facts.callback_base, time, retried, facts.terminal is not None)

@@ -1,7 +1,8 @@
 """When a failed callback is tried again. Pure: clock and randomness are parameters.
 
-Progress soon becomes obsolete: 3 tries within 30 s, counted over all callbacks that fail in a row. A terminal callback
-is tried for 72 hours (docs/decisions/0001-terminal-callbacks-outlive-three-tries.md).
+Progress soon becomes obsolete: 3 tries within 30 s for each callback, and none once they hold up the terminal callback
+for `CATCH_UP` (docs/decisions/0076-three-tries-for-each-progress.md). A terminal callback is tried for 72 hours
+(docs/decisions/0001-terminal-callbacks-outlive-three-tries.md).
 """
 
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from ecg_contract.delivery_record import InHand
 PROGRESS_TRIES = 3
 PROGRESS_WINDOW = timedelta(seconds=30)
 _PROGRESS_DELAYS = (timedelta(seconds=1), timedelta(seconds=4))
+CATCH_UP = timedelta(seconds=5)
+"""How long the progress that a job has left at its end may take altogether, from its first try on."""
 
 TERMINAL_WINDOW = timedelta(hours=72)
 _TERMINAL_DELAYS = tuple(timedelta(seconds=s) for s in (5, 30, 120, 300, 900, 1800, 3600))

@@ -45,9 +45,11 @@ class Due:
     at: datetime
     """Time of the decision, which is the start of the try."""
     backlog: int
-    """Highest progress reached at the decision; given up together with this callback."""
+    """Highest progress reached at the decision; a terminal callback gives up all of it."""
     early: bool = False
     """Sent ahead of its schedule; a failure does not change the schedule."""
+    until: datetime | None = None
+    """When progress has to make way for the terminal callback; None while there is none."""
 
     @property
     def is_terminal(self) -> bool:

@@ -26,7 +26,7 @@ class InHand(CamelModel):
     progress: Percent | None = None
     """Its `progress` on the wire."""
     tries: int
-    """Failed tries; newer progress that overtakes takes over the count of what it replaces."""
+    """Failed tries."""
     first_try: datetime
     """When it was tried first."""
     next_try: datetime
@@ -65,7 +65,9 @@ class DeliveryRecord(CamelModel):
     """The callback that has failed and is to be tried again."""
     not_before: datetime | None = None
     """The backend's Retry-After, which holds for whatever is sent next."""
+    catch_up_until: datetime | None = None
+    """When progress makes way for the terminal callback; set by the first try of progress after the job's end."""
     terminal: Settled | None = None
     """How the last callback of the run ended."""
     redelivery: int = 0
-    """How often the settled terminal callback was asked for once more; part of its `webhook-id`."""
+    """How often the settled terminal callback was asked for once more."""

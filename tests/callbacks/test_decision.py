@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ecg_callbacks import schedule
 from ecg_callbacks.decision import (
     acknowledged,
     callback_view,
@@ -57,6 +58,18 @@ def tries(facts: JobFacts, record: DeliveryRecord, chance: float = 0.5) -> tuple
     return times, record
 
 
+def tries_of(facts: JobFacts, record: DeliveryRecord) -> tuple[list[tuple[int | None, datetime]], DeliveryRecord]:
+    """Which progress a backend that answers 500 for ever is sent, and when."""
+    now, sent = NOW, []
+    while not isinstance(decision := next_callback(record, facts, now), Nothing):
+        if isinstance(decision, WaitUntil):
+            now = decision.time
+            continue
+        sent.append((decision.progress, now))
+        record = failed_try(record, decision, now, HTTP_500, lambda: 0.5)
+    return sent, record
+
+
 def test_a_progress_callback_gets_three_tries_within_thirty_seconds() -> None:
     times, record = tries(RUNNING, DeliveryRecord())
     assert times == [NOW, after(1), after(5)]
@@ -105,49 +118,85 @@ def test_a_refused_progress_does_not_keep_the_later_ones_from_being_sent() -> No
     assert due(record, facts).progress == 25
 
 
-def test_after_a_failed_try_the_next_progress_goes_instead_of_the_failed_one() -> None:
+def test_a_failed_progress_is_tried_again_before_a_newer_one() -> None:
     record = fail(DeliveryRecord(), RUNNING, NOW)
     facts = replace(RUNNING, reached=STAGES[:3])
     assert next_callback(record, facts, NOW) == WaitUntil(after(1))
+    record = acknowledged(record, due(record, facts, after(1)), after(1))
+    assert record.acknowledged == 10
     assert due(record, facts, after(1)).progress == 25
 
 
-def test_the_budget_of_tries_is_for_all_that_fail_in_a_row() -> None:
-    times, record = tries(replace(RUNNING, reached=STAGES), DeliveryRecord())
-    assert len(times) == 3
-    assert record.settled == 90
+def test_every_progress_has_three_tries_of_its_own() -> None:
+    sent, record = tries_of(replace(RUNNING, reached=STAGES), DeliveryRecord())
+    assert [progress for progress, _ in sent] == [p for p in (10, 25, 40, 60, 75, 90) for _ in range(3)]
+    assert [moment for _, moment in sent[:6]] == [NOW, after(1), after(5), after(5), after(6), after(10)]
+    assert (record.settled, record.in_hand) == (90, None)
 
 
-def test_an_acknowledgement_gives_the_next_callback_a_budget_of_its_own() -> None:
+def test_a_refused_progress_that_a_new_attempt_reaches_again_is_tried_again() -> None:
     facts = replace(RUNNING, reached=STAGES[:2])
-    record = fail(DeliveryRecord(), facts, NOW)
-    record = acknowledged(record, due(record, facts, after(1)), after(1))
-    times, _ = tries(replace(RUNNING, reached=STAGES[:3]), record)
-    assert len(times) == 3
+    record = fail(DeliveryRecord(settled=10), facts, NOW)
+    assert isinstance(next_callback(record, RUNNING, after(1)), Nothing)
+    assert due(record, facts, after(1)).progress == 25
 
 
-def test_the_terminal_callback_does_not_wait_for_a_failed_progress() -> None:
-    record = fail(DeliveryRecord(), RUNNING, NOW)
-    terminal = due(record, FAILED)
-    assert terminal.status == "failed"
-    record = failed_try(record, terminal, NOW, HTTP_500, lambda: 0.5)
+@pytest.mark.parametrize("terminal", [COMPLETED, FAILED])
+def test_progress_that_fails_holds_up_the_terminal_callback_for_seconds_only(terminal: JobFacts) -> None:
+    record, now, sent = DeliveryRecord(), NOW, []
+    while not isinstance(decision := next_callback(record, terminal, now), Due) or not decision.is_terminal:
+        if isinstance(decision, WaitUntil):
+            now = decision.time
+            continue
+        assert isinstance(decision, Due)
+        sent.append(decision.progress)
+        record = failed_try(record, decision, now, HTTP_500, lambda: 0.5)
+    assert now - NOW <= schedule.CATCH_UP
+    assert sent == [10, 10]
+    record = failed_try(record, decision, now, HTTP_500, lambda: 0.5)
     assert record.in_hand is not None
-    assert record.in_hand.tries == 1
+    assert (record.in_hand.tries, record.settled) == (1, decision.backlog)
+
+
+def test_slow_progress_holds_up_the_terminal_callback_for_seconds_only() -> None:
+    """Each answer takes two seconds."""
+    record, now, sent = DeliveryRecord(), NOW, []
+    while not (decision := due(record, COMPLETED, now)).is_terminal:
+        assert decision.until == NOW + schedule.CATCH_UP
+        sent.append(decision.progress)
+        now += timedelta(seconds=2)
+        record = acknowledged(record, decision, now)
+    assert sent == [10, 25, 40]
+    assert record.acknowledged == 40
+
+
+def test_the_last_failed_progress_gets_its_next_try_before_the_terminal_callback() -> None:
+    record = fail(DeliveryRecord(settled=75, acknowledged=75), replace(RUNNING, reached=STAGES), NOW)
+    assert next_callback(record, COMPLETED, NOW) == WaitUntil(after(1))
+    record = acknowledged(record, due(record, COMPLETED, after(1)), after(1))
+    assert (record.acknowledged, due(record, COMPLETED, after(1)).progress) == (90, 100)
+
+
+def test_no_progress_follows_a_terminal_callback_that_failed() -> None:
+    record = fail(DeliveryRecord(settled=10), FAILED, NOW)
+    assert due(record, replace(FAILED, reached=STAGES), after(5)).is_terminal
 
 
 def test_a_crash_while_a_callback_overtakes_leaves_no_way_back() -> None:
-    overtaken = fail(DeliveryRecord(), RUNNING, NOW)
-    newer = due(overtaken, replace(RUNNING, reached=STAGES[:2]), after(1))
-    record = started(overtaken, newer)
+    """A report of the first stage that was lost arrives after the one of the second."""
+    newer = due(DeliveryRecord(), replace(RUNNING, reached=STAGES[1:2]))
+    assert newer.progress == 25
+    record = started(DeliveryRecord(), newer)
     assert isinstance(next_callback(record, RUNNING, after(1)), Nothing)
     again = due(record, replace(RUNNING, reached=STAGES[:2]), after(1))
     assert again.webhook_id == newer.webhook_id
 
 
 def test_a_crash_while_the_terminal_callback_overtakes_leaves_no_way_back() -> None:
-    overtaken = fail(DeliveryRecord(), RUNNING, NOW)
-    terminal = due(overtaken, FAILED)
-    assert due(started(overtaken, terminal), FAILED).webhook_id == terminal.webhook_id
+    waiting = fail(DeliveryRecord(), RUNNING, NOW, Failure("HTTP 503", 503, timedelta(seconds=60)))
+    terminal = due(waiting.model_copy(update={"not_before": None}), FAILED)
+    assert terminal.is_terminal
+    assert due(started(waiting, terminal), FAILED, after(60)).webhook_id == terminal.webhook_id
 
 
 def test_a_try_in_order_needs_no_write_before_it() -> None:
@@ -176,7 +225,7 @@ def test_nothing_is_sent_without_a_base_or_after_a_cancel(facts: JobFacts) -> No
 def test_retry_after_holds_for_whatever_comes_next() -> None:
     record = fail(DeliveryRecord(), RUNNING, NOW, Failure("HTTP 429", 429, timedelta(seconds=20)))
     assert next_callback(record, COMPLETED, NOW) == WaitUntil(after(20))
-    assert due(record, COMPLETED, after(20)).progress == 25
+    assert isinstance(next_callback(record, COMPLETED, after(20)), Due)
 
 
 def test_retry_after_lengthens_the_schedule_but_never_shortens_it() -> None:
@@ -211,12 +260,12 @@ def test_only_a_terminal_callback_that_failed_is_sent_early() -> None:
     assert early_callback(fail(DeliveryRecord(), RUNNING, NOW), RUNNING, NOW) is None
 
 
-def test_a_redelivery_has_an_id_of_its_own_and_no_progress_before_it() -> None:
+def test_a_redelivery_has_the_id_of_what_it_repeats_and_no_progress_before_it() -> None:
     first = due(ALL_SENT, COMPLETED)
     record = redeliver(acknowledged(ALL_SENT, first, NOW), NOW)
     again = due(record, COMPLETED)
     assert (again.status, again.progress) == ("completed", 100)
-    assert again.webhook_id != first.webhook_id
+    assert again.webhook_id == first.webhook_id
 
 
 def test_a_stage_that_is_reported_after_the_end_is_not_sent_with_a_redelivery() -> None:

@@ -3,19 +3,23 @@
 import asyncio
 import itertools
 import logging
+import time
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from ecg_callbacks import schedule
 from ecg_callbacks.body import FileResults
+from ecg_callbacks.circuit import PROGRESS_SLOTS
 from ecg_callbacks.decision import redeliver
 from ecg_callbacks.deliverer import Deliverer
 from ecg_callbacks.sender import CallbackSender
 from ecg_callbacks.target import CallbackPolicy
 from ecg_callbacks.types import JobFacts
 from ecg_common.clock import utc_now
-from support.deliverer_host import SIX_THEN_FAILED, STAGES, START, DelivererHost, ids
+from support.deliverer_host import SIX_THEN_FAILED, STAGES, START, DelivererHost, RunningClock, ids
 from support.fake_ledger import FakeLedger
 from support.receiver import ALL_SEVEN, DROP, HANG, OK, Answer, Receiver, marks
 
@@ -87,7 +91,7 @@ async def test_a_terminal_callback_survives_ten_minutes_without_a_backend(
     host: DelivererHost, backend: Receiver
 ) -> None:
     backend.refuse()
-    host.job(backend, stages=1, terminal=True)
+    host.job(backend, stages=0, terminal=True)
     for tries, pause in enumerate([5, 30, 120, 300], start=1):
         await host.until_failed(tries)
         host.move(pause)
@@ -242,6 +246,67 @@ async def test_nothing_is_sent_without_permission_and_all_of_it_afterwards(
     host.may_send = True
     await host.until_settled()
     assert marks(backend.requests) == SIX_THEN_FAILED
+
+
+@pytest.fixture
+async def live(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DelivererHost]:
+    """With a clock that runs, and half a second for the progress that a job has left at its end."""
+    monkeypatch.setattr(schedule, "CATCH_UP", timedelta(seconds=0.5))
+    host = DelivererHost(RunningClock())
+    yield host
+    await host.stop()
+    await host.sender.aclose()
+
+
+async def _seconds_until_the_last(backend: Receiver, job: str = "job") -> float:
+    began = time.monotonic()
+    await asyncio.to_thread(backend.wait_for, lambda _: any(r.mark == ("failed", None) for r in backend.of(job)))
+    return time.monotonic() - began
+
+
+async def test_a_progress_callback_that_failed_once_costs_no_other(live: DelivererHost, backend: Receiver) -> None:
+    backend.script(OK, OK, Answer(500))
+    live.job(backend, stages=6)
+    await live.until_acknowledged(90)
+    assert marks(backend.requests) == [*ALL_SEVEN[:3], *ALL_SEVEN[2:-1]]
+    assert len(set(ids(backend.requests))) == 6
+
+
+async def test_the_end_of_a_job_does_not_wait_for_all_progress_of_a_slow_backend(
+    live: DelivererHost, backend: Receiver
+) -> None:
+    backend.answer(Answer(delay_s=0.3))
+    live.job(backend, stages=6, terminal=True)
+    assert await _seconds_until_the_last(backend) < 1.0
+    record = await live.until_settled()
+    assert marks(backend.requests) == [*ALL_SEVEN[:2], ("failed", None)]
+    assert record.acknowledged == 10, "the second was answered too late"
+
+
+async def test_the_end_of_a_job_does_not_wait_for_progress_that_hangs(live: DelivererHost, backend: Receiver) -> None:
+    backend.script(HANG)
+    live.job(backend, stages=1)
+    await live.until(lambda: backend.requests)
+    live.job(backend, stages=6, terminal=True)
+    assert await _seconds_until_the_last(backend) < 2.0
+    await live.until_settled()
+    assert marks(backend.requests) == [ALL_SEVEN[0], ("failed", None)]
+
+
+async def test_the_end_of_a_job_does_not_wait_for_progress_of_others_that_hangs(
+    live: DelivererHost, backend: Receiver
+) -> None:
+    """They occupy all slots for progress of this backend."""
+    backend.answer(lambda got: HANG if got.json["job_id"] != "job" else OK)
+    for number in range(PROGRESS_SLOTS):
+        live.job(backend, key=f"other-{number}")
+    await live.until(lambda: len(backend.requests) == PROGRESS_SLOTS)
+    live.job(backend, stages=2)
+    await live.until(lambda: "job" in live.deliverer._tasks)
+    live.job(backend, stages=6, terminal=True)
+    assert await _seconds_until_the_last(backend) < 2.0
+    await live.until_settled()
+    assert marks(backend.of("job")) == [("failed", None)]
 
 
 async def test_a_second_cancellation_cuts_off_what_is_in_flight(host: DelivererHost, backend: Receiver) -> None:

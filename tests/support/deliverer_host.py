@@ -10,6 +10,7 @@ from ecg_callbacks.deliverer import Deliverer
 from ecg_callbacks.sender import CallbackSender
 from ecg_callbacks.target import CallbackPolicy
 from ecg_callbacks.types import JobFacts
+from ecg_common.clock import utc_now
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.errors import ErrorCode
 from ecg_contract.stages import Stage
@@ -35,11 +36,18 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+class RunningClock(Clock):
+    """The time; it cannot be moved."""
+
+    def __call__(self) -> datetime:
+        return utc_now()
+
+
 class DelivererHost:
     """A deliverer, its ledger, and the means to kill the one and keep the other."""
 
-    def __init__(self) -> None:
-        self.clock = Clock()
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
         self.ledger = FakeLedger(self.clock)
         self.sender = CallbackSender(FileResults(), CallbackPolicy(allow=("127.0.0.1",)), total_s=20)
         self.may_send = True

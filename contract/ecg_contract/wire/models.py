@@ -59,10 +59,10 @@ class ProcessVideoRequest(JobOptions, _VideoRequest):
 
 
 class ProcessVideoResponse(BaseModel):
-    """The immediate answer to an accepted video."""
+    """The immediate answer to an accepted video; `completed` where the same request was completed before."""
 
     job_id: str
-    status: Literal["processing"] = "processing"
+    status: Literal["processing", "completed"] = "processing"
     message: str = ACCEPTED_MESSAGE
     status_url: str | None = None
     estimated_time: int | None = ESTIMATED_SECONDS

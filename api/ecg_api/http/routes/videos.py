@@ -9,8 +9,9 @@ from ecg_api.http.bodies import json_body
 from ecg_api.http.openapi import EXAMPLES, answer_example, callbacks, json_request, problems
 from ecg_api.jobs.sources import checked_source, video_body_key
 from ecg_api.jobs.submit import callback_base, submit
-from ecg_api.ports import JobKind, Submission
+from ecg_api.ports import JobKind, Submission, SubmitOutcome
 from ecg_contract.options import JobOptions, options_of
+from ecg_contract.stages import Stage
 from ecg_contract.wire.models import ProcessVideoRequest, ProcessVideoResponse, status_url
 
 router = APIRouter(tags=["videos"])
@@ -27,8 +28,12 @@ async def process_video(
     video: Annotated[ProcessVideoRequest, json_body(ProcessVideoRequest)], context: ContextOf
 ) -> ProcessVideoResponse:
     """Analyse the video at `video_url`. A 200 means that the job is stored durably; seven callbacks tell the rest."""
-    await submit(context, _submission(video, context))
-    return ProcessVideoResponse(job_id=video.job_id, status_url=status_url(video.job_id))
+    outcome = await submit(context, _submission(video, context))
+    answer = ProcessVideoResponse(job_id=video.job_id, status_url=status_url(video.job_id))
+    if outcome is SubmitOutcome.REDELIVERED:
+        done = {"status": "completed", "message": Stage.COMPLETED.message, "estimated_time": 0}
+        return answer.model_copy(update=done)
+    return answer
 
 
 def _submission(video: ProcessVideoRequest, context: Context) -> Submission:

@@ -96,9 +96,13 @@ class JobTable:
     def pending_callbacks(self) -> list[Pending]:
         """Read from the columns alone: the deliverer asks after every change."""
         rows = self.connection.execute(
-            "SELECT uid, callback_base, callback_due, callback_retried FROM jobs WHERE callback_due IS NOT NULL"
+            "SELECT uid, callback_base, callback_due, callback_retried, state IN ('completed', 'failed') FROM jobs "
+            "WHERE callback_due IS NOT NULL"
         )
-        return [Pending(uid, base, datetime.fromtimestamp(due, UTC), bool(retried)) for uid, base, due, retried in rows]
+        return [
+            Pending(uid, base, datetime.fromtimestamp(due, UTC), bool(retried), bool(ended))
+            for uid, base, due, retried, ended in rows
+        ]
 
     def undelivered(self) -> list[JobRecord]:
         return self._records("callback_state IN ('undelivered', 'rejected')")
