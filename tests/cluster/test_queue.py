@@ -75,11 +75,11 @@ def test_what_exceeds_the_slots_waits_without_a_job_and_is_worked_on_in_its_orde
         operator.wait_for_log("in_sync")
         for name in ("z-first", "y-second", "x-third", "w-fourth"):
             videojobs.create(name, backend.url)
+        wait_until(lambda: len(pods.order) == 2, 30)
         videojobs.create("urgent", backend.url, priority=5)
         videojobs.create("asked", interactive=True)
         waiting = ("asked", "urgent", "x-third", "w-fourth")
         wait_until(lambda: [_queued(videojobs, name) for name in waiting] == [1, 2, 3, 4], 30)
-        wait_until(lambda: len(pods.order) == 2, 30)
         assert set(pods.order) == {"z-first", "y-second"}
         assert {job["metadata"]["labels"]["ecg-analyzer.io/videojob"] for job in videojobs.jobs()} == set(pods.order)
         assert videojobs.condition("urgent", "Scheduled") == ("False", "Queued")

@@ -91,13 +91,6 @@ def test_a_job_that_kills_the_server_again_and_again_is_given_up(serve: Serve) -
     assert server.wait_for("j", "failed")["error"]["code"] == "PROCESSING_ERROR"
 
 
-def test_a_second_server_on_the_same_data_directory_refuses_to_start(serve: Serve) -> None:
-    server, _ = serve()
-    assert server.launch().wait(30) == 1
-    assert "is in use by another server" in server.log.read_text()
-    assert server.client.get("/health/live").status_code == 200
-
-
 def test_no_credential_stands_in_the_log_or_after_success_in_the_database(serve: Serve) -> None:
     server, _ = serve(LOG_LEVEL="DEBUG")
     server.post("j", SIGNED)

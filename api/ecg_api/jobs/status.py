@@ -18,6 +18,8 @@ _STATES: dict[JobState, WireState] = {
     JobState.CANCELLED: "cancelled",
 }
 
+_NO_CALLBACKS = "no callbacks are sent: the request names no fastapi_base_url, and the server has no backend of its own"
+
 
 def status_of(job: JobView, now: datetime) -> JobStatusResponse:
     pipeline = job.pipeline
@@ -29,13 +31,19 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
         progress=100.0 if job.state is JobState.COMPLETED else pipeline.progress if pipeline else 0.0,
         stage=_stage(job),
         message=Stage.COMPLETED.message if job.state is JobState.COMPLETED else pipeline.message if pipeline else "",
-        notes=list(pipeline.notes) if pipeline else [],
+        notes=[*(pipeline.notes if pipeline else ()), *_hints(job)],
         attempt=job.attempt,
         queue_position=job.queue_position,
         eta=to_second(job.eta) if job.eta else None,
         error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
         callback=job.callback,
     )
+
+
+def _hints(job: JobView) -> tuple[str, ...]:
+    """What a client that waits for callbacks in vain should know."""
+    is_silent = job.callback.state == "disabled" and job.state is not JobState.CANCELLED
+    return (_NO_CALLBACKS,) if is_silent else ()
 
 
 def _stage(job: JobView) -> Literal["queued"] | Stage:

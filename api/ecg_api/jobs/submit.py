@@ -2,7 +2,7 @@
 
 from ecg_api.context import Context
 from ecg_api.errors import ProblemError, QueueFullError, StoreUnavailableError, busy, wrong_field
-from ecg_api.ports import Submission, SubmitOutcome
+from ecg_api.ports import JobKind, Submission, SubmitOutcome
 from ecg_api.settings import Settings
 from ecg_callbacks.target import check_callback_base
 from ecg_common.logs import job_logger
@@ -26,6 +26,8 @@ async def submit(context: Context, submission: Submission) -> SubmitOutcome:
         log.warning("job_refused", extra={"reason": "conflict"})
         raise ProblemError(409, "job_id: another request under this id is queued, running or completed")
     log.info("job_submitted", extra={"outcome": outcome, **_log_fields(submission)})
+    if submission.callback_base is None and submission.kind is JobKind.VIDEO:
+        log.warning("no_callbacks", extra={"reason": "no fastapi_base_url in the request, and no BACKEND_URL"})
     return outcome
 
 

@@ -182,6 +182,8 @@ class TranscribeMetadata(BaseModel):
     language_detected: str
     processing_mode: ProcessingMode
     processed_at: datetime
+    notes: Annotated[list[str] | None, Field(exclude_if=lambda notes: notes is None)] = None
+    """An addition: the notes of the result's metadata; absent where there are none."""
 
 
 class BackendTranscribeResponse(BaseModel):
