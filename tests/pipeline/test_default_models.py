@@ -69,7 +69,8 @@ def models_of(language: str) -> list[str]:
 def test_the_default_models_load_and_run_in_both_languages(
     hub: ModelHub, start: Callable[..., PipelineProcess], samples: dict[str, Path], tmp_path: Path
 ) -> None:
-    process = start()
+    everything = {"HTTPS_PROXY": hub.url, "HTTP_PROXY": hub.url, "NO_PROXY": "127.0.0.1,localhost"}
+    process = start(**everything)
     for language, sample in samples.items():
         done = process.run(make_job(sample, tmp_path / f"{language}.json", language=language))
         assert done.exit_code == 0, process.log_text()[-3000:]
@@ -79,6 +80,8 @@ def test_the_default_models_load_and_run_in_both_languages(
         assert done.result["segments"][0]["emotion"]["label"]
         assert all(commit_of(model) in "".join(r.path for r in hub.requests) for model in models_of(language))
     assert {request.token for request in hub.asked("/cdn/")} == {None}, "the token went to another host"
+    assert {request.method for request in hub.requests} == {"GET"}, "another host was called"
+    assert hub.asked("discussions") == [], "a conversion of weights was asked for"
 
 
 def test_with_a_full_cache_nothing_is_asked_and_a_hub_that_hangs_costs_nothing(

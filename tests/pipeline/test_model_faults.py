@@ -3,6 +3,8 @@
 Whisper and the diarization come from a server that plays the hub and are loaded by their libraries; the rest is played.
 """
 
+import importlib
+import re
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +29,7 @@ from support.pipeline_process import make_job
 from support.sounds import voice, write_wav
 
 pytestmark = pytest.mark.timeout(180)
-_TIMEOUT_S = 0.6
+_TIMEOUT_S = 1.0
 _WEIGHTS = f"{WHISPER}/model.bin"
 
 
@@ -59,7 +61,7 @@ class Host:
     reporter: FakeReporter = field(default_factory=FakeReporter)
 
     def __post_init__(self) -> None:
-        settings = PipelineSettings(hub_timeout_s=_TIMEOUT_S, emotion_models={}, align_models={}, **self.settings)
+        settings = PipelineSettings(hub_timeout_s=_TIMEOUT_S, **self.settings)
         engines = HubEngines(real=Libraries(settings), is_diarization_real=self.is_diarization_real)
         self._runner = JobRunner(settings, engines, self.reporter, FileSink(), JobIdFilter())
         self._sound = write_wav(self.folder / "sound.wav", voice(150, 1))
@@ -73,6 +75,8 @@ class Host:
 
 @pytest.fixture(scope="module")
 def one_hub() -> Iterator[ModelHub]:
+    for library in ("asr", "diarization"):  # imported before times are measured
+        importlib.import_module(f"ecg_pipeline.engines.{library}")
     with ModelHub() as hub:
         yield hub
 
@@ -96,7 +100,7 @@ def cache(hub: ModelHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 @pytest.fixture
 def host(tmp_path: Path, cache: Path) -> Callable[..., Host]:
     return lambda real_diarization=False, **settings: Host(
-        tmp_path, {"hf_token": CONSENTING, **settings}, real_diarization
+        tmp_path, {"hf_token": CONSENTING, "hf_hub_offline": False, **settings}, real_diarization
     )
 
 
@@ -135,10 +139,10 @@ FAILING = {
     "hangs": ([Fault("hang", WHISPER)], _there, "it does not answer; check the network", None),
     "hangs at the weights": ([Fault("hang", _WEIGHTS)], _there, "it does not answer; check the network", 0),
     "answers 503": ([Fault("status", _WEIGHTS)], _there, "it answers 503", 0),
-    "cuts": ([Fault("cut", _WEIGHTS)], _there, "the connection broke", 3000),
+    "cuts": ([Fault("cut", _WEIGHTS)], _there, "the connection broke", 2000),
     "resets": ([Fault("reset", _WEIGHTS)], _there, "the connection broke", None),
     "stalls": ([Fault("stall", _WEIGHTS)], _there, "it does not answer", None),
-    "ends early": ([Fault("short", _WEIGHTS)], _there, "it ended after 3000 of", 3000),
+    "ends early": ([Fault("short", _WEIGHTS)], _there, "it ended after 2000 of", 2000),
     "corrupts": ([Fault("corrupt", _WEIGHTS)], _there, "arrives damaged from the model hub", None),
     "disk full": ([], _disk, "is full: Systran/faster-whisper-base is not stored; free some space", 1_000_000),
 }
@@ -162,7 +166,7 @@ def test_a_download_that_fails_is_said_and_tried_again_by_the_next_job(
     if left is not None:
         found = blobs(cache).get("model.bin.incomplete")
         assert (found.stat().st_size if found else 0) == left
-    assert took < 2.5 * _TIMEOUT_S + 15, "it was waited for longer than the limit"
+    assert took < 2.5 * _TIMEOUT_S + 5, "it was waited for longer than the limit"
     figure(f"hub {name}: failed after {took:.1f} s (limit of a request {_TIMEOUT_S} s): {said}")
     hub.break_down()
     assert one.run()[:2] == (0, "")
@@ -296,7 +300,9 @@ def test_a_download_is_shown_while_it_runs(
     one = host(progress_seconds=0.1)
     assert one.run()[0] == 0
     shown = [status.message for status in one.reporter.statuses if "모델 다운로드 중" in status.message]
-    assert any("모델 다운로드 중: Systran/faster-whisper-base 6" in message for message in shown), shown
+    percents = [int(re.findall(r"faster-whisper-base (\d+)% ", message)[0]) for message in shown]
+    assert percents == sorted(percents)
+    assert len(set(percents)) > 2
     assert shown[0].endswith("/2 MB)")
     records = {record.message: record.__dict__ for record in caplog.records}
     size = sum((hub.root / WHISPER / name).stat().st_size for name in blobs(cache))
