@@ -138,11 +138,15 @@ def test_no_model_that_loads_is_a_model_loading_error(tmp_path: Path) -> None:
 
 
 def test_a_smaller_model_is_used_for_one_job_alone(tmp_path: Path) -> None:
-    broken = {"is": True}
+    broken, diarizes = {"is": True}, Event()
 
     def script(*call: object) -> None:
-        if broken["is"] and call[:3] == ("load", "transcriber", "base"):
-            raise ModelFault(FaultKind.AWAY, "base", "the model hub does not answer")
+        if call[:3] == ("load", "transcriber", "base"):
+            if broken["is"]:
+                raise ModelFault(FaultKind.AWAY, "base", "the model hub does not answer")
+            assert diarizes.wait(30), "the load is in flight when the model is asked for"
+        if call[0] == "turns":
+            diarizes.set()
 
     one = host(tmp_path, FakeEngines(script))
     _, status = one.run(language="en")
@@ -150,6 +154,7 @@ def test_a_smaller_model_is_used_for_one_job_alone(tmp_path: Path) -> None:
     assert one.result["metadata"]["model_version"] == "whisperx-tiny"
     assert one.result["metadata"]["notes"] == list(status.notes)
     broken["is"] = False
+    diarizes.clear()
     _, status = one.run(language="en")
     assert status.notes == ()
     assert one.result["metadata"]["model_version"] == "whisperx-base"

@@ -30,7 +30,7 @@ class Patience:
         self._last, self._failures, self._arrived = self._clock(), 0, 0
 
     def has_news(self, count: int) -> None:
-        """`count` bytes arrived: the time begins anew, and after 64 KiB the tries."""
+        """`count` bytes arrived: the time begins anew, and after 64 KiB in one try the tries."""
         self._last, self._arrived = self._clock(), self._arrived + count
         if self._arrived >= _NEWS_BYTES:
             self._failures, self._arrived = 0, 0
@@ -38,6 +38,7 @@ class Patience:
     def wait_or_give_up(self, reason: str, *, tries: bool = True) -> None:
         """Pause before another try; without `tries` only the time counts. Raises ModelFault (AWAY)."""
         self._failures += tries
+        self._arrived = 0
         pause = delay_after(max(self._failures, 1), _PAUSES_S)
         if self._failures >= _TRIES or self._clock() - self._last + pause > self._limit_s:
             found = f"the model hub {self._host} does not give {self._model}: {reason}"
