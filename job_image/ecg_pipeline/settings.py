@@ -88,7 +88,7 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     """Token for models on the Hugging Face hub."""
     hf_hub_offline: bool = False
     """Take models from the cache alone. The hub is asked only for what the cache lacks in any case."""
-    hub_timeout_s: Annotated[float, Field(gt=0, le=20)] = 10.0
+    hub_timeout_s: Annotated[float, Field(gt=0, le=15)] = 10.0
     """Seconds without a byte from the model hub after which a request is tried again; after two and a half times as
     long the model counts as not loaded."""
     nltk_data: str | None = None

@@ -232,6 +232,21 @@ def test_without_alignment_words_share_their_segments_time(tmp_path: Path, call:
     assert [(w["word"], w["start_time"], w["end_time"]) for w in words] == [("Hello", 0, 0.455), ("there.", 0.455, 1)]
 
 
+@pytest.mark.parametrize(("kind", "what"), [("aligner", "alignment"), ("emotion", "emotion")])
+def test_a_note_tells_why_a_model_is_done_without(tmp_path: Path, kind: str, what: str) -> None:
+    fault = ModelFault(FaultKind.AWAY, "team/model", "the model hub does not answer")
+    code, status = host(tmp_path, FakeEngines(failing(fault, ("load", kind)))).run(language="en")
+    assert code == 0
+    assert status.notes[0].startswith(f"{what} failed (hub away): ")
+
+
+def test_a_long_reason_does_not_cut_the_advice_off() -> None:
+    text = str(model_error("whisper", "first line\n" + "a long reason " * 100, "do this"))
+    assert text.startswith("모델을 불러올 수 없습니다: whisper: first line a long reason")
+    assert text.endswith("…; do this")
+    assert len(text) == 600
+
+
 def test_a_detected_language_without_models_is_transcribed_all_the_same(tmp_path: Path) -> None:
     one = host(tmp_path, FakeEngines())
     code, status = one.run(language="auto")

@@ -13,7 +13,9 @@ from ecg_pipeline.model_hub.patience import Patience
 from ecg_pipeline.settings import PipelineSettings
 
 LONGEST_S = 60
-DEFAULT_S = PipelineSettings(hub_timeout_s=10).hub_timeout_s
+LONGEST_TIMEOUT_S = next(
+    limit.le for limit in PipelineSettings.model_fields["hub_timeout_s"].metadata if hasattr(limit, "le")
+)
 
 
 class Clock:
@@ -31,21 +33,25 @@ def clock() -> Clock:
     return Clock()
 
 
-def patience(clock: Clock, timeout_s: float = DEFAULT_S) -> Patience:
+def patience(clock: Clock, timeout_s: float = LONGEST_TIMEOUT_S) -> Patience:
     return Patience("team/model", "hub.example", timeout_s, sleep=clock.pass_, clock=clock)
 
 
 @pytest.mark.parametrize(
     "seconds_of_a_try",
-    [0.0, DEFAULT_S, 8 * 5.0],
+    [0.0, LONGEST_TIMEOUT_S, 8 * 5.0],
     ids=["refused", "no answer", "eight addresses, none of which takes connections"],
 )
 def test_without_a_byte_it_is_given_up_within_a_minute(clock: Clock, seconds_of_a_try: float) -> None:
     one = patience(clock)
-    with pytest.raises(ModelFault) as failed:
-        for _ in range(100):
+
+    def try_for_ever() -> None:
+        while clock.now < 1000:
             clock.pass_(seconds_of_a_try)
             one.wait_or_give_up("no answer")
+
+    with pytest.raises(ModelFault) as failed:
+        try_for_ever()
     assert failed.value.kind is FaultKind.AWAY
     assert clock.now < LONGEST_S
 

@@ -321,3 +321,10 @@ def test_a_download_that_broke_off_goes_on_where_it_ended(
     hub.break_down()
     assert host(asr_fallback=False).run()[0] == 0
     assert [request.status for request in hub.asked("/cdn/") if "model.bin" in request.path] == [206]
+
+
+def test_whisperx_does_not_hide_why_an_aligner_does_not_load(one_hub: ModelHub, tmp_path: Path) -> None:
+    from ecg_pipeline.engines.alignment import WhisperXAligner  # noqa: PLC0415 - imported by the fixture's process
+
+    with pytest.raises(OSError, match="preprocessor_config.json"):
+        WhisperXAligner("en", str(tmp_path), "cpu", None)
