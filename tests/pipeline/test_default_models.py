@@ -80,7 +80,8 @@ def test_the_default_models_load_and_run_in_both_languages(
         assert done.result["segments"][0]["emotion"]["label"]
         assert all(commit_of(model) in "".join(r.path for r in hub.requests) for model in models_of(language))
     assert {request.token for request in hub.asked("/cdn/")} == {None}, "the token went to another host"
-    assert {request.method for request in hub.requests} == {"GET"}, "another host was called"
+    others = [request for request in hub.requests if request.method == "CONNECT" or "://" in request.path]
+    assert others == [], "another host was called"
     assert hub.asked("discussions") == [], "a conversion of weights was asked for"
 
 

@@ -326,5 +326,5 @@ def test_a_download_that_broke_off_goes_on_where_it_ended(
 def test_whisperx_does_not_hide_why_an_aligner_does_not_load(one_hub: ModelHub, tmp_path: Path) -> None:
     from ecg_pipeline.engines.alignment import WhisperXAligner  # noqa: PLC0415 - imported by the fixture's process
 
-    with pytest.raises(OSError, match="preprocessor_config.json"):
+    with pytest.raises(OSError, match=r"preprocessor_config\.json"):
         WhisperXAligner("en", str(tmp_path), "cpu", None)

@@ -17,6 +17,14 @@ from ecg_pipeline.settings import PipelineSettings
 T = TypeVar("T")
 # ruff: noqa: PLC0415 - late imports are this module's purpose
 
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "DISABLE_SAFETENSORS_CONVERSION": "true",
+    "PYANNOTE_METRICS_ENABLED": "0",
+    "ORT_DISABLE_TELEMETRY": "1",
+}
+"""What keeps the libraries from calling anybody; read when they are imported."""
+
 
 class Libraries:
     """whisperX, pyannote and transformers, which get folders and ask no hub."""
@@ -24,9 +32,7 @@ class Libraries:
     def __init__(self, settings: PipelineSettings) -> None:
         self._settings = settings
         self._hub = model_hub(settings)
-        os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # these three are read when the libraries are imported
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "true"
+        os.environ.update(QUIET)
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         provide_compiled_code()
 
