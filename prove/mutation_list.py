@@ -157,8 +157,8 @@ MUTATIONS = (
     M(
         20,
         _LIBRARIES,
-        "folder = whisper_folder(name, self._revision(name)",
-        "folder = whisper_folder(name, None",
+        "wanted = Repository(repository, contents, self._settings.model_revisions.get(name))",
+        "wanted = Repository(repository, contents, None)",
         _OF_PINS,
     ),
     M(

@@ -68,6 +68,8 @@ class AnalysisResult:
     model_version: str
     device: str
     processing_time: float
+    notes: Sequence[str] = ()
+    """Fallbacks taken, and other circumstances that a reader of the result should know."""
 
     @property
     def speakers(self) -> tuple[str, ...]:

@@ -64,6 +64,22 @@ def cut(samples: Samples, span: Chunk | Sentence) -> Samples:
     return samples[int(span.start * SAMPLE_RATE) : int(span.end * SAMPLE_RATE)]
 
 
+@dataclass(frozen=True, slots=True)
+class ModelDownload:
+    """How far the download of a model is."""
+
+    model: str
+    bytes: int
+    total_bytes: int
+    """0 where the hub does not say."""
+    seconds: float
+    """Since it began."""
+    is_over: bool = False
+
+
+OnModelDownload = Callable[[ModelDownload], None]
+
+
 class VoiceActivity(Protocol):
     def find(self, samples: Samples) -> Sequence[Chunk]: ...
 
@@ -93,7 +109,11 @@ class EmotionClassifier(Protocol):
 
 
 class Engines(Protocol):
-    """Loads models; raises whatever the library raises. `device` is "cuda" or "cpu"."""
+    """Loads models; raises ModelFault, or whatever the library raises. `device` is "cuda" or "cpu"."""
+
+    def watch_downloads(self, listener: OnModelDownload) -> None:
+        """Have `listener` called from now on, in the thread that loads, while a model is downloaded."""
+        ...
 
     def device(self, wanted: str) -> str: ...
 
@@ -107,7 +127,11 @@ class Engines(Protocol):
 
     def voice_activity(self, device: str) -> VoiceActivity: ...
 
-    def transcriber(self, name: str, device: str, compute_type: str, threads: int) -> Transcriber: ...
+    def transcriber(
+        self, name: str, device: str, compute_type: str, threads: int, *, cached_only: bool = False
+    ) -> Transcriber:
+        """With `cached_only` nothing is downloaded."""
+        ...
 
     def aligner(self, language: str, name: str, device: str) -> Aligner: ...
 

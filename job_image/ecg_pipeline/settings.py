@@ -48,7 +48,10 @@ class PipelineSettings(FetchSettings, LogFileSettings):
 
     asr_model: str = "base"
     """Whisper model: a size (tiny, base, small, medium, large-v3, ...), a name on the Hugging Face hub, or a folder
-    with a CTranslate2 model. A size that does not load is replaced by the next smaller one."""
+    with a CTranslate2 model."""
+    asr_fallback: bool = True
+    """Use the next smaller size of Whisper for a job when ASR_MODEL, a size, does not load; the result says so. False
+    fails the job instead."""
     asr_compute_type: ComputeType = "auto"
     """Number format of the Whisper model; auto is float16 on a GPU that has it, int8 elsewhere."""
     asr_batch_size: Annotated[int, Field(ge=1)] = 8
@@ -56,7 +59,7 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     asr_chunk_size: Annotated[float, Field(gt=0, le=30)] = 30
     """Longest chunk of speech given to Whisper, in seconds."""
     align_models: Mapping[str, str] = {
-        "en": "WAV2VEC2_ASR_BASE_960H",
+        "en": "facebook/wav2vec2-base-960h",
         "ko": "kresnik/wav2vec2-large-xlsr-korean",
         "ja": "jonatasgrosman/wav2vec2-large-xlsr-53-japanese",
         "zh": "jonatasgrosman/wav2vec2-large-xlsr-53-chinese-zh-cn",
@@ -73,9 +76,15 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     """Audio classification model per language, as JSON; a language without one gets no `emotion`."""
     model_revisions: Mapping[str, str] = {}
     """Revision per model of the Hugging Face hub, as JSON: a commit, which never changes, or a branch or tag, such as
-    `{"large-v3": "<commit>"}`. Names are those of the other settings; the newest revision where a name is absent."""
+    `{"large-v3": "<commit>"}`. Names are those of the other settings; where a name is absent, the revision that was
+    the newest when the model was downloaded."""
     hf_token: SecretStr | None = None
     """Token for models on the Hugging Face hub."""
+    hf_hub_offline: bool = False
+    """Take models from the cache alone. The hub is asked only for what the cache lacks in any case."""
+    hub_timeout_s: Annotated[float, Field(gt=0, le=15)] = 10.0
+    """Seconds without a byte from the model hub after which a request is tried again; after two and a half times as
+    long the model counts as not loaded."""
     nltk_data: str | None = None
     """Folder with NLTK's `tokenizers/punkt_tab`, with which sentences are split; without it a splitter that
     knows no abbreviations is used. Nothing is downloaded."""

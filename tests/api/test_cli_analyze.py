@@ -88,6 +88,15 @@ def test_a_url_is_handed_on_as_one(tmp_path: Path) -> None:
     assert json.loads(jobs_seen(tmp_path / "p")[0])["source"] == {"url": "s3://bucket/v.mp4"}
 
 
+def test_notes_are_printed_once(tmp_path: Path, media: Path) -> None:
+    note = "Whisper base did not load (hub away), tiny is used"
+    status = PipelineStatus(attempt=1, stage=Stage.VAD, progress=25, message=Stage.VAD.message, notes=(note,))
+    line = Report(event="status", job_id="j", status=status).to_json()
+    done = _ecg(write_pipeline(tmp_path / "p", lines=[line, line], result=stored_result(tmp_path)), "analyze", media)
+    assert done.stderr.splitlines() == [f"note: {note}", f" 25%  {Stage.VAD.message}"]
+    assert done.stdout.splitlines()[-1].endswith(", by whisperx-base")
+
+
 def test_a_failure_is_told_in_the_wires_words(tmp_path: Path, media: Path) -> None:
     error = PipelineError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패: no audio stream")
     done = _ecg(write_pipeline(tmp_path / "p", lines=[_line(Stage.DOWNLOAD, error)], codes=[11]), "analyze", media)

@@ -32,7 +32,9 @@ def test_a_file_gets_a_line_per_message() -> None:
 
 
 def _result(**fields: Any) -> dict[str, Any]:
-    return {"segments": [], "word_segments": [], "speakers": {}, "duration": 3725.5, "language": "ko", **fields}
+    metadata = {"model_version": "whisperx-base"}
+    empty = {"segments": [], "word_segments": [], "speakers": {}, "metadata": metadata}
+    return {**empty, "duration": 3725.5, "language": "ko", **fields}
 
 
 def test_a_segment_is_a_line_with_times_speaker_and_emotion() -> None:
@@ -45,7 +47,7 @@ def test_a_segment_is_a_line_with_times_speaker_and_emotion() -> None:
     }
     lines = list(transcript(_result(segments=[segment], speakers={"SPEAKER_01": {}})))
     assert lines[0] == "[1:01:01.25 - 1:01:02.00] SPEAKER_01 (happy): 안녕"
-    assert lines[1] == "-- 1:02:05.50 of ko, 1 speaker(s), 0 words"
+    assert lines[1] == "-- 1:02:05.50 of ko, 1 speaker(s), 0 words, by whisperx-base"
 
 
 def test_silence_is_said_to_be() -> None:

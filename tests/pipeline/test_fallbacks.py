@@ -4,15 +4,18 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
-from ecg_contract.errors import ExitCode
+from ecg_contract.errors import ExitCode, FatalError
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
 from ecg_pipeline.analysis.fallbacks import model_error
+from ecg_pipeline.analysis.models import JobModels, ModelCache
 from ecg_pipeline.hosts.standalone.file_sink import FileSink
+from ecg_pipeline.model_hub.faults import FaultKind, ModelFault
 from ecg_pipeline.process.job_runner import JobRunner
 from ecg_pipeline.process.logs import JobIdFilter
 from ecg_pipeline.settings import PipelineSettings
@@ -121,7 +124,7 @@ def test_the_next_smaller_model_is_loaded(tmp_path: Path) -> None:
     one = host(tmp_path, engines, asr_model="large-v3")
     code, status = one.run(language="en")
     assert code == 0
-    assert status.notes == ("Whisper large-v3 did not load, small is used",)
+    assert status.notes == ("Whisper large-v3 did not load (OSError), small is used",)
     assert one.result["metadata"]["model_version"] == "whisperx-small"
 
 
@@ -134,6 +137,74 @@ def test_no_model_that_loads_is_a_model_loading_error(tmp_path: Path) -> None:
     assert "ASR_MODEL" in status.error.message
 
 
+def test_a_smaller_model_is_used_for_one_job_alone(tmp_path: Path) -> None:
+    broken, diarizes = {"is": True}, Event()
+
+    def script(*call: object) -> None:
+        if call[:3] == ("load", "transcriber", "base"):
+            if broken["is"]:
+                raise ModelFault(FaultKind.AWAY, "base", "the model hub does not answer")
+            assert diarizes.wait(30), "the load is in flight when the model is asked for"
+        if call[0] == "turns":
+            diarizes.set()
+
+    one = host(tmp_path, FakeEngines(script))
+    _, status = one.run(language="en")
+    assert status.notes == ("Whisper base did not load (hub away), tiny is used",)
+    assert one.result["metadata"]["model_version"] == "whisperx-tiny"
+    assert one.result["metadata"]["notes"] == list(status.notes)
+    broken["is"] = False
+    diarizes.clear()
+    _, status = one.run(language="en")
+    assert status.notes == ()
+    assert one.result["metadata"]["model_version"] == "whisperx-base"
+    assert "notes" not in one.result["metadata"]
+
+
+def test_without_fallback_the_configured_model_or_none(tmp_path: Path) -> None:
+    engines = FakeEngines(failing(OSError("no such model"), ("load", "transcriber", "base")))
+    code, status = host(tmp_path, engines, asr_fallback=False).run(language="en")
+    assert code == 13
+    assert "Whisper base: OSError: no such model" in str(status.error)
+    assert [call[2] for call in engines.calls if call[:2] == ("load", "transcriber")] == ["base"]
+
+
+def test_a_failed_whisper_ends_the_diarization_that_runs_meanwhile(tmp_path: Path) -> None:
+    diarizes, ended = Event(), Event()
+
+    def script(*call: object) -> None:
+        if call[:2] == ("load", "transcriber"):
+            assert diarizes.wait(30)
+            raise OSError("broken")
+        if call[0] == "turns":
+            diarizes.set()
+        if call[0] == "turns found":
+            ended.set()
+
+    engines = FakeEngines(script, diarization_steps=10**6)
+    code, _ = host(tmp_path, engines, asr_fallback=False).run(language="en")
+    assert code == 13
+    assert not ended.is_set()
+    assert not [call for call in engines.calls if call[0] == "transcribe"]
+
+
+def test_a_whisper_known_to_fail_is_not_awaited_later(tmp_path: Path) -> None:
+    engines, cache = FakeEngines(failing(OSError("broken"), ("load", "transcriber"))), ModelCache()
+    job = make_job(tmp_path, tmp_path / "result.json")
+    models = JobModels(engines, PipelineSettings(asr_fallback=False), cache, job, lambda _: None)
+    models.prefetch()
+    cache.submit("libraries", None, engines.warm_up).result(30)  # loaded after the transcriber
+    with pytest.raises(FatalError, match="broken; check ASR_MODEL"):
+        models.check_needed()
+
+
+@pytest.mark.parametrize("emotion", [True, False])
+def test_only_what_the_job_asks_for_is_loaded(tmp_path: Path, emotion: bool) -> None:
+    engines = FakeEngines()
+    host(tmp_path, engines).run(language="en", emotion_detection=emotion)
+    assert bool([call for call in engines.calls if call[:2] == ("load", "emotion")]) is emotion
+
+
 def test_a_folder_has_no_smaller_model(tmp_path: Path) -> None:
     engines = FakeEngines(failing(OSError("broken"), ("load", "transcriber")))
     code, _ = host(tmp_path, engines, asr_model=str(tmp_path)).run(language="en")
@@ -142,8 +213,9 @@ def test_a_folder_has_no_smaller_model(tmp_path: Path) -> None:
 
 
 def test_a_diarization_model_that_does_not_load_says_what_to_do(tmp_path: Path) -> None:
-    engines = FakeEngines(failing(RuntimeError("401 Client Error"), ("load", "diarizer")))
-    code, status = host(tmp_path, engines).run(language="en")
+    name = "pyannote/speaker-diarization-community-1"
+    fault = ModelFault(FaultKind.NO_TOKEN, name, f"{name} needs a token, and HF_TOKEN is not set")
+    code, status = host(tmp_path, FakeEngines(failing(fault, ("load", "diarizer")))).run(language="en")
     assert code == 13
     assert status.error is not None
     assert "HF_TOKEN" in status.error.message
@@ -158,6 +230,21 @@ def test_without_alignment_words_share_their_segments_time(tmp_path: Path, call:
     assert status.notes == ("alignment failed (ValueError): word times are interpolated",)
     words = one.result["word_segments"]
     assert [(w["word"], w["start_time"], w["end_time"]) for w in words] == [("Hello", 0, 0.455), ("there.", 0.455, 1)]
+
+
+@pytest.mark.parametrize(("kind", "what"), [("aligner", "alignment"), ("emotion", "emotion")])
+def test_a_note_tells_why_a_model_is_done_without(tmp_path: Path, kind: str, what: str) -> None:
+    fault = ModelFault(FaultKind.AWAY, "team/model", "the model hub does not answer")
+    code, status = host(tmp_path, FakeEngines(failing(fault, ("load", kind)))).run(language="en")
+    assert code == 0
+    assert status.notes[0].startswith(f"{what} failed (hub away): ")
+
+
+def test_a_long_reason_does_not_cut_the_advice_off() -> None:
+    text = str(model_error("whisper", "first line\n" + "a long reason " * 100, "do this"))
+    assert text.startswith("모델을 불러올 수 없습니다: whisper: first line a long reason")
+    assert text.endswith("…; do this")
+    assert len(text) == 600
 
 
 def test_a_detected_language_without_models_is_transcribed_all_the_same(tmp_path: Path) -> None:

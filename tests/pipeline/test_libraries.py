@@ -1,10 +1,12 @@
-"""Reuse of the code that numba compiled while the image was built."""
+"""The libraries' environment: nobody is called, and the code that numba compiled for the image is used again."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from ecg_pipeline.engines.libraries import provide_compiled_code
+from ecg_pipeline.engines.libraries import QUIET, Libraries, provide_compiled_code
+from ecg_pipeline.settings import PipelineSettings
 
 
 @pytest.fixture
@@ -32,3 +34,12 @@ def test_without_a_seed_nothing_is_made(seed: Path, tmp_path: Path, monkeypatch:
     monkeypatch.delenv("NUMBA_CACHE_SEED")
     provide_compiled_code()
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "DISABLE_SAFETENSORS_CONVERSION", "ORT_DISABLE_TELEMETRY"])
+def test_the_libraries_call_nobody_whatever_the_environment_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in QUIET:
+        monkeypatch.setenv(each, "0")
+    Libraries(PipelineSettings())
+    assert os.environ[name] in ("1", "true")
+    assert os.environ["PYANNOTE_METRICS_ENABLED"] == "0"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.result import Emotion, SpeakerTurn
-from ecg_pipeline.ports import AlignedWord, Chunk, OnProgress, Samples, Sentence, Utterance
+from ecg_pipeline.ports import AlignedWord, Chunk, OnModelDownload, OnProgress, Samples, Sentence, Utterance
 
 Script = Callable[..., None]
 
@@ -21,6 +21,7 @@ class FakeEngines:
     on: Script = nothing
     gpu: bool = False
     speech: bool = True
+    diarization_steps: int = 0
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
     def record(self, *call: object) -> None:
@@ -39,7 +40,12 @@ class FakeEngines:
     def voice_activity(self, device: str) -> "FakeWorker":
         return self._loaded("vad", device)
 
-    def transcriber(self, name: str, device: str, compute_type: str, threads: int) -> "FakeWorker":
+    def watch_downloads(self, listener: OnModelDownload) -> None:
+        self.on_download = listener
+
+    def transcriber(
+        self, name: str, device: str, compute_type: str, threads: int, *, cached_only: bool = False
+    ) -> "FakeWorker":
         return self._loaded("transcriber", name, compute_type)
 
     def aligner(self, language: str, name: str, device: str) -> "FakeWorker":
@@ -84,6 +90,9 @@ class FakeWorker:
 
     def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
         self.engines.record("turns", batch_share)
+        for step in range(self.engines.diarization_steps):
+            on_progress(step / self.engines.diarization_steps)
+        self.engines.record("turns found")
         return [SpeakerTurn(0.0, 0.45, "x"), SpeakerTurn(0.45, 1.0, "y")]
 
     def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]:

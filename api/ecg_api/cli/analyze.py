@@ -95,15 +95,19 @@ def _attempt(job: dict[str, Any], folder: Path, verbose: bool) -> int:
 
 
 def _follow(reports: IO[bytes] | None) -> dict[str, str] | None:
-    """Show the progress of each `Report` line; returns the last error that one of them had."""
+    """Show the progress and the notes of each `Report` line; returns the last error that one of them had."""
     assert reports is not None
-    progress, error = Progress(), None
+    progress, error, notes = Progress(), None, 0
     for line in reports:
         try:
             status = json.loads(line).get("status") or {}
         except ValueError:
             continue
         error = status.get("error") or error
+        for note in status.get("notes", ())[notes:]:
+            progress.done()
+            complain(f"note: {note}")
+            notes += 1
         if "stage" in status:
             progress.show(status.get("progress", 0.0), status.get("message", ""))
     progress.done()

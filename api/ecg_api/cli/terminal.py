@@ -35,6 +35,7 @@ class Progress:
         """End the line of the bar."""
         if self._is_terminal and self._last:
             self._write("\n")
+            self._last = ""
 
     def _write(self, text: str) -> None:
         self._stream.write(text)
@@ -56,7 +57,8 @@ def transcript(result: Mapping[str, Any]) -> Iterator[str]:
         yield "(no speech)"
     speakers = len(result["speakers"])
     words = len(result["word_segments"])
-    yield f"-- {_clock(result['duration'])} of {result['language']}, {speakers} speaker(s), {words} words"
+    model = result["metadata"]["model_version"]
+    yield f"-- {_clock(result['duration'])} of {result['language']}, {speakers} speaker(s), {words} words, by {model}"
 
 
 def _clock(seconds: float) -> str:

@@ -158,6 +158,8 @@ class WireMetadata(BaseModel):
     processing_mode: ProcessingMode
     device: str
     """An addition: `cuda` or `cpu`, the device that was really used."""
+    notes: list[str] | None = None
+    """An addition: fallbacks taken, such as a smaller model; absent where there were none."""
 
 
 class WireResult(BaseModel):

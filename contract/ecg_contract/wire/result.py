@@ -28,6 +28,7 @@ def to_wire(result: AnalysisResult) -> wire.WireResult:
             language_detected=result.language_detected,
             processing_mode=processing_mode(result.language_requested),
             device=result.device,
+            notes=list(result.notes) or None,
         ),
     )
 

@@ -5,12 +5,13 @@ recognized by their text.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from ecg_common.redact import redact_text
-from ecg_contract.errors import ErrorCode, FatalError, TransientError
+from ecg_contract.errors import MESSAGE_LENGTH, ErrorCode, FatalError, TransientError
+from ecg_pipeline.model_hub.faults import SAME_FOR_ALL_MODELS, ModelFault
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,34 +65,57 @@ def gpu_memory_error(what: str) -> TransientError:
 
 
 def smaller_models(name: str) -> tuple[str, ...]:
-    """`name`, then the Whisper sizes below it; none for a folder or a name that is no size."""
+    """The Whisper sizes below `name`; none for a folder or a name that is no size."""
     stem, suffix = (name[:-3], ".en") if name.endswith(".en") else (name, "")
     size = "large-v3" if stem in _LARGE else stem
     if size not in _SIZES or Path(name).exists():
-        return (name,)
+        return ()
     below = _SIZES[_SIZES.index(size) + 1 :]
-    return (name, *(s + suffix for s in below))
+    return tuple(s + suffix for s in below)
 
 
-def first_that_loads(name: str, load: Callable[[str], T]) -> tuple[str, T]:
-    """The name and model of the first size that loads, from `name` downwards.
+def first_that_loads(names: Sequence[str], load: Callable[[str, bool], T], first: Exception) -> T:
+    """The model of the first of `names` that loads, after `first` kept the configured one from loading.
 
-    Raises FatalError (MODEL_LOADING_ERROR) where none does, and GPU memory errors as they come.
+    `load` takes a name and whether only the cache is to be looked into, which is so once a download of any other model
+    would fail, too. Raises `first` where none loads, and GPU memory errors as they come.
     """
-    names = smaller_models(name)
-    for candidate, following in zip(names, [*names[1:], None], strict=True):
+    fault: Exception = first
+    cached_only = False
+    for name in names:
+        cached_only |= isinstance(fault, ModelFault) and fault.kind in SAME_FOR_ALL_MODELS
         try:
-            return candidate, load(candidate)
+            return load(name, cached_only)
         except Exception as error:
             if is_gpu_memory_error(error):
                 raise
-            reason = redact_text(f"{type(error).__name__}: {error}")
-            _log.error("model_not_loaded", extra={"model": candidate, "reason": reason, "next": following})
-    advice = "check ASR_MODEL, the disk and the connection to the model hub"
-    raise model_error(f"Whisper {', '.join(names)}", reason, advice)
+            _log.error("model_not_loaded", extra={"model": name, "reason": reason_of(error)})
+            fault = error
+    raise first
+
+
+def reason_of(error: Exception) -> str:
+    """The error on one line, without credentials."""
+    text = " ".join(redact_text(str(error)).split())
+    return text if isinstance(error, ModelFault) else f"{type(error).__name__}: {text}"
+
+
+def short_reason_of(error: Exception) -> str:
+    """For a note."""
+    return error.kind.value if isinstance(error, ModelFault) else type(error).__name__
+
+
+def load_error(what: str, error: Exception, setting: str) -> FatalError:
+    """MODEL_LOADING_ERROR for the model `what` that `setting` names."""
+    advice = error.advice(setting) if isinstance(error, ModelFault) else f"check {setting}"
+    return model_error(what, reason_of(error), advice)
 
 
 def model_error(what: str, reason: str, advice: str) -> FatalError:
-    first_line = next(iter(reason.strip().splitlines()), "no reason given")
-    message = f"모델을 불러올 수 없습니다: {what}: {first_line[:300]}; {advice}"
-    return FatalError(ErrorCode.MODEL_LOADING_ERROR, message)
+    """The reason is cut where the message would be too long, the advice is not."""
+    before, after = f"모델을 불러올 수 없습니다: {what}: ", f"; {advice}"
+    space = MESSAGE_LENGTH - len(before) - len(after)
+    text = " ".join(reason.split()) or "no reason given"
+    return FatalError(
+        ErrorCode.MODEL_LOADING_ERROR, before + (text if len(text) <= space else f"{text[: space - 1]}…") + after
+    )

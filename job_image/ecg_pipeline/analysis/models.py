@@ -6,13 +6,13 @@ model libraries do not support concurrent imports.
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from ecg_common.redact import redact_text
 from ecg_contract.errors import AnalysisError
 from ecg_contract.host_protocol import PipelineJob
 from ecg_pipeline.analysis.fallbacks import (
@@ -21,15 +21,36 @@ from ecg_pipeline.analysis.fallbacks import (
     first_that_loads,
     gpu_memory_error,
     is_gpu_memory_error,
-    model_error,
+    load_error,
+    reason_of,
+    short_reason_of,
+    smaller_models,
 )
-from ecg_pipeline.ports import Aligner, Diarizer, EmotionClassifier, Engines, Transcriber, VoiceActivity
+from ecg_pipeline.ports import (
+    Aligner,
+    Diarizer,
+    EmotionClassifier,
+    Engines,
+    ModelDownload,
+    OnModelDownload,
+    Transcriber,
+    VoiceActivity,
+)
 from ecg_pipeline.settings import PipelineSettings
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _KEPT = {"aligner": 2, "emotion": 2}
 """How many models of a kind stay loaded; one of any other kind."""
+_SUBSTITUTE = "transcriber or a smaller one"
+
+
+class LoadedTranscriber(NamedTuple):
+    """A transcriber, its model's name, and what kept the configured model from loading where it is another."""
+
+    name: str
+    model: Transcriber
+    fault: str | None = None
 
 
 class ModelCache:
@@ -38,40 +59,61 @@ class ModelCache:
     def __init__(self) -> None:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
         self._models: dict[tuple[str, Hashable], Future[Any]] = {}
+        self._lock = threading.Lock()
+        self._download_s = 0.0
 
     def submit(self, kind: str, key: Hashable, load: Callable[[], Any]) -> Future[Any]:
         """A model's future: loads the model unless it is cached, and evicts the least recently used of its kind."""
         entry = (kind, key)
-        future = self._models.pop(entry, None)
-        same = [other for other in self._models if other[0] == kind]
-        for old in same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
-            del self._models[old]
-        self._models[entry] = future or self._loader.submit(_load_timed, kind, key, load)
-        return self._models[entry]
+        with self._lock:
+            future = self._models.pop(entry, None)
+            same = [other for other in self._models if other[0] == kind]
+            for old in same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
+                del self._models[old]
+            self._models[entry] = future or self._loader.submit(self._load_timed, kind, key, load)
+            return self._models[entry]
 
     def forget_failures(self) -> None:
-        """Drop failed loads, so that the next request tries again."""
-        failed = [entry for entry, future in self._models.items() if future.done() and future.exception()]
-        for entry in failed:
-            del self._models[entry]
+        """Drop failed loads and substitutes for them, so that the next request tries again."""
+        with self._lock:
+            for entry, future in list(self._models.items()):
+                if entry[0] == _SUBSTITUTE or (future.done() and future.exception()):
+                    del self._models[entry]
 
+    def downloading(self, download: ModelDownload) -> None:
+        """A model is being downloaded, in the loader's thread."""
+        if download.is_over:
+            self._download_s += download.seconds
 
-def _load_timed(kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
-    began = time.monotonic()
-    model = load()
-    name = " ".join(map(str, key)) if isinstance(key, tuple) else str(key or "all")
-    _log.info("model_loaded", extra={"kind": kind, "model": name, "seconds": round(time.monotonic() - began, 2)})
-    return model
+    def _load_timed(self, kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
+        began, self._download_s = time.monotonic(), 0.0
+        model = load()
+        if kind == _SUBSTITUTE:
+            return model  # logged where it is chosen
+        seconds = time.monotonic() - began - self._download_s
+        name = " ".join(map(str, key)) if isinstance(key, tuple) else str(key or "all")
+        times = {"seconds": round(seconds, 2), "download_seconds": round(self._download_s, 2)}
+        _log.info("model_loaded", extra={"kind": kind, "model": name, **times})
+        return model
 
 
 class JobModels:
     """The models for the language and device of one job. Methods wait until the model is loaded."""
 
-    def __init__(
-        self, engines: Engines, settings: PipelineSettings, cache: ModelCache, job: PipelineJob, note: Note
+    def __init__(  # noqa: PLR0913, PLR0917 - what a job's models depend on
+        self,
+        engines: Engines,
+        settings: PipelineSettings,
+        cache: ModelCache,
+        job: PipelineJob,
+        note: Note,
+        on_download: OnModelDownload = lambda _: None,
     ) -> None:
         self._engines, self._settings, self._cache, self._note = engines, settings, cache, note
         self._language = job.language.value
+        self._wants_emotion = job.emotion_detection
+        self._on_download = on_download
+        engines.watch_downloads(self._downloading)
         self.device = engines.device(job.wanted_device.value)
         self._threads = min(job.max_workers, _available_cores())
         self._compute_type: str = settings.asr_compute_type
@@ -90,30 +132,35 @@ class JobModels:
         self._transcriber(self._compute_type)
         self._cache.submit("libraries", None, self._engines.warm_up)
         self._aligner(self._language)
-        self._emotion_classifier(self._language)
+        if self._wants_emotion:
+            self._emotion_classifier(self._language)
+
+    def check_needed(self) -> None:
+        """Raises AnalysisError when a model that the job cannot do without did not load. Does not wait."""
+        if self._voice_activity().done():
+            self.voice_activity()
+        if self._diarizer().done():
+            self.diarizer()
+        if self._transcriber(self._compute_type).done():
+            self._loaded_transcriber(self._compute_type)
 
     def voice_activity(self) -> VoiceActivity:
         """Raises AnalysisError."""
-        return _await_model("VAD", self._voice_activity(), "reinstall whisperx, whose package holds the model")
+        return _await_model("VAD", self._voice_activity(), "the whisperx package, which holds the model")
 
     def diarizer(self) -> Diarizer:
         """Raises AnalysisError."""
-        name = self._settings.diarization_model
-        advice = (
-            f"set HF_TOKEN and accept the conditions on https://huggingface.co/{name} as the token's owner,"
-            " or set DIARIZATION_MODEL to a local folder"
-        )
-        return _await_model(f"diarization {name}", self._diarizer(), advice)
+        return _await_model(f"diarization {self._settings.diarization_model}", self._diarizer(), "DIARIZATION_MODEL")
 
     def transcriber(self, compute_type: str) -> tuple[str, Transcriber]:
         """The transcriber and its model's name, which may be smaller than the configured one. Raises AnalysisError.
 
         A model loaded with another compute type is replaced.
         """
-        name, transcriber = _await_model("Whisper", self._transcriber(compute_type), "check ASR_MODEL")
-        if name != self.asr_model:
-            self._note(f"Whisper {self.asr_model} did not load, {name} is used")
-        return name, transcriber
+        loaded = self._loaded_transcriber(compute_type)
+        if loaded.fault is not None:
+            self._note(f"Whisper {self.asr_model} did not load ({loaded.fault}), {loaded.name} is used")
+        return loaded.name, loaded.model
 
     def aligner(self, language: str) -> Aligner | None:
         """None where no model is configured for the language. Raises what the library raises."""
@@ -125,16 +172,52 @@ class JobModels:
         model = self._emotion_classifier(language)
         return model.result() if model else None
 
+    def _downloading(self, download: ModelDownload) -> None:
+        self._cache.downloading(download)
+        self._on_download(download)
+
     def _voice_activity(self) -> "Future[VoiceActivity]":
         return self._cache.submit("vad", self.device, lambda: self._engines.voice_activity(self.device))
 
     def _diarizer(self) -> "Future[Diarizer]":
         return self._cache.submit("diarizer", self.device, lambda: self._engines.diarizer(self.device))
 
-    def _transcriber(self, compute_type: str) -> "Future[tuple[str, Transcriber]]":
+    def _loaded_transcriber(self, compute_type: str) -> "LoadedTranscriber":
+        return _await_model(f"Whisper {self.asr_model}", self._transcriber(compute_type), "ASR_MODEL")
+
+    def _transcriber(self, compute_type: str) -> "Future[LoadedTranscriber]":
+        """The configured model, or the substitute for it where it did not load."""
         how = (self.device, compute_type, self._threads)
-        load = partial(first_that_loads, self.asr_model, lambda name: self._engines.transcriber(name, *how))
-        return self._cache.submit("transcriber", (self.asr_model, *how), load)
+        load = partial(self._load_transcriber, how)
+        configured = self._cache.submit("transcriber", (self.asr_model, *how), partial(load, self.asr_model))
+        if configured.done() and not configured.exception():
+            return configured
+        substitute = partial(self._substitute, configured, load)
+        return self._cache.submit(_SUBSTITUTE, (f"for {self.asr_model}", *how), substitute)
+
+    def _load_transcriber(
+        self, how: tuple[str, str, int], name: str, *, cached_only: bool = False, fault: str | None = None
+    ) -> "LoadedTranscriber":
+        return LoadedTranscriber(name, self._engines.transcriber(name, *how, cached_only=cached_only), fault)
+
+    def _substitute(
+        self, configured: "Future[LoadedTranscriber]", load: Callable[..., "LoadedTranscriber"]
+    ) -> "LoadedTranscriber":
+        """Runs after the configured model's load, in the same thread."""
+        try:
+            return configured.result()
+        except Exception as error:
+            fault = error
+        _log.error("model_not_loaded", extra={"model": self.asr_model, "reason": reason_of(fault)})
+        if not self._settings.asr_fallback or is_gpu_memory_error(fault):
+            raise fault
+        loaded = first_that_loads(
+            smaller_models(self.asr_model),
+            lambda name, cached_only: load(name, cached_only=cached_only, fault=short_reason_of(fault)),
+            fault,
+        )
+        _log.warning("smaller_model_used", extra={"asr_model": self.asr_model, "used": loaded.name})
+        return loaded
 
     def _aligner(self, language: str) -> "Future[Aligner] | None":
         if (name := self._settings.align_models.get(language)) is None:
@@ -153,7 +236,7 @@ def _available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _await_model(what: str, model: Future[T], advice: str) -> T:
+def _await_model(what: str, model: Future[T], setting: str) -> T:
     try:
         return model.result()
     except AnalysisError:
@@ -161,6 +244,5 @@ def _await_model(what: str, model: Future[T], advice: str) -> T:
     except Exception as error:
         if is_gpu_memory_error(error):
             raise gpu_memory_error(what) from error
-        reason = redact_text(f"{type(error).__name__}: {error}")
-        _log.error("model_not_loaded", extra={"model": what, "reason": reason})
-        raise model_error(what, reason, advice) from error
+        _log.error("model_not_loaded", extra={"model": what, "reason": reason_of(error)})
+        raise load_error(what, error, setting) from error

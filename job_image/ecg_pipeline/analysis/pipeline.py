@@ -51,4 +51,5 @@ def analyze(
         model_version=f"whisperx-{Path(transcript.model).name}",
         device=models.device,
         processing_time=time.monotonic() - began,
+        notes=progress.status.notes,
     )

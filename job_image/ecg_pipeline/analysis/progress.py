@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ecg_common.clock import utc_now
 from ecg_contract.host_protocol import PipelineError, PipelineJob, PipelineStatus, ResultReference, StageTimes
 from ecg_contract.stages import Stage
-from ecg_pipeline.ports import Reporter
+from ecg_pipeline.ports import ModelDownload, Reporter
 
 _STAGES = tuple(Stage)
 _DOWNLOADING = "비디오 다운로드 중..."
@@ -25,6 +25,7 @@ class ProgressReporter:
         self._status = PipelineStatus(attempt=job.attempt, message=_DOWNLOADING)
         self._reported_at = float("-inf")
         self._unreported = False
+        self._stage_message = _DOWNLOADING
 
     @property
     def status(self) -> PipelineStatus:
@@ -40,15 +41,16 @@ class ProgressReporter:
                 stages[earlier] = times.model_copy(update={"completion_time": times.completion_time or now})
             stages[stage] = StageTimes(start_time=now)
             progress = max(self._status.progress, _progress_range(stage)[0])
-            message = _DOWNLOADING if stage is Stage.DOWNLOAD else stage.message
-            self._report(stages=stages, stage=stage, progress=progress, message=message)
+            self._stage_message = _DOWNLOADING if stage is Stage.DOWNLOAD else stage.message
+            self._report(stages=stages, stage=stage, progress=progress, message=self._stage_message)
 
     def complete_download(self, duration_s: float) -> None:
         """`duration_s` is the length of the media."""
         with self._lock:
             times = self._status.stages[Stage.DOWNLOAD].model_copy(update={"completion_time": utc_now()})
             stages = {**self._status.stages, Stage.DOWNLOAD: times}
-            progress, message = float(Stage.DOWNLOAD.progress), Stage.DOWNLOAD.message
+            progress, self._stage_message = float(Stage.DOWNLOAD.progress), Stage.DOWNLOAD.message
+            message = self._stage_message
             self._report(stages=stages, duration=round(duration_s, 3), progress=progress, message=message)
 
     def advance(self, stage: Stage, fraction: float) -> None:
@@ -60,6 +62,12 @@ class ProgressReporter:
             progress = first + (last - first) * min(max(fraction, 0.0), 1.0)
             if progress > self._status.progress:
                 self._update(progress=round(progress, 1))
+
+    def model_download(self, download: ModelDownload) -> None:
+        """Have the message say how far the download is, and the stage's message again when it is over."""
+        with self._lock:
+            message = self._stage_message if download.is_over else _download_message(download)
+            self._update(message=message)
 
     def note(self, text: str) -> None:
         with self._lock:
@@ -111,6 +119,12 @@ class ProgressReporter:
         self._update(**changes, heartbeat_time=utc_now())
         self._reported_at, self._unreported = self._monotonic(), False
         self._reporter.report(self._job_id, self._status)
+
+
+def _download_message(download: ModelDownload) -> str:
+    done, total = download.bytes / 1e6, download.total_bytes / 1e6
+    size = f"{download.bytes / download.total_bytes:.0%} ({done:.0f}/{total:.0f} MB)" if total else f"{done:.0f} MB"
+    return f"모델 다운로드 중: {download.model} {size}"
 
 
 def _progress_range(stage: Stage) -> tuple[float, float]:

@@ -6,12 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
-from ecg_common.redact import redact_text
 from ecg_contract.host_protocol import PipelineJob
 from ecg_contract.options import Language
 from ecg_contract.result import Emotion, SpeakerTurn
 from ecg_contract.stages import Stage
-from ecg_pipeline.analysis.fallbacks import BATCH_SHARES, AsrPlan, is_gpu_memory_error, with_less_memory
+from ecg_pipeline.analysis.fallbacks import (
+    BATCH_SHARES,
+    AsrPlan,
+    is_gpu_memory_error,
+    reason_of,
+    short_reason_of,
+    with_less_memory,
+)
 from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.analysis.word_times import unaligned
@@ -46,16 +52,23 @@ class Stages:
         if max(self._samples.max(initial=0.0), -self._samples.min(initial=0.0)) < _INAUDIBLE:
             self._no_result("the audio is silent")
             return []
+        self._models.check_needed()
         chunks = self._models.voice_activity().find(self._samples)
         if not chunks:
             self._no_result("no speech was found")
         return chunks
 
     def diarize(self, chunks: Sequence[Chunk]) -> Sequence[SpeakerTurn]:
-        """Raises AnalysisError."""
+        """Raises AnalysisError, also when the Whisper model, awaited elsewhere, turns out not to load."""
         if not chunks:
             return []
-        diarizer, on_progress = self._models.diarizer(), self._on_progress(Stage.DIARIZATION)
+        diarizer, advance = self._models.diarizer(), self._on_progress(Stage.DIARIZATION)
+
+        def on_progress(fraction: float) -> None:
+            self._models.check_needed()
+            advance(fraction)
+
+        self._models.check_needed()
         turns = partial(diarizer.turns, self._samples, on_progress=on_progress)
         return with_less_memory("diarization", BATCH_SHARES, turns, self._progress.note)
 
@@ -132,9 +145,9 @@ class Stages:
         return with_less_memory("emotion", sizes, classify, self._progress.note)
 
     def _degraded(self, what: str, error: Exception, consequence: str) -> None:
-        reason = "GPU memory did not suffice" if is_gpu_memory_error(error) else f"{type(error).__name__}: {error}"
-        _log.error(f"{what}_failed", extra={"reason": redact_text(reason)}, exc_info=error)
-        self._progress.note(f"{what} failed ({type(error).__name__}): {consequence}")
+        reason = "GPU memory did not suffice" if is_gpu_memory_error(error) else reason_of(error)
+        _log.error(f"{what}_failed", extra={"reason": reason}, exc_info=error)
+        self._progress.note(f"{what} failed ({short_reason_of(error)}): {consequence}")
 
     def _no_result(self, reason: str) -> None:
         _log.warning("whisperx_pipeline_no_result", extra={"reason": reason})

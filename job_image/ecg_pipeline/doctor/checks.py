@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 
 from ecg_common.checks import Finding
+from ecg_pipeline.model_hub.client import HubClient
+from ecg_pipeline.model_hub.environment import endpoint
+from ecg_pipeline.model_hub.faults import FaultKind, ModelFault, reason_of
 from ecg_pipeline.settings import FetchSettings
 
 _SPECIFIED_MIB = 15_000
@@ -42,26 +45,14 @@ def check_gated_model(model: str, token: str | None) -> Finding:
     """Whether `token` may load `model` from the hub, whose conditions the token's owner has to accept."""
     if Path(model).exists():
         return Finding.ok(_TOKEN_CHECK, f"not needed: {model} is a local folder")
-    url = f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}/{model}/resolve/main/config.yaml"
     try:
-        answer = httpx.head(url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=_TIMEOUT_S)
+        HubClient(endpoint(), token, _TIMEOUT_S).check_access(model, "config.yaml")
+    except ModelFault as fault:
+        return Finding.fail(_TOKEN_CHECK, str(fault), fault.advice("DIARIZATION_MODEL"))
     except httpx.HTTPError as error:
-        advice = "allow the connection, or set DIARIZATION_MODEL to a local copy"
-        return Finding.warn(_TOKEN_CHECK, f"the hub does not answer: {type(error).__name__}", advice)
-    return _grade_hub_answer(answer.status_code, model, has_token=bool(token))
-
-
-def _grade_hub_answer(status: int, model: str, has_token: bool) -> Finding:
-    page = f"https://huggingface.co/{model}"
-    if status < 400:
-        return Finding.ok(_TOKEN_CHECK, f"{model} may be loaded")
-    if status == 403:
-        advice = f"accept the conditions on {page} as the token's owner"
-        return Finding.fail(_TOKEN_CHECK, f"no consent for {model}", advice)
-    if status == 401:
-        advice = f"make a token at https://huggingface.co/settings/tokens and accept the conditions on {page}"
-        return Finding.fail(_TOKEN_CHECK, "is wrong" if has_token else "is not set", advice)
-    return Finding.fail(_TOKEN_CHECK, f"{model}: the hub answers {status}", "check DIARIZATION_MODEL's name")
+        away = ModelFault(FaultKind.AWAY, model, f"the model hub does not give {model}: {reason_of(error)}")
+        return Finding.warn(_TOKEN_CHECK, str(away), away.advice("DIARIZATION_MODEL"))
+    return Finding.ok(_TOKEN_CHECK, f"{model} may be loaded")
 
 
 def check_s3(settings: FetchSettings) -> Iterator[Finding]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from ecg_common.checks import Finding
-from ecg_common.redact import redact_text
+from ecg_pipeline.analysis.fallbacks import reason_of
+from ecg_pipeline.model_hub.faults import ModelFault
 from ecg_pipeline.ports import Engines
 from ecg_pipeline.settings import PipelineSettings
 
 _THREADS = 2
-_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def check_models(engines: Engines, settings: PipelineSettings) -> Iterator[Findi
     try:
         device = engines.device("auto")
     except Exception as error:
-        yield Finding.fail("device", _reason(error), "reinstall the pipeline's packages")
+        yield Finding.fail("device", reason_of(error), "reinstall the pipeline's packages")
         return
     yield Finding.ok("device", f"models run on {device}")
     for check in model_checks(engines, settings, device):
@@ -57,13 +57,9 @@ def load_check(check: Check) -> Finding:
     try:
         check.load()
     except Exception as error:
-        found = f"{check.model} does not load: {_reason(error)}"
+        found = f"{check.model} does not load: {reason_of(error)}"
+        advice = error.advice(check.setting) if isinstance(error, ModelFault) else f"check {check.setting}"
         if check.is_needed:
-            return Finding.fail(check.purpose, found, f"check {check.setting}, the network and HF_TOKEN")
-        return Finding.warn(check.purpose, found, f"check {check.setting}; jobs go on without it")
+            return Finding.fail(check.purpose, found, advice)
+        return Finding.warn(check.purpose, found, f"{advice}; jobs go on without it")
     return Finding.ok(check.purpose, f"{check.model} loads in {time.monotonic() - began:.1f} s")
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(redact_text(str(error)).split())[:_LENGTH]
-    return f"{type(error).__name__}: {text}"

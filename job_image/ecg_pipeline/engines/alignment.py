@@ -1,21 +1,29 @@
 """Word times by whisperX's forced alignment (wav2vec2, CTC)."""
 
 import math
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import torchaudio
 from whisperx.alignment import align, load_align_model
 
 from ecg_pipeline.engines.punkt import provide_punkt
 from ecg_pipeline.ports import AlignedWord, OnProgress, Samples, Sentence, Utterance
 
+TORCHAUDIO_MODELS = frozenset(torchaudio.pipelines.__all__)
+_SILENCE_S = 30.0
+"""Longest time without a byte of a model of torchaudio, whose download has no limit of its own."""
+
 
 class WhisperXAligner:
-    """`name` is torchaudio's, the hub's or a folder. Raises ValueError when there is no such model."""
+    """`name` is torchaudio's or a folder. Raises what the library raises."""
 
     def __init__(self, language: str, name: str, device: str, nltk_data: str | None) -> None:
         provide_punkt(language, nltk_data)
-        self._model, self._metadata = load_align_model(language, device, model_name=name)
+        with _real_errors(), _limited_silence(name):
+            self._model, self._metadata = load_align_model(language, device, model_name=name)
         self._device = device
 
     def align(self, samples: Samples, utterances: Sequence[Utterance], on_progress: OnProgress) -> Sequence[Sentence]:
@@ -28,6 +36,26 @@ class WhisperXAligner:
             progress_callback=lambda percent: on_progress(percent / 100),
         )
         return [_sentence(segment) for segment in found["segments"]]
+
+
+@contextmanager
+def _real_errors() -> Iterator[None]:
+    """Raises what whisperX hides behind "could not be found"."""
+    try:
+        yield
+    except ValueError as error:
+        raise (error.__context__ or error) from None
+
+
+@contextmanager
+def _limited_silence(name: str) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    if name in TORCHAUDIO_MODELS:
+        socket.setdefaulttimeout(_SILENCE_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _sentence(segment: Mapping[str, Any]) -> Sentence:

@@ -16,17 +16,16 @@ _LANGUAGE_SAMPLES = 5
 
 
 class WhisperXTranscriber:
-    """`name` is a Whisper size, a name on the hub or a CTranslate2 folder."""
+    """`folder` holds a CTranslate2 model."""
 
-    def __init__(self, name: str, device: str, compute_type: str, threads: int, token: str | None) -> None:
+    def __init__(self, folder: str, device: str, compute_type: str, threads: int) -> None:
         self._regions = KnownRegions()
         self._pipeline = load_model(
-            name,
+            folder,
             device,
             compute_type=compute_type,
             vad_model=self._regions,
             threads=threads,
-            use_auth_token=token,
         )
         self._model = self._pipeline.model
 

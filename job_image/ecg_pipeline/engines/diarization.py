@@ -16,14 +16,17 @@ _STEPS = {"segmentation": (0.0, 0.5), "embeddings": (0.5, 0.99)}
 
 
 class PyannoteDiarizer:
-    """`name` is a name on the hub, with a revision there, or a folder. Raises RuntimeError when the hub refuses it."""
+    """`folder` holds the pipeline and, with `has_modules`, the Python modules that its checkpoints name.
 
-    def __init__(self, name: str, device: str, token: str | None, revision: str | None = None) -> None:
-        if Path(name).is_dir():
-            sys.path.append(str(Path(name).resolve()))  # for the modules that the folder's checkpoints name
-        pipeline = Pipeline.from_pretrained(name, revision=revision, token=token)
+    Raises RuntimeError when a part of the pipeline is missing.
+    """
+
+    def __init__(self, folder: str, device: str, *, has_modules: bool = False) -> None:
+        if has_modules:
+            sys.path.append(str(Path(folder).resolve()))
+        pipeline = Pipeline.from_pretrained(folder)
         if pipeline is None:
-            raise RuntimeError("the hub refused the model")
+            raise RuntimeError("a part of the pipeline is not in the cache")
         self._pipeline = pipeline.to(torch.device(device))
         self._batch_sizes = (pipeline.segmentation_batch_size, pipeline.embedding_batch_size)
 

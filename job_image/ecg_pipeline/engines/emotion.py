@@ -14,12 +14,11 @@ _LONGEST_S = 30
 
 
 class TransformersEmotionClassifier:
-    """`name` is a name on the hub, with a revision there, or a folder; labels are the model's own `id2label`."""
+    """`folder` holds the model; labels are its own `id2label`."""
 
-    def __init__(self, name: str, device: str, token: str | None, revision: str | None = None) -> None:
-        hub = {"token": token, "revision": revision or "main"}
-        self._extractor = AutoFeatureExtractor.from_pretrained(name, **hub)
-        self._model = AutoModelForAudioClassification.from_pretrained(name, **hub).to(device).eval()
+    def __init__(self, folder: str, device: str) -> None:
+        self._extractor = AutoFeatureExtractor.from_pretrained(folder)
+        self._model = AutoModelForAudioClassification.from_pretrained(folder).to(device).eval()
         self._device = device
 
     def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]:

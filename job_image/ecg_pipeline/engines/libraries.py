@@ -3,21 +3,36 @@
 import functools
 import os
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from ecg_pipeline.ports import Aligner, Diarizer, EmotionClassifier, Transcriber, VoiceActivity
+from ecg_pipeline.model_hub.contents import PYANNOTE_PIPELINE, TRANSFORMERS, WHISPER, Contents, other_repositories
+from ecg_pipeline.model_hub.environment import model_hub
+from ecg_pipeline.model_hub.hub import Repository
+from ecg_pipeline.ports import Aligner, Diarizer, EmotionClassifier, OnModelDownload, Transcriber, VoiceActivity
 from ecg_pipeline.settings import PipelineSettings
 
+T = TypeVar("T")
 # ruff: noqa: PLC0415 - late imports are this module's purpose
+
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "DISABLE_SAFETENSORS_CONVERSION": "true",
+    "PYANNOTE_METRICS_ENABLED": "0",
+    "ORT_DISABLE_TELEMETRY": "1",
+}
+"""What keeps the libraries from calling anybody; read when they are imported."""
 
 
 class Libraries:
-    """whisperX, pyannote and transformers."""
+    """whisperX, pyannote and transformers, which get folders and ask no hub."""
 
     def __init__(self, settings: PipelineSettings) -> None:
         self._settings = settings
-        self._token = settings.hf_token.get_secret_value() if settings.hf_token else None
-        os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # read when pyannote is imported
+        self._hub = model_hub(settings)
+        os.environ.update(QUIET)
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         provide_compiled_code()
 
@@ -44,36 +59,57 @@ class Libraries:
 
         return PyannoteVoiceActivity(device, self._settings.asr_chunk_size)
 
-    def transcriber(self, name: str, device: str, compute_type: str, threads: int) -> Transcriber:
+    def watch_downloads(self, listener: OnModelDownload) -> None:
+        self._hub.on_download = listener
+
+    def transcriber(
+        self, name: str, device: str, compute_type: str, threads: int, *, cached_only: bool = False
+    ) -> Transcriber:
         import torch
 
         from ecg_pipeline.engines.asr import WhisperXTranscriber
-        from ecg_pipeline.engines.revisions import whisper_folder
+        from ecg_pipeline.engines.repositories import whisper_repository
 
         torch.set_num_threads(threads)
-        folder = whisper_folder(name, self._revision(name), self._token)
-        return WhisperXTranscriber(folder, device, compute_type, threads, self._token)
+        build = partial(WhisperXTranscriber, device=device, compute_type=compute_type, threads=threads)
+        return self._loaded(name, whisper_repository(name), WHISPER, build, cached_only=cached_only)
 
     def aligner(self, language: str, name: str, device: str) -> Aligner:
-        from ecg_pipeline.engines.alignment import WhisperXAligner
-        from ecg_pipeline.engines.revisions import model_folder
+        from ecg_pipeline.engines.alignment import TORCHAUDIO_MODELS, WhisperXAligner
 
-        folder = model_folder(name, self._revision(name), self._token)
-        return WhisperXAligner(language, folder, device, self._settings.nltk_data)
+        build = partial(WhisperXAligner, language, device=device, nltk_data=self._settings.nltk_data)
+        if name in TORCHAUDIO_MODELS:
+            return build(name)
+        return self._loaded(name, name, TRANSFORMERS, build)
 
     def diarizer(self, device: str) -> Diarizer:
         from ecg_pipeline.engines.diarization import PyannoteDiarizer
 
         name = self._settings.diarization_model
-        return PyannoteDiarizer(name, device, self._token, self._revision(name))
+
+        def build(folder: str) -> Diarizer:
+            for other, contents in other_repositories(Path(folder)):
+                self._hub.folder(Repository(other, contents))
+            return PyannoteDiarizer(folder, device, has_modules=Path(name).exists())
+
+        return self._loaded(name, name, PYANNOTE_PIPELINE, build)
 
     def emotion_classifier(self, name: str, device: str) -> EmotionClassifier:
         from ecg_pipeline.engines.emotion import TransformersEmotionClassifier
 
-        return TransformersEmotionClassifier(name, device, self._token, self._revision(name))
+        return self._loaded(name, name, TRANSFORMERS, partial(TransformersEmotionClassifier, device=device))
 
-    def _revision(self, name: str) -> str | None:
-        return self._settings.model_revisions.get(name)
+    def _loaded(
+        self, name: str, repository: str, contents: Contents, build: Callable[[str], T], *, cached_only: bool = False
+    ) -> T:
+        """The model in the folder `name`, or of the hub's `repository`."""
+        from ecg_pipeline.engines.repositories import check_is_no_path
+
+        if Path(name).exists():
+            return build(name)
+        check_is_no_path(name)
+        wanted = Repository(repository, contents, self._settings.model_revisions.get(name))
+        return self._hub.load(wanted, lambda folder: build(str(folder)), cached_only=cached_only)
 
 
 @functools.cache

@@ -59,7 +59,7 @@ class JobRunner:
         return status, ExitCode.OK
 
     def _result(self, job: PipelineJob, progress: ProgressReporter) -> ResultReference:
-        models = JobModels(self.engines, self.settings, self.models, job, progress.note)
+        models = JobModels(self.engines, self.settings, self.models, job, progress.note, progress.model_download)
         Path(tempfile.gettempdir()).mkdir(parents=True, exist_ok=True)  # it may have been cleaned up since the start
         with tempfile.TemporaryDirectory(prefix="job-") as work:
             result = analyze(job, self.settings, models, progress, Path(work))

@@ -1,0 +1,200 @@
+"""The repositories of the default models with the files that they have on the hub, the weights tiny.
+
+Whisper is the demo's, so that words are recognized; all other weights are random. `python -m support.hub_models FOLDER`
+builds them, in half a minute; `hub_models()` does so once and keeps them in the cache folder.
+"""
+
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+# ruff: noqa: PLC0415 - the libraries are imported by the process that builds, not by the tests
+
+ROOT = Path(__file__).parents[2]
+WHISPER = "Systran/faster-whisper-base"
+SMALLER_WHISPER = "Systran/faster-whisper-tiny"
+DIARIZATION = "pyannote/speaker-diarization-community-1"
+ALIGNERS = {"en": "facebook/wav2vec2-base-960h", "ko": "kresnik/wav2vec2-large-xlsr-korean"}
+EMOTIONS = {
+    "en": "superb/wav2vec2-base-superb-er",
+    "ko": "jungjongho/wav2vec2-xlsr-korean-speech-emotion-recognition",
+}
+_EMOTION_LABELS = {"en": ["neu", "hap", "ang", "sad"], "ko": ["angry", "disgust", "fear", "happiness", "neutral"]}
+_CONFIG = """dependencies:
+  pyannote.audio: 4.0.0
+
+pipeline:
+  name: pyannote.audio.pipelines.SpeakerDiarization
+  params:
+    clustering: VBxClustering
+    segmentation: $model/segmentation
+    segmentation_batch_size: 32
+    embedding: $model/embedding
+    embedding_batch_size: 32
+    embedding_exclude_overlap: true
+    plda: $model/plda
+
+params:
+  clustering:
+    threshold: 0.6
+    Fa: 0.07
+    Fb: 0.8
+  segmentation:
+    min_duration_off: 0.0
+"""
+
+
+def hub_models() -> Path:
+    """The folder `OWNER/NAME/FILES...`."""
+    versions = [importlib.metadata.version(name) for name in ("transformers", "pyannote-audio", "torch")]
+    key = hashlib.sha256(Path(__file__).read_bytes() + repr(versions).encode()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecg-audio-analyzer"
+    folder = cache / f"hub-models-{key}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "hub-models.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            _build_in_a_process(folder)
+    return folder
+
+
+def _build_in_a_process(folder: Path) -> None:
+    temporary = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYANNOTE_METRICS_ENABLED": "0"}
+    command = [sys.executable, "-m", "support.hub_models", str(temporary)]
+    subprocess.run(command, env=environment, check=True, timeout=300, stdout=subprocess.DEVNULL)
+    temporary.rename(folder)
+
+
+def build(root: Path) -> None:
+    _whisper(root / WHISPER)
+    _whisper(root / SMALLER_WHISPER)
+    _aligners(root)
+    _emotions(root)
+    _diarization(root / DIARIZATION)
+    for repository in root.glob("*/*"):
+        (repository / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+        (repository / "README.md").write_text("# Tiny weights for tests\n")
+
+
+def _whisper(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    demo = ROOT / "demo/models/whisper"
+    for name in ("config.json", "model.bin", "tokenizer.json"):
+        shutil.copy(demo / name, folder)
+    words = json.loads((demo / "vocabulary.json").read_text(encoding="utf-8"))
+    (folder / "vocabulary.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+
+
+def _wav2vec2(**more: object) -> dict[str, object]:
+    return {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "conv_dim": (32,) * 7,
+        "num_conv_pos_embeddings": 16,
+        "num_conv_pos_embedding_groups": 4,
+        **more,
+    }
+
+
+def _aligners(root: Path) -> None:
+    latin = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
+    english = root / ALIGNERS["en"]
+    _aligner(english, latin, safetensors=True)
+    shutil.copy(english / "preprocessor_config.json", english / "feature_extractor_config.json")
+    (english / "tf_model.h5").write_bytes(b"weights for another framework")
+    vowels, finals = (0, 4, 8, 13, 20), (0, 4, 8, 21)
+    syllables = [chr(0xAC00 + 28 * (21 * i + v) + f) for i in range(19) for v in vowels for f in finals]
+    _aligner(root / ALIGNERS["ko"], [*syllables, "|", "<unk>", "<pad>"], safetensors=False)
+
+
+def _aligner(folder: Path, tokens: list[str], *, safetensors: bool) -> None:
+    from transformers import Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
+
+    folder.mkdir(parents=True)
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    Wav2Vec2CTCTokenizer(str(folder / "vocab.json"), unk_token="<unk>", pad_token="<pad>").save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(return_attention_mask=not safetensors).save_pretrained(folder)
+    config = Wav2Vec2Config(**_wav2vec2(vocab_size=len(tokens), pad_token_id=vocabulary["<pad>"]))
+    model = Wav2Vec2ForCTC(config)
+    model.save_pretrained(folder, safe_serialization=False)
+    if safetensors:
+        model.save_pretrained(folder, safe_serialization=True)
+    (folder / "added_tokens.json").unlink(missing_ok=True)
+
+
+def _emotions(root: Path) -> None:
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
+
+    for language, name in EMOTIONS.items():
+        labels = dict(enumerate(_EMOTION_LABELS[language]))
+        config = Wav2Vec2Config(**_wav2vec2(id2label=labels, classifier_proj_size=16))
+        Wav2Vec2ForSequenceClassification(config).save_pretrained(root / name, safe_serialization=False)
+        Wav2Vec2FeatureExtractor().save_pretrained(root / name)
+
+
+def _diarization(folder: Path) -> None:
+    import numpy as np
+    from pyannote.audio.core.task import Problem, Resolution, Specifications
+    from pyannote.audio.models.embedding import WeSpeakerResNet34
+    from pyannote.audio.models.segmentation import PyanNet
+
+    for part in ("segmentation", "embedding", "plda"):
+        (folder / part).mkdir(parents=True)
+    (folder / "config.yaml").write_text(_CONFIG)
+    segmentation = PyanNet(sincnet={"stride": 10}, lstm={"hidden_size": 8, "num_layers": 1}, linear={"num_layers": 0})
+    segmentation.specifications = Specifications(
+        problem=Problem.MONO_LABEL_CLASSIFICATION,
+        resolution=Resolution.FRAME,
+        duration=10.0,
+        warm_up=(0.0, 0.0),
+        classes=["speaker#1", "speaker#2", "speaker#3"],
+        powerset_max_classes=2,
+        permutation_invariant=True,
+    )
+    embedding = WeSpeakerResNet34()
+    embedding.specifications = Specifications(
+        problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=5.0, classes=[""]
+    )
+    _checkpoint(segmentation, folder / "segmentation/pytorch_model.bin")
+    _checkpoint(embedding, folder / "embedding/pytorch_model.bin")
+    random = np.random.default_rng(0)
+    wide, narrow = (np.linalg.qr(random.normal(size=(size, size)))[0] for size in (256, 128))
+    spread = np.sort(random.gamma(1, 2, 128))[::-1] + 1e-3
+    np.savez(folder / "plda/xvec_transform.npz", mean1=np.zeros(256), mean2=np.zeros(128), lda=wide[:, :128])
+    np.savez(folder / "plda/plda.npz", mu=np.zeros(128), tr=narrow, psi=spread)
+
+
+def _checkpoint(model: Any, path: Path) -> None:
+    import torch
+
+    model.build()
+    model.eval()
+    content = {
+        "state_dict": model.state_dict(),
+        "hyper_parameters": dict(model.hparams),
+        "epoch": 0,
+        "global_step": 0,
+        "pytorch-lightning_version": "2.5.0",
+        "loops": {},
+        "callbacks": {},
+        "optimizer_states": [],
+        "lr_schedulers": [],
+    }
+    model.on_save_checkpoint(content)
+    torch.save(content, path)
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))
