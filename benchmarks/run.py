@@ -6,11 +6,13 @@ import acoustics_vs_librosa
 import analyze_vs_whisperx
 import machine
 import operator_vs_bare
+import slow_source
 
 BENCHMARKS = {
     "analyze": analyze_vs_whisperx.main,
     "acoustics": acoustics_vs_librosa.main,
     "operator": operator_vs_bare.main,
+    "slow-source": slow_source.main,
 }
 
 

@@ -57,8 +57,11 @@ class PipelineJob(JobOptions, CamelModel):
     device: Device = Device.AUTO
     """The device that the host chose for this attempt."""
     max_workers: int = 4
+    fetch_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Seconds that the host took to download the media before, which count as processing time."""
     result_path: Path
-    """File for the result, the final wire JSON; written under a temporary name and renamed."""
+    """File for the result, the final wire JSON, or with `--fetch` for the media; written under a temporary name and
+    renamed."""
 
     @property
     def wanted_device(self) -> Device:
@@ -132,14 +135,27 @@ class PipelineStatus(CamelModel):
     """Why the attempt failed."""
 
 
-class Report(CamelModel):
-    """A line on the stdout of `python -m ecg_pipeline --serve`.
+def continued(before: PipelineStatus | None, status: PipelineStatus) -> PipelineStatus:
+    """`status` of a process that took an attempt over from another, whose last status was `before`."""
+    if before is None or before.attempt != status.attempt or Stage.DOWNLOAD not in before.stages:
+        return status
+    began = before.stages[Stage.DOWNLOAD].start_time
+    times = status.stages.get(Stage.DOWNLOAD, StageTimes()).model_copy(update={"start_time": began})
+    stages = {**status.stages, Stage.DOWNLOAD: times}
+    return status.model_copy(update={"stages": stages, "progress": max(before.progress, status.progress)})
 
-    `ready`: imports are done, jobs are taken. `status`: a job's status changed, or its heartbeat. `finished`: the job
-    ended with `exit_code`, its last status beside it; the process takes the next job, unless it exits with that code.
+
+class Report(CamelModel):
+    """A line on the stdout of `python -m ecg_pipeline --serve` or `--fetch`.
+
+    `ready`: imports are done, jobs are taken. `models`: other models are `missing` than were. `status`: a job's status
+    changed, or its heartbeat. `finished`: the job ended with `exit_code`, its last status beside it; the process takes
+    the next job, unless it exits with that code.
     """
 
-    event: Literal["ready", "status", "finished"]
+    event: Literal["ready", "models", "status", "finished"]
+    missing: tuple[str, ...] = ()
+    """With `ready` and `models`: a sentence for each model that every job needs and that is not loaded."""
     job_id: str | None = None
     status: PipelineStatus | None = None
     exit_code: int | None = None

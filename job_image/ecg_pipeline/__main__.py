@@ -1,5 +1,5 @@
 """`python -m ecg_pipeline --job FILE` runs one job; `--serve` runs jobs from stdin and keeps the models loaded;
-`--self-test` checks libraries, GPU and models.
+`--fetch` downloads the media of jobs from stdin; `--self-test` checks libraries, GPU and models.
 
 Reports go to stdout as lines (`ecg_contract.host_protocol.Report`), in a Kubernetes pod to the API server. Logs are
 JSON lines on stderr. The exit status is an `ecg_contract.errors.ExitCode`, 143 after SIGTERM, or 2 for an invalid
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import ValidationError
 
@@ -28,7 +29,9 @@ from ecg_pipeline.engines.libraries import Libraries
 from ecg_pipeline.hosts.pod.settings import PodSettings, pod_settings
 from ecg_pipeline.hosts.select import beside_a_host, in_a_pod
 from ecg_pipeline.process import logs
+from ecg_pipeline.process.fetch_runner import FetchRunner
 from ecg_pipeline.process.job_runner import JobRunner
+from ecg_pipeline.process.one_job import OneJob
 from ecg_pipeline.process.process_setup import claim_stdout, die_with_parent, exit_on_sigterm
 from ecg_pipeline.process.serve import serve
 from ecg_pipeline.settings import PipelineSettings
@@ -49,15 +52,19 @@ def main() -> None:
     clean_up = partial(shutil.rmtree, _scratch(settings.work_dir), ignore_errors=True)
     exit_on_sigterm(clean_up)
     libraries = Libraries(settings)
-    if arguments.self_test:
+    if arguments.fetch:
+        status = _in_thread(lambda: _fetch(settings, job_id, stdout))
+    elif arguments.self_test:
         status = _in_thread(lambda: self_test(libraries, settings, stdout))
     elif job is not None and pod is not None:
         runner = JobRunner(settings, libraries, *in_a_pod(pod, clean_up), job_id)
         status = _in_thread(lambda: runner.run(job))
     else:
         lines, sink = beside_a_host(stdout)
-        runner = JobRunner(settings, libraries, lines, sink, job_id)
-        status = _in_thread(lambda: runner.run(job) if job else serve(runner, sys.stdin.buffer, lines.ready))
+        on_models = lines.models if settings.eager_models and job is None else None
+        runner = JobRunner(settings, libraries, lines, sink, job_id, on_models)
+        ready = partial(lines.ready, runner.missing_models)
+        status = _in_thread(lambda: runner.run(job) if job else serve(runner, sys.stdin.buffer, ready))
     clean_up()
     logging.shutdown()
     os._exit(status)  # not sys.exit, which would wait for models that still load in the background
@@ -67,9 +74,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ecg_pipeline")
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--job", type=Path, metavar="FILE", help="a PipelineJob in JSON")
+    how.add_argument("--fetch", action="store_true", help="the same for downloads alone: resultPath gets the media")
     how.add_argument("--self-test", action="store_true", help="load the libraries; say what GPU and models there are")
     how.add_argument("--serve", action="store_true", help="read a PipelineJob a line from stdin, until its end")
     return parser.parse_args()
+
+
+def _fetch(settings: PipelineSettings, job_id: logs.JobIdFilter, stdout: BinaryIO) -> int:
+    lines, _ = beside_a_host(stdout)
+    return serve(FetchRunner(OneJob(settings, lines, job_id)), sys.stdin.buffer, lines.ready)
 
 
 def _read_inputs(job: Path | None) -> tuple[PipelineSettings, PodSettings | None, PipelineJob | None]:

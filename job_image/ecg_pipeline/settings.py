@@ -85,6 +85,9 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     hub_timeout_s: Annotated[float, Field(gt=0, le=15)] = 10.0
     """Seconds without a byte from the model hub after which a request is tried again; after two and a half times as
     long the model counts as not loaded."""
+    eager_models: bool = True
+    """On one machine: load the models when the server starts, which is ready after that. False loads them with the
+    first job."""
     nltk_data: str | None = None
     """Folder with NLTK's `tokenizers/punkt_tab`, with which sentences are split; without it a splitter that
     knows no abbreviations is used. Nothing is downloaded."""
@@ -93,4 +96,5 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     progress_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Shortest time between two reports inside a stage, in seconds."""
     work_dir: Path | None = None
-    """Folder for downloads while a job runs; the system's temporary folder without it."""
+    """Folder for temporary files while a job runs, in a pod for its download, too; the system's temporary folder
+    without it, on one machine DATA_DIR's."""

@@ -204,6 +204,13 @@ def test_the_time_of_the_whole_is_limited(server: MediaServer, target: Path) -> 
         get(url, target, fetch_total_timeout_s=0.5)
 
 
+def test_a_download_that_cannot_be_complete_in_time_is_given_up_long_before(server: MediaServer, target: Path) -> None:
+    slow = Reply(declared=2**30, pieces=endless(b"x" * 20_000), pause_s=0.01)  # some 2 MB/s for 1 GiB
+    with pytest.raises(TransientError, match=r"at \d+ KiB/s the rest would take \d+\.\d h, and 0\.0 h are left"):
+        get(server.serve("/v.mp4", slow), target, fetch_stall_timeout_s=0.3, fetch_total_timeout_s=60, fetch_tries=2)
+    assert len(server.requests) == 2
+
+
 def test_what_the_server_compressed_is_not_decompressed(server: MediaServer, target: Path) -> None:
     get(server.serve("/v.mp4", Reply(headers={"Content-Encoding": "gzip"}, body=b"\x1f\x8b bomb")), target)
     assert target.read_bytes() == b"\x1f\x8b bomb"

@@ -2,19 +2,14 @@
 
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 
-from ecg_api.ports import JobState, JobView
-from ecg_api.settings import Settings
-from ecg_api.standalone.child import Child, ChildStarter, StartChild
-from ecg_api.standalone.host import build_app
-from ecg_api.standalone.settings import StandaloneSettings
+from ecg_api.ports import JobState
+from ecg_api.standalone.child import Child, ChildStarter, Mode
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.job_files import JobFiles
@@ -24,28 +19,13 @@ from ecg_api.standalone.storage.store import SqliteStore
 from ecg_api.standalone.warm_child import WarmChild
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_dev.waiting import wait_until_async
+from support.in_process_host import TIMEOUT_S, ended, host
 from support.scripted_pipeline import ScriptedPipeline
 from support.submissions import submission
 
-TIMEOUT_S = 30
 _LAST_STEP = {"report_not_stored": "stage:vad", "attempt_end_not_stored": "fail:DOWNLOAD_ERROR"}
 _END = {"report_not_stored": JobState.COMPLETED, "attempt_end_not_stored": JobState.FAILED}
 JOB = submission("j", callback_base=None)
-
-
-@asynccontextmanager
-async def host(data_dir: Path, start: StartChild, **settings: object) -> AsyncIterator[SqliteStore]:
-    app: FastAPI = build_app(Settings(), StandaloneSettings(data_dir=data_dir, **settings), start)  # type: ignore[arg-type]  # by name
-    async with app.router.lifespan_context(app):
-        store = app.state.context.store
-        assert isinstance(store, SqliteStore)
-        yield store
-
-
-async def ended(store: SqliteStore, job_id: str = "j") -> JobView:
-    job = await store.wait(job_id, TIMEOUT_S)
-    assert job is not None
-    return job
 
 
 def starter(pipeline: ScriptedPipeline) -> ChildStarter:
@@ -74,10 +54,10 @@ async def test_a_process_that_cannot_be_started_is_tried_again(tmp_path: Path) -
     pipeline = ScriptedPipeline(tmp_path / "scripted")
     refusals = [OSError("Cannot allocate memory")]
 
-    async def start(*, cpu: bool = False) -> Child:
-        if refusals:
+    async def start(mode: Mode, work: Path, *, cpu: bool = False) -> Child:
+        if refusals and mode is Mode.ANALYZE:
             raise refusals.pop()
-        return await starter(pipeline)(cpu=cpu)
+        return await starter(pipeline)(mode, work, cpu=cpu)
 
     async with host(tmp_path / "data", start) as store:
         await store.submit(JOB)
@@ -125,8 +105,8 @@ async def test_a_cancelled_job_leaves_no_temporary_files_of_its_killed_process(t
     async with host(tmp_path / "data", starter(pipeline)) as store:
         await store.submit(JOB)
         await wait_until_async(lambda: pipeline.has_done("stop"), TIMEOUT_S)
-        left = tmp_path / "data" / "work" / "ecg-pipeline-x"
-        left.mkdir()
+        left = tmp_path / "data" / "work" / "analyze-1" / "ecg-pipeline-x"
+        left.mkdir(parents=True)
         await store.delete("j")
         await wait_until_async(lambda: not left.exists(), TIMEOUT_S)
 

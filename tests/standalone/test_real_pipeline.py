@@ -36,16 +36,19 @@ def server(tmp_path_factory: pytest.TempPathFactory, backend: Receiver) -> Itera
 
 
 def pids(server: ServerProcess) -> list[int]:
-    return [line["pid"] for line in server.log_lines() if line["event"] == "pipeline_ready"]
+    """The processes that analyze, in the order of their start."""
+    return [x["pid"] for x in server.log_lines() if x["event"] == "pipeline_ready" and x["mode"] == "analyze"]
 
 
 def models_loaded(server: ServerProcess, job_id: str) -> int:
     return sum(line["event"] == "model_loaded" and line.get("job_id") == job_id for line in server.log_lines())
 
 
-def test_a_second_job_loads_no_model_again(
+def test_once_the_server_is_ready_no_job_loads_a_model(
     server: ServerProcess, video: str, backend: Receiver, figure: Callable[[str], None]
 ) -> None:
+    wait_until(lambda: server.client.get("/health/ready").status_code == 200, PATIENCE_S, server.last_words)
+    assert any(line["event"] == "model_loaded" for line in server.log_lines())
     seconds = {}
     for job_id in ("cold", "warm"):
         began = time.monotonic()
@@ -53,7 +56,7 @@ def test_a_second_job_loads_no_model_again(
         server.wait_for(job_id, "completed", PATIENCE_S)
         seconds[job_id] = time.monotonic() - began
     figure(f"20 s of video through the server: first {seconds['cold']:.1f} s, then {seconds['warm']:.1f} s")
-    assert models_loaded(server, "cold") > 0
+    assert models_loaded(server, "cold") == 0
     assert models_loaded(server, "warm") == 0
     backend.wait_for(lambda got: [r.mark for r in got if r.json["job_id"] == "warm"] == ALL_SEVEN)
 
@@ -92,3 +95,21 @@ def test_the_log_tells_a_job_s_whole_story(server: ServerProcess, tmp_path: Path
     assert events[0] == "job_submitted"
     for event in ("attempt_started", "attempt_ended", "job_completed", "callback_delivered"):
         assert event in events
+
+
+def test_a_server_without_its_model_is_not_ready_and_says_which_it_lacks(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, demo_environment(ASR_MODEL="/nope")) as lacking:
+        lacking.start()
+        loading = lacking.client.get("/health/ready")
+        assert (loading.status_code, loading.json()["ready"]) == (503, False)
+        wait_until(lambda: "/nope" in lacking.client.get("/health/ready").text, PATIENCE_S, lacking.last_words)
+        lacks = lacking.client.get("/health/ready")
+        assert lacks.status_code == 503
+        assert [reason.partition(": ")[2].split(":")[0] for reason in lacks.json()["missing"]] == ["Whisper /nope"]
+
+
+def test_without_eager_models_the_server_is_ready_before_any_model_is_loaded(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, demo_environment(ASR_MODEL="/nope", EAGER_MODELS="false")) as lazy:
+        lazy.start()
+        lazy.wait_for_log("pipeline_ready", 1, PATIENCE_S)
+        assert lazy.client.get("/health/ready").json() == {"ready": True, "missing": []}

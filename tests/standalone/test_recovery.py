@@ -9,7 +9,7 @@ import pytest
 
 from ecg_dev.waiting import wait_until
 from support.receiver import ALL_SEVEN, DROP, Answer, Receiver
-from support.server_process import is_alive
+from support.server_process import is_alive, kill_9
 from support.standalone import STAGES, Serve, up_to
 
 VIDEO = "https://example.com/v.mp4"
@@ -41,6 +41,35 @@ def test_kill_9_right_after_the_answer_loses_nothing(serve: Serve, backend: Rece
     for i in range(20):
         server.wait_for(f"j{i}", "completed")
     backend.wait_for(lambda got: sum(r.mark == ("completed", 100) for r in got) >= 20)
+
+
+def test_after_kill_9_no_job_starts_while_a_pipeline_process_of_the_killed_server_lives(serve: Serve) -> None:
+    server, pipeline = serve(["stage:vad", "stop"], [])
+    server.post("j", VIDEO)
+    wait_until(lambda: pipeline.has_done("stop"))
+    server.kill()
+    orphan = pipeline.pids()[0]
+    following = server.launch()
+    server.wait_for_log("data_directory_in_use")
+    assert is_alive(orphan)
+    assert following.poll() is None
+    assert len(pipeline.attempts("j")) == 1
+    kill_9(orphan)
+    wait_until(lambda: len(pipeline.attempts("j")) == 2, 30)
+    following.terminate()
+    following.wait(20)
+
+
+def test_a_pipeline_process_that_outlives_its_killed_server_for_good_is_told_of(serve: Serve) -> None:
+    server, pipeline = serve(["stage:vad", "stop"], [])
+    server.post("j", VIDEO)
+    wait_until(lambda: pipeline.has_done("stop"))
+    server.kill()
+    try:
+        assert server.launch().wait(30) == 1
+        assert "is in use by another server" in server.log.read_text()
+    finally:
+        kill_9(pipeline.pids()[0])
 
 
 def test_what_was_acknowledged_and_recorded_is_not_sent_again(serve: Serve, backend: Receiver) -> None:

@@ -43,7 +43,13 @@ def work(job):
     report("finished", jobId=job["jobId"], exitCode=0, status={{**status, "result": reference}})
 
 
+def fetch(job):
+    pathlib.Path(job["resultPath"]).write_bytes(b"media")
+    report("finished", jobId=job["jobId"], exitCode=0, status={{"attempt": job["attempt"]}})
+
+
 report("ready")
+work = fetch if "--fetch" in sys.argv else work
 for line in sys.stdin:
     threading.Thread(target=work, args=(json.loads(line),), daemon=True).start()
 os._exit(0)

@@ -13,7 +13,8 @@ A script is a list of attempts, the last one for all that follow; an attempt is 
     "gpu-memory:1"  finish with 14, and end a second later (without a number: at once)
     "no-result"     finish with 0 and without a result
 
-An attempt without a final step goes through the remaining stages and finishes with a result.
+An attempt without a final step goes through the remaining stages and finishes with a result. Downloads succeed at once,
+unless `fetching` says something else.
 """
 
 import json
@@ -40,6 +41,10 @@ class ScriptedPipeline:
     @property
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(self._folder), "SCRIPT_FOLDER": str(self._folder)}
+
+    def fetching(self, **steps: Sequence[str]) -> None:
+        """The steps of the downloads of jobs, by id."""
+        (self._folder / "fetch.json").write_text(json.dumps(steps))
 
     def release(self) -> None:
         """Let all `hold` steps continue, now and later."""

@@ -28,7 +28,7 @@ class Cancelled(Exception):  # noqa: N818 - a request of the client, not an erro
     """The job was cancelled or removed while it ran."""
 
 
-async def unless_cancelled(work: Coroutine[Any, Any, T], cancelled: asyncio.Event, timeout_s: float) -> T:
+async def unless_cancelled(work: Coroutine[Any, Any, T], cancelled: asyncio.Event, timeout_s: float | None = None) -> T:
     """The result of `work`. Raises Cancelled once `cancelled` is set, and TimeoutError; `work` has ended then."""
     tasks = asyncio.ensure_future(work), asyncio.ensure_future(cancelled.wait())
     try:
@@ -87,7 +87,7 @@ class Attempt:
 
     def _is_of_this_attempt(self, report: Report) -> bool:
         is_same_attempt = report.status is None or report.status.attempt == self.job.attempt
-        return report.event != "ready" and report.job_id == self.job.job_id and is_same_attempt
+        return report.job_id == self.job.job_id and is_same_attempt
 
     def _end_of_process(self, exit_code: int, kills_before: int) -> AttemptEnd:
         if exit_code == _SIGKILL:

@@ -7,13 +7,15 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from ecg_contract.host_protocol import PipelineJob, Report
 
-PIPELINE_COMMAND = (sys.executable, "-m", "ecg_pipeline", "--serve")
+_COMMAND = (sys.executable, "-m", "ecg_pipeline")
 STOP_GRACE_S = 1.0
 _LAST_LINES_S = 0.5
 _LINE_LIMIT = 4 * 1024 * 1024
@@ -25,6 +27,8 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.missing: Sequence[str] | None = None
+        """What every job needs and the process could not load, a sentence each; None until that is known."""
         self._reports: asyncio.Queue[Report | None] = asyncio.Queue()
         self._reader = asyncio.create_task(self._read())
 
@@ -91,31 +95,52 @@ class Child:
 
     def _parse(self, line: bytes) -> None:
         try:
-            self._reports.put_nowait(Report.model_validate_json(line))
+            report = Report.model_validate_json(line)
         except ValidationError:
             _log.warning("pipeline_line_not_understood", extra={"pid": self.pid, "bytes": len(line)})
+            return
+        if report.event == "models" or (report.event == "ready" and not report.missing):
+            self.missing = report.missing
+        if report.event != "models":
+            self._reports.put_nowait(report)
+
+
+class Mode(StrEnum):
+    """What a pipeline process does with the jobs on its stdin."""
+
+    ANALYZE = "--serve"
+    FETCH = "--fetch"
 
 
 class StartChild(Protocol):
-    """Starts a pipeline process; `cpu` hides the GPUs from it."""
+    """Starts a pipeline process with a folder for temporary files; `cpu` hides the GPUs from it."""
 
-    async def __call__(self, *, cpu: bool = False) -> Child: ...
+    async def __call__(self, mode: Mode, work: Path, *, cpu: bool = False) -> Child: ...
 
 
 class ChildStarter:
-    """Starts `command` in its own process group, so that Ctrl-C in a terminal signals only the host."""
+    """Starts the pipeline in its own process group, so that Ctrl-C in a terminal signals only the host.
 
-    def __init__(self, command: Sequence[str] = PIPELINE_COMMAND, environment: Mapping[str, str] = os.environ) -> None:
-        self._command = command
-        self._environment = dict(environment)
+    The processes hold the file descriptors `held`, too.
+    """
 
-    async def __call__(self, *, cpu: bool = False) -> Child:
+    def __init__(self, environment: Mapping[str, str] = os.environ, held: Sequence[int] = ()) -> None:
+        self._environment, self._held = dict(environment), held
+
+    async def __call__(self, mode: Mode, work: Path, *, cpu: bool = False) -> Child:
         process = await asyncio.create_subprocess_exec(
-            *self._command,
+            *_COMMAND,
+            mode.value,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=self._environment | ({"CUDA_VISIBLE_DEVICES": ""} if cpu else {}),
+            env=self._environment_for(mode, work) | ({"CUDA_VISIBLE_DEVICES": ""} if cpu else {}),
             limit=_LINE_LIMIT,
             start_new_session=True,
+            pass_fds=self._held,
         )
         return Child(process)
+
+    def _environment_for(self, mode: Mode, work: Path) -> dict[str, str]:
+        """Downloads lie where their files are renamed to; the analysis's folder may be another."""
+        work_dir = {"WORK_DIR": str(work)}
+        return {**self._environment, **work_dir} if mode is Mode.FETCH else {**work_dir, **self._environment}

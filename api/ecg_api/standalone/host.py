@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import timedelta
@@ -12,9 +11,9 @@ from fastapi import FastAPI
 from ecg_api.errors import StoreUnavailableError
 from ecg_api.http.app import create_app
 from ecg_api.settings import Settings
-from ecg_api.standalone.child import ChildStarter, StartChild
+from ecg_api.standalone.child import ChildStarter, Mode, StartChild
 from ecg_api.standalone.data_dir_lock import locked
-from ecg_api.standalone.runner import Runner, RunnerSettings
+from ecg_api.standalone.runner import Processes, Runner, RunnerSettings
 from ecg_api.standalone.settings import StandaloneSettings
 from ecg_api.standalone.storage.callback_ledger import CallbackLedger
 from ecg_api.standalone.storage.changes import Changes
@@ -30,6 +29,7 @@ from ecg_callbacks.sender import CallbackSender
 from ecg_common.logs import job_logger
 from ecg_contract.attempt_outcome import RetryPolicy
 
+_STARTING = "the pipeline process is being started, and its models are loaded"
 _SWEEP_EVERY_S = 60.0
 _log = logging.getLogger(__name__)
 
@@ -40,31 +40,38 @@ def build_app(settings: Settings, standalone: StandaloneSettings, start_child: S
     Raises StoreUnavailableError while another server uses the directory, and where its database cannot be opened.
     """
     with ExitStack() as opened:
-        opened.enter_context(locked(standalone.data_dir))
+        lock = opened.enter_context(locked(standalone.data_dir))
         files = JobFiles(standalone.data_dir)
         database = Database(files.database)
         opened.callback(database.close)
         storage = Storage(database, files, Changes(), timedelta(seconds=standalone.job_ttl_s))
-        child = WarmChild(
-            start_child or _starter(files), standalone.heartbeat_lost_s, remove_temporary_files=files.clear_work
-        )
-        store = SqliteStore(storage, standalone.queue_limit, child.trouble)
-        host = _Host(settings, standalone, storage, child, opened.pop_all())
+        processes = _processes(standalone, files, start_child or ChildStarter(held=(lock,)))
+        store = SqliteStore(storage, standalone.queue_limit, processes.trouble)
+        host = _Host(settings, standalone, storage, processes, opened.pop_all())
         return create_app(settings, store, host.lifespan, uploads=store, redelivery=store)
 
 
-def _starter(files: JobFiles) -> StartChild:
-    """Puts the pipeline's temporary files into the data directory, where those of a killed process are removed."""
-    return ChildStarter(environment={"WORK_DIR": str(files.work), **os.environ})
+def _processes(standalone: StandaloneSettings, files: JobFiles, start: StartChild) -> Processes:
+    def children(mode: Mode, number: int) -> list[WarmChild]:
+        folders = (files.work_of(f"{mode.name.lower()}-{i}") for i in range(1, number + 1))
+        missing = (_STARTING,) if mode is Mode.ANALYZE else ()
+        return [WarmChild(start, mode, folder, standalone.heartbeat_lost_s, missing) for folder in folders]
+
+    return Processes(children(Mode.FETCH, standalone.fetch_slots), children(Mode.ANALYZE, standalone.workers))
 
 
 class _Host:
     """The background tasks of the application."""
 
     def __init__(
-        self, settings: Settings, standalone: StandaloneSettings, storage: Storage, child: WarmChild, opened: ExitStack
+        self,
+        settings: Settings,
+        standalone: StandaloneSettings,
+        storage: Storage,
+        processes: Processes,
+        opened: ExitStack,
     ) -> None:
-        self._settings, self._standalone, self._storage, self._child = settings, standalone, storage, child
+        self._settings, self._standalone, self._storage, self._processes = settings, standalone, storage, processes
         self._opened = opened
 
     @asynccontextmanager
@@ -90,7 +97,7 @@ class _Host:
             self._standalone.heartbeat_lost_s,
             RetryPolicy(self._standalone.cpu_fallback),
         )
-        return Runner(RunQueue(self._storage), self._storage.files, self._storage.changes, self._child, settings)
+        return Runner(RunQueue(self._storage), self._storage.files, self._storage.changes, self._processes, settings)
 
     async def _expire_jobs(self) -> None:
         queue = RunQueue(self._storage)

@@ -23,13 +23,24 @@ def load_media(source: Source, settings: PipelineSettings, progress: ProgressRep
         if declared:
             progress.advance(Stage.DOWNLOAD, decoding_from + (1 - decoding_from) * done / declared)
 
-    path = source.path or _download(_url(source), settings, progress, work)
+    path = source.path or fetch_media(source, settings, progress, work)
     audio = decode(path, settings.media_max_seconds, decoded)
     if not source.path:
         path.unlink(missing_ok=True)
     for note in audio.notes:
         progress.note(note)
     return audio.samples
+
+
+def fetch_media(source: Source, settings: PipelineSettings, progress: ProgressReporter, work: Path) -> Path:
+    """Download the media of a URL to a file in the folder `work`. Raises AnalysisError."""
+    from ecg_pipeline.fetch import fetch  # noqa: PLC0415 - as above
+
+    def fetched(done: int, total: int | None) -> None:
+        if total:
+            progress.advance(Stage.DOWNLOAD, _FETCH_PART * done / total)
+
+    return fetch(_url(source), work / "media", settings, fetched).path
 
 
 def _url(source: Source) -> str:
@@ -40,13 +51,3 @@ def _url(source: Source) -> str:
     except (OSError, UnicodeError) as error:
         reason = f"the file with the video's URL cannot be read ({type(error).__name__}): see the job's Secret"
         raise FatalError(ErrorCode.DOWNLOAD_ERROR, download_failed(reason)) from None
-
-
-def _download(url: str, settings: PipelineSettings, progress: ProgressReporter, work: Path) -> Path:
-    from ecg_pipeline.fetch import fetch  # noqa: PLC0415 - as above
-
-    def fetched(done: int, total: int | None) -> None:
-        if total:
-            progress.advance(Stage.DOWNLOAD, _FETCH_PART * done / total)
-
-    return fetch(url, work / "media", settings, fetched).path

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -131,9 +131,22 @@ class JobModels:
         self._diarizer()
         self._transcriber(self._compute_type)
         self._cache.submit("libraries", None, self._engines.warm_up)
+        self.prefetch_language()
+
+    def prefetch_language(self) -> None:
+        """Begin to load the models that only jobs in this language need."""
         self._aligner(self._language)
         if self._wants_emotion:
             self._emotion_classifier(self._language)
+
+    def await_language(self) -> None:
+        """Wait for the models that only jobs in this language need; log those that do not load."""
+        for name, model in (("aligner", self._aligner), ("emotion", self._emotion_classifier)):
+            loading = model(self._language)
+            if loading is not None and isinstance(error := loading.exception(), Exception):
+                _log.warning(
+                    "model_not_loaded", extra={"model": f"{name} {self._language}", "reason": reason_of(error)}
+                )
 
     def check_needed(self) -> None:
         """Raises AnalysisError when a model that the job cannot do without did not load. Does not wait."""
@@ -143,6 +156,16 @@ class JobModels:
             self.diarizer()
         if self._transcriber(self._compute_type).done():
             self._loaded_transcriber(self._compute_type)
+
+    def missing(self) -> Sequence[str]:
+        """Waits for the models that a job cannot do without; the reason of each that did not load."""
+        reasons = []
+        for load in (self.voice_activity, self.diarizer, partial(self._loaded_transcriber, self._compute_type)):
+            try:
+                load()
+            except AnalysisError as error:
+                reasons.append(error.message)
+        return reasons
 
     def voice_activity(self) -> VoiceActivity:
         """Raises AnalysisError."""

@@ -50,6 +50,6 @@ def analyze(
         language_detected=transcript.language,
         model_version=f"whisperx-{Path(transcript.model).name}",
         device=models.device,
-        processing_time=time.monotonic() - began,
+        processing_time=job.fetch_seconds + time.monotonic() - began,
         notes=progress.status.notes,
     )

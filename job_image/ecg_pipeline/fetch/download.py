@@ -18,12 +18,11 @@ from ecg_common.addresses import AllowList
 from ecg_common.netguard import AddressGuard, AddressRefusedError, GuardedTransport, Resolve
 from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, given_up, pause_after, refused
 from ecg_pipeline.fetch.http_answer import check_status, redirected_to
+from ecg_pipeline.fetch.least_rate import LeastRate
 from ecg_pipeline.fetch.partial import Partial
 from ecg_pipeline.settings import FetchSettings
 
 _REPORT_S = 0.2
-_SLOWEST_BYTES = 64 * 1024
-"""Fewer bytes within a stall timeout count as a stall."""
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "ecg-audio-analyzer"}
 
 
@@ -50,13 +49,14 @@ class Downloader:
 
     async def _download(self, url: str, target: Path, on_progress: OnBytes) -> int:
         partial = Partial(target, self._settings.fetch_max_bytes)
+        rate = LeastRate(self._settings, self._environment.clock)
         timeout = httpx.Timeout(self._settings.fetch_stall_timeout_s, connect=self._settings.fetch_connect_timeout_s)
         client = httpx.AsyncClient(
             transport=GuardedTransport(self._guard), trust_env=False, timeout=timeout, headers=_HEADERS
         )
         try:
             async with client, asyncio.timeout(self._settings.fetch_total_timeout_s):
-                await self._with_retries(client, _checked(url), partial, on_progress)
+                await self._with_retries(client, _checked(url), _Saved(partial, rate, on_progress))
         except TimeoutError:
             raise given_up(f"not complete within {self._settings.fetch_total_timeout_s:g} s", 1) from None
         except OSError as error:
@@ -65,22 +65,22 @@ class Downloader:
             partial.close()
         return partial.size
 
-    async def _with_retries(self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial, report: OnBytes) -> None:
+    async def _with_retries(self, client: httpx.AsyncClient, url: httpx.URL, saved: "_Saved") -> None:
         failures = 0
         while True:
             try:
-                return await self._try(client, url, partial, report)
+                return await self._try(client, url, saved)
             except TryAgainError as error:
                 failures += 1
-                pause = pause_after(error, failures, self._settings.fetch_tries, partial.size, self._log)
+                pause = pause_after(error, failures, self._settings.fetch_tries, saved.partial.size, self._log)
             await self._environment.sleep(pause)
 
-    async def _try(self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial, report: OnBytes) -> None:
+    async def _try(self, client: httpx.AsyncClient, url: httpx.URL, saved: "_Saved") -> None:
         for _ in range(self._settings.fetch_max_redirects + 1):
-            async with self._response(client, url, partial) as response:
+            async with self._response(client, url, saved.partial) as response:
                 target = redirected_to(response)
                 if target is None:
-                    await self._store(response, partial, report)
+                    await self._store(response, saved)
                     return
             url = _checked(target)
         raise refused(f"more than {self._settings.fetch_max_redirects} redirects")
@@ -107,28 +107,30 @@ class Downloader:
         finally:
             await response.aclose()
 
-    async def _store(self, response: httpx.Response, partial: Partial, report: OnBytes) -> None:
+    async def _store(self, response: httpx.Response, saved: "_Saved") -> None:
         """Write the body to the disk."""
+        partial = saved.partial
         if response.status_code == 416:
             partial.forget()
             raise TryAgainError("416 Range Not Satisfiable")
         await check_status(response)
         partial.begin(response)
+        saved.rate.begin()
         reported = self._environment.clock()
         async for piece in self._pieces(response):
             partial.write(piece)
+            saved.rate.arrived(len(piece), None if partial.total is None else partial.total - partial.size)
             if self._environment.clock() - reported >= _REPORT_S:
                 reported = self._environment.clock()
-                report(partial.size, partial.total)
+                saved.report(partial.size, partial.total)
         if partial.total is not None and partial.size != partial.total:
             raise TryAgainError(f"the answer ended after {partial.size} of {partial.total} bytes")
-        report(partial.size, partial.total)
+        saved.report(partial.size, partial.total)
 
     async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        """The body as it arrives. Raises TryAgainError when it arrives too slowly."""
+        """The body as it arrives. Raises TryAgainError when nothing does for a stall timeout."""
         limit = self._settings.fetch_stall_timeout_s
         pieces = response.aiter_raw()
-        since, arrived = self._environment.clock(), 0
         while True:
             try:
                 async with asyncio.timeout(limit):
@@ -138,11 +140,15 @@ class Downloader:
             except TimeoutError:
                 raise TryAgainError(f"no data for {limit:g} s") from None
             yield piece
-            arrived += len(piece)
-            if self._environment.clock() - since >= limit:
-                if arrived < _SLOWEST_BYTES:
-                    raise TryAgainError(f"only {arrived} bytes in {limit:g} s")
-                since, arrived = self._environment.clock(), 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """What becomes of the bytes that arrive."""
+
+    partial: Partial
+    rate: LeastRate
+    report: OnBytes
 
 
 def _checked(url: str | httpx.URL) -> httpx.URL:

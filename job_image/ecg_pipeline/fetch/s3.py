@@ -21,6 +21,7 @@ from ecg_common.s3_url import S3Object
 from ecg_contract.errors import UsageError
 from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, check_size, given_up, pause_after, refused, too_large
 from ecg_pipeline.fetch.http_answer import status_line
+from ecg_pipeline.fetch.least_rate import LeastRate
 from ecg_pipeline.settings import FetchSettings
 
 _PIECE = 1024 * 1024
@@ -98,6 +99,7 @@ class _Download:
     ) -> None:
         self._client, self._source, self._target, self._on_progress = client, source, target, on_progress
         self._limit, self._deadline = settings.fetch_max_bytes, time.monotonic() + settings.fetch_total_timeout_s
+        self._rate = LeastRate(settings)
         self._etag: str | None = None
         self._total = 0
         self.size = 0
@@ -138,6 +140,7 @@ class _Download:
         check_size(self._total, self._limit, self._target.parent)
 
     def _store(self, body: Any) -> None:
+        self._rate.begin()
         with self._target.open("ab" if self.size else "wb") as file:
             for piece in body.iter_chunks(_PIECE):
                 file.write(piece)
@@ -146,6 +149,7 @@ class _Download:
                     raise too_large(self.size, self._limit)
                 if time.monotonic() > self._deadline:
                     raise given_up("not complete within FETCH_TOTAL_TIMEOUT_S", 1)
+                self._rate.arrived(len(piece), self._total - self.size)
                 self._on_progress(self.size, self._total)
         if self.size != self._total:
             raise TryAgainError(f"S3's answer ended after {self.size} of {self._total} bytes")

@@ -5,30 +5,54 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from pydantic import ValidationError
 
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineJob
-from ecg_pipeline.process.job_runner import JobRunner
 from ecg_pipeline.process.process_setup import EXIT_TERMINATED
 
+_IDLE_S = 60.0
 _log = logging.getLogger(__name__)
 
 
-def serve(runner: JobRunner, stdin: BinaryIO, ready: Callable[[], None]) -> int:
+class Runner(Protocol):
+    """Does the jobs of a process."""
+
+    def warm_up(self) -> None:
+        """Begin, in the background, what should be done before the first job."""
+        ...
+
+    def idle(self) -> None:
+        """Called each minute without a job."""
+        ...
+
+    def run(self, job: PipelineJob) -> int:
+        """Returns the job's exit code; failures are reported, not raised."""
+        ...
+
+
+def serve(runner: Runner, stdin: BinaryIO, ready: Callable[[], None]) -> int:
     """The process's exit code. Ends after a job that ran out of GPU memory: the process's GPU memory is fragmented."""
     busy = threading.Event()
     jobs = _read_ahead(stdin, busy)
-    runner.warm_up()
     ready()
-    while (line := jobs.get()) is not None:
+    runner.warm_up()
+    while (line := _next(jobs, runner)) is not None:
         busy.set()
         if (job := _parsed(line)) is not None and runner.run(job) == ExitCode.GPU_MEMORY:
             return int(ExitCode.GPU_MEMORY)
         busy.clear()
     return int(ExitCode.OK)
+
+
+def _next(jobs: "queue.Queue[bytes | None]", runner: Runner) -> bytes | None:
+    while True:
+        try:
+            return jobs.get(timeout=_IDLE_S)
+        except queue.Empty:
+            runner.idle()
 
 
 def _read_ahead(stdin: BinaryIO, busy: threading.Event) -> "queue.Queue[bytes | None]":

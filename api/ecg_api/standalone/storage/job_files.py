@@ -16,14 +16,25 @@ class JobFiles:
         self.database = data_dir / "jobs.sqlite3"
         self._results = data_dir / "results"
         self._uploads = data_dir / "uploads"
-        self.work = (data_dir / "work").absolute()
-        """Temporary files of the pipeline process."""
-        for folder in (data_dir, self._results, self._uploads, self.work):
+        self._fetched = data_dir / "fetched"
+        self._work = (data_dir / "work").absolute()
+        for folder in (data_dir, self._results, self._uploads, self._fetched, self._work):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def result_of(self, job: JobRecord) -> Path:
         """One file per run, so that a run that is being removed cannot touch the file of the next."""
         return (self._results / f"{job.uid}-{job.run}.json").absolute()
+
+    def fetched_of(self, job: JobRecord) -> Path:
+        """The media of a job that was posted with a URL, while it is worked on."""
+        return (self._fetched / f"{job.uid}-{job.run}").absolute()
+
+    def has_fetched(self) -> bool:
+        return any(self._fetched.iterdir())
+
+    def work_of(self, process: str) -> Path:
+        """Folder for the temporary files of a pipeline process."""
+        return self._work / process
 
     def new_upload(self) -> Path:
         return (self._uploads / uuid.uuid4().hex).absolute()
@@ -31,22 +42,23 @@ class JobFiles:
     def forget(self, job: JobRecord) -> None:
         """Remove the files of a job."""
         self.result_of(job).unlink(missing_ok=True)
-        self.forget_upload(job)
+        self.forget_media(job)
 
-    def forget_upload(self, job: JobRecord) -> None:
+    def forget_media(self, job: JobRecord) -> None:
+        """Remove what only the work on a job needs."""
+        self.forget_fetched(job)
         if job.source.path is not None:
             job.source.path.unlink(missing_ok=True)
 
+    def forget_fetched(self, job: JobRecord) -> None:
+        self.fetched_of(job).unlink(missing_ok=True)
+
     def sweep(self, jobs: Iterable[JobRecord]) -> None:
-        """Remove files that no job owns, left by a crash between writing a file and its job."""
+        """Remove files that no job owns, left by a crash between writing a file and its job, and all downloads."""
         owned = {path for job in jobs for path in (self.result_of(job), job.source.path)}
-        for folder in (self._results, self._uploads):
+        for folder in (self._results, self._uploads, self._fetched):
             for path in folder.iterdir():
                 if path.absolute() not in owned and path.is_file():
                     path.unlink(missing_ok=True)
-        self.clear_work()
-
-    def clear_work(self) -> None:
-        """Remove what a killed pipeline process left; to be called while none runs."""
-        for path in self.work.iterdir():
-            shutil.rmtree(path, ignore_errors=True)
+        for work in self._work.iterdir():
+            shutil.rmtree(work, ignore_errors=True)

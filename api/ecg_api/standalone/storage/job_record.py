@@ -48,6 +48,10 @@ class JobRecord(JobOptions, CamelModel):
     completed_at: datetime | None = None
     worked_s: Annotated[float, Field(ge=0)] = 0.0
     """Seconds of work in the run's ended attempts."""
+    fetch_s: Annotated[float, Field(ge=0)] = 0.0
+    """Seconds that the attempt's download took."""
+    in_analysis: bool = False
+    """Whether the running attempt has got beyond its download."""
     pipeline: PipelineStatus | None = None
     error: PipelineError | None = None
     delivery: DeliveryRecord = DeliveryRecord()
@@ -90,9 +94,21 @@ def claimed(job: JobRecord, now: datetime) -> JobRecord:
             "attempt": job.attempt + 1,
             "started_at": job.started_at or now,
             "attempt_started_at": now,
+            "fetch_s": 0.0,
+            "in_analysis": False,
             "pipeline": PipelineStatus(attempt=job.attempt + 1),
         }
     )
+
+
+def fetched(job: JobRecord, now: datetime) -> JobRecord:
+    """The media is on the disk; the time until the analysis begins is no work."""
+    over = _attempt_over(job, now)
+    return over.model_copy(update={"fetch_s": over.worked_s - job.worked_s})
+
+
+def in_analysis(job: JobRecord, now: datetime) -> JobRecord:
+    return job.model_copy(update={"attempt_started_at": now, "in_analysis": True})
 
 
 def reported(job: JobRecord, status: PipelineStatus) -> JobRecord:

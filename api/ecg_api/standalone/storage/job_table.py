@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ecg_api.ports import JobState
+from ecg_api.ports import JobKind, JobState
 from ecg_api.standalone.storage.job_record import JobRecord, expires_at, facts
 from ecg_callbacks.decision import callback_view
 from ecg_callbacks.ports import Pending, pending_of
@@ -71,9 +71,10 @@ class JobTable:
         (count,) = self.connection.execute("SELECT count(*) FROM jobs WHERE state = ?", (state,)).fetchone()
         return int(count)
 
-    def next_queued(self) -> JobRecord | None:
+    def next_queued(self, kind: JobKind | None = None) -> JobRecord | None:
         """A transcription before every video, then by priority, then the one that has waited longest."""
-        queued = self._records("state = 'queued'", order=f"{_QUEUE_ORDER} LIMIT 1")
+        of_kind = "" if kind is None else f" AND is_transcription = {int(kind is JobKind.TRANSCRIPTION)}"
+        queued = self._records(f"state = 'queued'{of_kind}", order=f"{_QUEUE_ORDER} LIMIT 1")
         return queued[0] if queued else None
 
     def queue_position(self, job_id: str) -> int | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ecg_api.ports import JobState
+from ecg_api.ports import JobKind, JobState
 from ecg_api.standalone.storage import job_record
 from ecg_api.standalone.storage.job_record import JobRecord
 from ecg_api.standalone.storage.job_table import JobTable
@@ -36,10 +36,10 @@ class RunQueue:
         job = await self._storage.query(JobTable.next_queued)
         return job.device if job else Device.AUTO
 
-    async def claim(self) -> JobRecord | None:
-        """The next queued job with a new attempt begun; None where none is queued."""
+    async def claim(self, kind: JobKind | None = None) -> JobRecord | None:
+        """The next queued job, or the next of a kind, with a new attempt begun; None where none is queued."""
         async with self._storage.transaction() as table:
-            job = table.next_queued()
+            job = table.next_queued(kind)
             if job is None:
                 return None
             job = job_record.claimed(job, table.now)
@@ -51,6 +51,16 @@ class RunQueue:
         """The job while `key` is its running attempt; None when it was cancelled or removed."""
         return await self._storage.query(lambda table: _current(table, key))
 
+    async def fetched(self, key: AttemptKey) -> None:
+        """The job's media is on the disk: until the analysis begins, the job waits."""
+        now = self._storage.clock()
+        await self._change(key, lambda job: job_record.fetched(job, now))
+
+    async def begin_analysis(self, key: AttemptKey) -> JobRecord | None:
+        """The job, worked on again; None when it was cancelled or removed."""
+        now = self._storage.clock()
+        return await self._change(key, lambda job: job_record.in_analysis(job, now))
+
     async def report(self, key: AttemptKey, status: PipelineStatus) -> None:
         """Store the attempt's status."""
         await self._change(key, lambda job: job_record.reported(job, status))
@@ -59,7 +69,7 @@ class RunQueue:
         """Apply the decision on the attempt's end, unless the attempt is no longer the running one."""
         job = await self._change(key, lambda job: self._ended(job, decision))
         if job is not None and job.state.is_final:
-            self._storage.files.forget_upload(job)
+            self._storage.files.forget_media(job)
 
     async def put_back(self, key: AttemptKey) -> None:
         """Queue the job again because the host stops; the attempt does not count as a failure."""

@@ -71,7 +71,7 @@ class SqliteStore:
             if job is None or job.state.is_final:
                 return
             table.put(job_record.cancelled(job, table.now))
-        self._storage.files.forget_upload(job)
+        self._storage.files.forget_media(job)
         job_logger(__name__, job_id).info("job_cancelled")
         self._storage.changes.announce(job_id)
 

@@ -1,6 +1,7 @@
 """Reports as JSON lines on the process's stdout, which nothing else writes to."""
 
 import threading
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from ecg_contract.host_protocol import PipelineStatus, Report
@@ -13,8 +14,11 @@ class LineReporter:
         self._stream = stream
         self._lock = threading.Lock()
 
-    def ready(self) -> None:
-        self._write(Report(event="ready"))
+    def ready(self, missing: Sequence[str] = ()) -> None:
+        self._write(Report(event="ready", missing=tuple(missing)))
+
+    def models(self, missing: Sequence[str]) -> None:
+        self._write(Report(event="models", missing=tuple(missing)))
 
     def report(self, job_id: str, status: PipelineStatus) -> None:
         self._write(Report(event="status", job_id=job_id, status=status))

@@ -1,0 +1,102 @@
+"""Downloads the media of queued videos, ahead of the analysis, in a fixed number of slots.
+
+A slot is held from the claim of a job until a worker takes it, so a slow source occupies one slot and nothing else.
+"""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Sequence
+
+from ecg_api.errors import StoreUnavailableError
+from ecg_api.ports import JobKind
+from ecg_api.standalone.attempt import Cancelled, unless_cancelled
+from ecg_api.standalone.attempt_ends import PAUSE_S, AttemptEnds
+from ecg_api.standalone.bell import Bell
+from ecg_api.standalone.fetched_jobs import FetchedJobs
+from ecg_api.standalone.lane import Lane
+from ecg_api.standalone.storage.job_files import JobFiles
+from ecg_api.standalone.storage.job_record import JobRecord
+from ecg_api.standalone.storage.run_queue import RunQueue, key_of
+from ecg_common.setting_types import GIB
+from ecg_contract.attempt_outcome import AttemptEnd, Cause
+from ecg_contract.errors import ExitCode
+from ecg_contract.host_protocol import PipelineJob
+
+_ROOM_BYTES = 10 * GIB
+"""Free space below which one file is downloaded at a time: the largest that is accepted by default."""
+_log = logging.getLogger(__name__)
+
+
+class FetchSlots:
+    """`run` ends when it is cancelled; the jobs in its hands are then queued again."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what fetching a job takes
+        self,
+        lanes: Sequence[Lane],
+        queue: RunQueue,
+        files: JobFiles,
+        ends: AttemptEnds,
+        fetched: FetchedJobs,
+        bell: Bell,
+    ) -> None:
+        self._queue, self._files, self._ends, self._fetched, self._bell = queue, files, ends, fetched, bell
+        self._lanes = len(lanes)
+        self._idle: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
+        for lane in reversed(lanes):  # the one used last is taken first: its process runs
+            self._idle.put_nowait(lane)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as held:
+            while True:
+                lane = await self._idle.get()
+                try:
+                    await lane.child.ready()
+                    job = await self._next_job()
+                except StoreUnavailableError as error:
+                    _log.error("store_unavailable", extra={"reason": str(error)})
+                    self._idle.put_nowait(lane)
+                    await asyncio.sleep(PAUSE_S)
+                else:
+                    held.create_task(self._hold(lane, job))
+
+    async def _next_job(self) -> JobRecord:
+        while True:
+            rung = self._bell.next_ring
+            if self._has_room() and (job := await self._queue.claim(JobKind.VIDEO)) is not None:
+                return job
+            await rung.wait()
+
+    def _has_room(self) -> bool:
+        is_alone = self._idle.qsize() == self._lanes - 1 and not self._files.has_fetched()
+        return is_alone or shutil.disk_usage(self._files.data_dir).free >= _ROOM_BYTES
+
+    async def _hold(self, lane: Lane, job: JobRecord) -> None:
+        """Fetch the job's media and wait until a worker has taken the job, or conclude the job."""
+        try:
+            end = await self._fetch(lane, job)
+            if end is not None:
+                await self._ends.conclude(job, end)
+        except Cancelled:
+            self._files.forget_fetched(job)  # it may have been put there since the job was removed
+        except asyncio.CancelledError:
+            await asyncio.shield(self._ends.put_back(job))
+            raise
+        except Exception:  # the other slots go on
+            _log.exception("fetch_slot_failed")
+            await self._ends.conclude(job, AttemptEnd(Cause.EXITED))
+        finally:
+            self._idle.put_nowait(lane)
+
+    async def _fetch(self, lane: Lane, job: JobRecord) -> AttemptEnd | None:
+        """None when a worker has taken the job. Raises Cancelled."""
+        target = self._files.fetched_of(job)
+        if not target.exists():  # as it does when an attempt at the analysis failed
+            work = PipelineJob(job_id=job.job_id, attempt=job.attempt, source=job.source, result_path=target)
+            end = await lane.attempt(job, work)
+            if end.cause is not Cause.EXITED or end.exit_code != ExitCode.OK or not target.exists():
+                return end
+        await self._queue.fetched(key_of(job))
+        with lane.running.in_hand(job) as cancelled:
+            await unless_cancelled(self._fetched.hand_over(job), cancelled)
+        return None

@@ -1,0 +1,31 @@
+"""The standalone host without its HTTP server, in the test's process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from ecg_api.ports import JobView
+from ecg_api.settings import Settings
+from ecg_api.standalone.child import StartChild
+from ecg_api.standalone.host import build_app
+from ecg_api.standalone.settings import StandaloneSettings
+from ecg_api.standalone.storage.store import SqliteStore
+
+TIMEOUT_S = 30
+
+
+@asynccontextmanager
+async def host(data_dir: Path, start: StartChild, **settings: object) -> AsyncIterator[SqliteStore]:
+    app: FastAPI = build_app(Settings(), StandaloneSettings(data_dir=data_dir, **settings), start)  # type: ignore[arg-type]  # by name
+    async with app.router.lifespan_context(app):
+        store = app.state.context.store
+        assert isinstance(store, SqliteStore)
+        yield store
+
+
+async def ended(store: SqliteStore, job_id: str = "j") -> JobView:
+    job = await store.wait(job_id, TIMEOUT_S)
+    assert job is not None
+    return job
