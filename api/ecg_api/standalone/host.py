@@ -46,7 +46,7 @@ def build_app(settings: Settings, standalone: StandaloneSettings, start_child: S
         opened.callback(database.close)
         storage = Storage(database, files, Changes(), timedelta(seconds=standalone.job_ttl_s))
         processes = _processes(standalone, files, start_child or ChildStarter(held=(lock,)))
-        store = SqliteStore(storage, standalone.queue_limit, processes.trouble)
+        store = SqliteStore(storage, standalone.queue_limit, processes.trouble, standalone.workers)
         host = _Host(settings, standalone, storage, processes, opened.pop_all())
         return create_app(settings, store, host.lifespan, uploads=store, redelivery=store)
 

@@ -15,7 +15,6 @@ from ecg_contract.base_model import CamelModel
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.host_protocol import Device, PipelineError, PipelineStatus, ResultReference, Source
 from ecg_contract.options import JobOptions, options_of
-from ecg_contract.pace import Pace, completion_of_queued, completion_of_running
 from ecg_contract.stages import reached_stages
 
 
@@ -175,10 +174,7 @@ def expires_at(job: JobRecord, ttl: timedelta) -> datetime | None:
     return job.delivery.terminal.time + ttl if job.delivery.terminal else None
 
 
-def view(
-    job: JobRecord, queue_position: int | None = None, pace: Pace | None = None, now: datetime | None = None
-) -> JobView:
-    """`pace` and `now` estimate the completion of a job that is not final."""
+def view(job: JobRecord, queue_position: int | None = None, eta: datetime | None = None) -> JobView:
     return JobView(
         job_id=job.job_id,
         state=job.state,
@@ -189,17 +185,8 @@ def view(
         error=job.error,
         callback=callback_view(job.delivery, facts(job)),
         queue_position=queue_position,
-        eta=_eta(job, queue_position, pace, now) if pace and now else None,
+        eta=eta,
     )
-
-
-def _eta(job: JobRecord, queue_position: int | None, pace: Pace, now: datetime) -> datetime | None:
-    """None for running media of unknown length."""
-    if queue_position is not None:
-        return completion_of_queued(pace, queue_position, 1, now)
-    if job.attempt_started_at is None or job.pipeline is None or job.pipeline.duration is None:
-        return None
-    return completion_of_running(pace, job.attempt_started_at, job.pipeline.duration, now)
 
 
 def _attempt_over(job: JobRecord, now: datetime) -> JobRecord:

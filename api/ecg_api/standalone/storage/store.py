@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -14,14 +15,17 @@ from ecg_api.standalone.storage.job_table import JobTable
 from ecg_api.standalone.storage.storage import Storage
 from ecg_callbacks.decision import redeliver
 from ecg_common.logs import job_logger
+from ecg_contract.pace import Pace, completion_of_queued, completion_of_running
 
 
 class SqliteStore:
     """`JobStore`, `Uploads` and `Redelivery` on SQLite."""
 
-    def __init__(self, storage: Storage, queue_limit: int, trouble: Callable[[], Sequence[str]] = tuple) -> None:
+    def __init__(
+        self, storage: Storage, queue_limit: int, trouble: Callable[[], Sequence[str]] = tuple, workers: int = 1
+    ) -> None:
         """`trouble` returns the reasons, a sentence each, why queued jobs are not being worked on."""
-        self._storage = storage
+        self._storage, self._workers = storage, workers
         self._queue_limit = queue_limit
         self._trouble = trouble
 
@@ -37,7 +41,7 @@ class SqliteStore:
         return outcome
 
     async def get(self, job_id: str) -> JobView | None:
-        return await self._storage.query(lambda table: _view(table, job_id))
+        return await self._storage.query(lambda table: _view(table, job_id, self._workers))
 
     async def result(self, job_id: str) -> IO[bytes] | None:
         job = await self._load(job_id)
@@ -114,11 +118,22 @@ class SqliteStore:
         return SubmitOutcome.RERUN
 
 
-def _view(table: JobTable, job_id: str) -> JobView | None:
+def _view(table: JobTable, job_id: str, workers: int) -> JobView | None:
     job = table.get(job_id)
     if job is None or job.state.is_final:
         return job_record.view(job) if job else None
-    return job_record.view(job, table.queue_position(job_id), table.pace(), table.now)
+    position, pace = table.queue_position(job_id), table.pace()
+    return job_record.view(job, position, _eta(table, job, position, pace, workers) if pace else None)
+
+
+def _eta(table: JobTable, job: JobRecord, position: int | None, pace: Pace, workers: int) -> datetime | None:
+    """None for running media of unknown length, and while a download waits for a worker."""
+    if position is not None:
+        waiting = max(0, table.count_in(JobState.RUNNING) - workers)
+        return completion_of_queued(pace, position + waiting, workers, table.now)
+    if job.attempt_started_at is None or job.pipeline is None or job.pipeline.duration is None:
+        return None
+    return completion_of_running(pace, job.attempt_started_at, job.pipeline.duration, table.now)
 
 
 def _submit_again(table: JobTable, job: JobRecord, submission: Submission) -> SubmitOutcome:
