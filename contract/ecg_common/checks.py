@@ -1,7 +1,8 @@
 """Findings of `ecg doctor`, and their JSON line between processes."""
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -42,3 +43,44 @@ class Finding:
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
+
+
+LIMIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What is looked at, and how; without a limit in seconds where the machine works and waits for nobody."""
+
+    name: str
+    run: Callable[[], Iterable[Finding]]
+    limit_s: float | None = LIMIT_S
+
+
+def findings_of(checks: Iterable[Check], begun: Callable[[str], None]) -> Iterator[Finding]:
+    """The findings of each check in turn; `begun` is called with its name before."""
+    for check in checks:
+        begun(check.name)
+        yield from check.run() if check.limit_s is None else _within(check, check.limit_s)
+
+
+def _within(check: Check, limit_s: float) -> list[Finding]:
+    """What was found in time, and that the rest did not answer. Raises what the check raises."""
+    found: list[Finding] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.extend(check.run())
+        except BaseException as error:
+            errors.append(error)
+
+    worker = threading.Thread(target=run, name=check.name, daemon=True)
+    worker.start()
+    worker.join(limit_s)
+    if errors:
+        raise errors[0]
+    if worker.is_alive():
+        advice = "check the network, DNS, the proxy and the firewall"
+        return [*found, Finding.fail(check.name, f"no answer within {limit_s:g} s", advice)]
+    return found

@@ -57,7 +57,9 @@ class AddressGuard:
         return found[:_ADDRESSES]
 
     def not_listed(self, host: str) -> AddressRefusedError:
-        return AddressRefusedError(f"{host} is not in {self.setting}, and {self.strict_setting} is set")
+        return AddressRefusedError(
+            f"{host} is none of the hosts in this server's {self.setting}, and {self.strict_setting} is set"
+        )
 
     def _check(self, host: str, text: str, port: int) -> None:
         address = ip_address(text.partition("%")[0])
@@ -66,7 +68,9 @@ class AddressGuard:
         reason = why_not_public(address)
         if reason:
             verb = "is" if literal_address(host) else "leads to"
-            raise AddressRefusedError(f"{host} {verb} {reason}; name it in {self.setting} to allow it")
+            raise AddressRefusedError(
+                f"{host} {verb} {reason}, which this server does not open unless its {self.setting} names it"
+            )
         if self.strict_setting:
             raise self.not_listed(host)
 

@@ -30,7 +30,8 @@ PROGRESS = [_line(stage) for stage in Stage]
 
 def _ecg(environment: Mapping[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ecg_api.cli", *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    korean = {**environment, "LC_ALL": "ko_KR.UTF-8"}
+    return subprocess.run(command, env=korean, capture_output=True, text=True, timeout=30, check=False)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from ecg_api.settings import Settings
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.options import Language
+from ecg_contract.wire.result import wire_json
 from support.fake_store import FakeStore
-from support.wire_results import result_json, stored_result
+from support.wire_results import result_json, small_result, stored_result
 
 MEDIA = b"\x00\x01RIFF" * 1000
 
@@ -259,3 +261,16 @@ async def test_a_result_of_another_shape_is_a_failure_that_is_told(
     assert answer.status_code == 200
     assert answer.json()["success"] is False
     assert answer.json()["error_code"] == "PROCESSING_ERROR"
+
+
+async def test_the_notes_of_the_result_are_in_the_metadata(
+    client: httpx.AsyncClient, store: FakeStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "noted.json"
+    path.write_bytes(wire_json(replace(small_result(), notes=("no speech was found",))))
+
+    async def complete() -> None:
+        await store.move(await store.submitted(), JobState.COMPLETED, result=path)
+
+    answer, _ = await asyncio.gather(client.post("/transcribe", json={"video_url": "s3://bucket/v.mp4"}), complete())
+    assert answer.json()["metadata"]["notes"] == ["no speech was found"]

@@ -3,8 +3,10 @@
 import httpx
 import pytest
 
+from ecg_api.http.app import create_app
 from ecg_api.jobs.sources import body_key, video_body_key
 from ecg_api.ports import JobKind, JobState
+from ecg_api.settings import Settings
 from ecg_contract.options import Language
 from ecg_contract.wire.models import ProcessVideoRequest
 from support.fake_store import FakeStore
@@ -107,3 +109,20 @@ async def test_without_a_callback_url_the_backend_of_the_settings_is_called(
 ) -> None:
     await client.post(PATH, json={**BODY, "fastapi_base_url": None})
     assert store.jobs[str(BODY["job_id"])].submission.callback_base == "https://backend.example"
+
+
+async def test_a_job_without_a_callback_address_says_that_none_will_come(
+    store: FakeStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(Settings(), store)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+        await client.post(PATH, json={"job_id": "silent", "video_url": BODY["video_url"]})
+        notes = (await client.get("/jobs/silent")).json()["notes"]
+        assert notes == [
+            "no callbacks are sent: the request names no fastapi_base_url, and the server has no backend of its own"
+        ]
+        assert "no_callbacks" in caplog.messages
+        caplog.clear()
+        await client.post(PATH, json=BODY)
+        assert (await client.get(f"/jobs/{BODY['job_id']}")).json()["notes"] == []
+        assert "no_callbacks" not in caplog.messages

@@ -102,12 +102,12 @@ def test_ten_hours_of_silence_in_a_small_file_are_legal_and_thirteen_are_not(tmp
     audio = decode(path)
     assert seconds(audio) == 36000
     assert not audio.samples.any()
-    assert "MEDIA_MAX_SECONDS" in refusal(path, 35999)
+    assert "longer than this server takes" in refusal(path, 35999)
 
 
 def test_a_file_that_declares_less_than_it_holds_is_stopped_at_the_limit(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.aac", tone(30.0), codec="aac")  # declares nothing
-    assert "MEDIA_MAX_SECONDS" in refusal(path, 20)
+    assert "longer than this server takes" in refusal(path, 20)
 
 
 def test_a_gap_in_the_sound_is_silence(tmp_path: Path) -> None:

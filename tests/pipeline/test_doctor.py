@@ -1,5 +1,6 @@
 """The grades of the pipeline's checks."""
 
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
 
-from ecg_common.checks import Grade
+from ecg_common.checks import Grade, findings_of
+from ecg_pipeline.doctor import checks, models
 from ecg_pipeline.doctor.checks import check_gated_model, check_s3, grade_gpu
-from ecg_pipeline.doctor.models import check_models
+from ecg_pipeline.model_hub.cache import HubCache
 from ecg_pipeline.settings import FetchSettings, PipelineSettings
 
 
@@ -57,18 +60,54 @@ def test_the_right_to_a_gated_model_is_asked_for(
     hub: str, model: str, token: str | None, grade: Grade, advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", hub)
-    finding = check_gated_model(model, token)
+    finding = check_gated_model(_settings(model, token))
     assert finding.grade is grade
     assert advice in finding.advice
 
 
+def _settings(model: str, token: str | None = None) -> PipelineSettings:
+    return PipelineSettings(diarization_model=model, hf_token=SecretStr(token) if token else None)
+
+
 def test_a_local_model_needs_no_token(tmp_path: Path) -> None:
-    assert check_gated_model(str(tmp_path), None).grade is Grade.OK
+    assert check_gated_model(_settings(str(tmp_path))).grade is Grade.OK
+
+
+def test_a_gated_model_in_the_cache_needs_no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    cache = HubCache(tmp_path)
+    folder = cache.remember("gated/model", "main", "0" * 40)
+    assert check_gated_model(_settings("gated/model")).grade is Grade.WARN, "nothing of it is there yet"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("pipeline:\n  name: pyannote.audio.pipelines.SpeakerDiarization\n")
+    finding = check_gated_model(_settings("gated/model"))
+    assert (finding.grade, finding.found) == (Grade.OK, f"not needed: gated/model is in the cache {tmp_path}")
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_check_that_gets_no_answer_ends_in_time_and_says_so(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("HF_ENDPOINT", silent)):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(checks, "_TIMEOUT_S", 0.3)
+    settings = PipelineSettings(s3_endpoint_url=silent, s3_buckets=("videos",), diarization_model="gated/model")
+    began: list[str] = []
+    found = {finding.name: finding for finding in findings_of(checks.checks(settings), began.append)}
+    assert began == ["GPU", "S3", "S3 bucket videos", "HF_TOKEN"]
+    assert (found["S3 bucket videos"].grade, found["HF_TOKEN"].grade) == (Grade.FAIL, Grade.WARN)
+    assert "ReadTimeoutError" in found["S3 bucket videos"].found
+    assert "does not give gated/model" in found["HF_TOKEN"].found
 
 
 def test_a_hub_that_does_not_answer_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    assert check_gated_model("a/b", "secret").grade is Grade.WARN
+    assert check_gated_model(_settings("a/b", "secret")).grade is Grade.WARN
 
 
 def test_a_machine_without_aws_credentials_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -90,7 +129,8 @@ def test_each_bucket_that_is_named_is_looked_at(monkeypatch: pytest.MonkeyPatch)
         host, port = server.get_host_and_port()
         endpoint = f"http://{host}:{port}"
         boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket="videos")
-        found = list(check_s3(FetchSettings(s3_endpoint_url=endpoint, s3_buckets=("videos", "missing"))))
+        settings = PipelineSettings(s3_endpoint_url=endpoint, s3_buckets=("videos", "missing"))
+        found = [f for check in checks.checks(settings) if "bucket" in check.name for f in check.run()]
     finally:
         server.stop()
     assert [(f.name, f.grade) for f in found] == [
@@ -131,7 +171,7 @@ class _Engines:
 
 def _grades(settings: PipelineSettings) -> dict[str, Grade]:
     engines: Any = _Engines()
-    found = list(check_models(engines, settings))
+    found = list(findings_of(models.checks(engines, settings), lambda _: None))
     assert "hunter2" not in repr(found)
     return {finding.name: finding.grade for finding in found}
 

@@ -180,13 +180,16 @@ async def test_on_a_disk_with_little_space_one_file_is_there_at_a_time(
     monkeypatch.setattr(fetch_slots, "_ROOM_BYTES", 2**62)
     pipeline = ScriptedPipeline(tmp_path / "scripted", ["hold"])
     async with host(tmp_path / "data", ChildStarter(pipeline.environment)) as store:
-        for job_id in ("a", "b"):
-            await store.submit(submission(job_id, callback_base=None))
+        await store.submit(submission("a", callback_base=None))
         await wait_until_async(lambda: pipeline.has_done("hold"), TIMEOUT_S)
-        waiting = await store.get("b")
-        assert waiting is not None
-        assert waiting.queue_position == 1
+        await wait_until_async(lambda: sum(e["event"] == "fetch-ready" for e in pipeline.seen()) == 2, TIMEOUT_S)
+        for job_id in ("b", "c"):
+            await store.submit(submission(job_id, callback_base=None))
+        for _ in range(20):  # a claim would have been one of the database's next transactions
+            waiting = await store.get("b")
+            assert waiting is not None
+            assert waiting.queue_position == 1
         pipeline.release()
-        for job_id in ("a", "b"):
+        for job_id in "abc":
             await ended(store, job_id)
-    assert [_fetches(pipeline, job_id) for job_id in "ab"] == [1, 1]
+    assert [_fetches(pipeline, job_id) for job_id in "abc"] == [1, 1, 1]

@@ -111,27 +111,30 @@ async def test_a_cancelled_job_leaves_no_temporary_files_of_its_killed_process(t
         await wait_until_async(lambda: not left.exists(), TIMEOUT_S)
 
 
-async def test_a_transcript_that_a_removed_jobs_process_wrote_before_it_was_killed_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("folder", ["results", "fetched"])
+async def test_a_file_that_a_removed_jobs_process_put_into_place_before_it_was_killed_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     pipeline = ScriptedPipeline(tmp_path / "scripted", ["stage:download", "stop"])
-    results, drop = tmp_path / "data" / "results", WarmChild.drop
+    if folder == "fetched":
+        pipeline.fetching(j=["stop"])
+    drop = WarmChild.drop
     written: list[Path] = []
 
     async def write_then_drop(child: WarmChild) -> None:
-        """The process puts its result into place after the job's files were removed, before it is killed."""
+        """The process puts its file into place after the job's files were removed, before it is killed."""
         if pipeline.has_done("stop") and not written:
-            written.append(results / f"{uids[0]}-1.json")
-            written[0].write_text("a transcript")
+            written.append(tmp_path / "data" / folder / names[0])
+            written[0].write_text("a transcript or a video")
         await drop(child)
 
-    uids: list[str] = []
+    names: list[str] = []
     async with host(tmp_path / "data", starter(pipeline)) as store:
         await store.submit(JOB)
         await wait_until_async(lambda: pipeline.has_done("stop"), TIMEOUT_S)
         record = await store._load("j")
         assert record is not None
-        uids.append(record.uid)
+        names.append(f"{record.uid}-1.json" if folder == "results" else f"{record.uid}-1")
         monkeypatch.setattr(WarmChild, "drop", write_then_drop)
         await store.delete("j")
         await wait_until_async(lambda: bool(written) and not written[0].exists(), TIMEOUT_S)

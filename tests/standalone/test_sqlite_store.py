@@ -25,6 +25,9 @@ from support.submissions import submission
 BROKEN = Fail(PipelineError(code=ErrorCode.PROCESSING_ERROR, message="broken"))
 
 
+VIDEO = JobKind.VIDEO
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -151,6 +154,41 @@ async def test_a_job_is_kept_until_its_callback_is_settled_and_the_time_is_over(
     assert await runs.expire() == ["j"]
     assert await store.get("j") is None
     assert list((storage.files.data_dir / "results").iterdir()) == []
+
+
+async def test_the_wait_between_download_and_analysis_is_no_work(
+    store: SqliteStore, runs: RunQueue, clock: Clock
+) -> None:
+    await store.submit(submission("j"))
+    job = await runs.claim(VIDEO)
+    assert job is not None
+    clock.now += timedelta(seconds=30)
+    await runs.fetched(key_of(job))
+    clock.now += timedelta(hours=5)
+    begun = await runs.begin_analysis(key_of(job))
+    assert begun is not None
+    assert (begun.worked_s, begun.fetch_s, begun.in_analysis) == (30, 30, True)
+    clock.now += timedelta(seconds=70)
+    await runs.end(key_of(job), Retry(AttemptCounts(), "crash"))
+    again = await runs.claim(VIDEO)
+    assert again is not None
+    assert (again.worked_s, again.fetch_s, again.in_analysis) == (100, 0, False)
+
+
+async def test_a_job_that_was_removed_while_it_waited_is_not_analyzed(store: SqliteStore, runs: RunQueue) -> None:
+    await store.submit(submission("j"))
+    job = await runs.claim(VIDEO)
+    assert job is not None
+    await runs.fetched(key_of(job))
+    await store.delete("j")
+    assert await runs.begin_analysis(key_of(job)) is None
+
+
+async def test_videos_and_transcriptions_are_claimed_apart(store: SqliteStore, runs: RunQueue) -> None:
+    await store.submit(submission("video"))
+    await store.submit(replace(submission("asked"), kind=JobKind.TRANSCRIPTION))
+    claimed = [await runs.claim(kind) for kind in (VIDEO, VIDEO, JobKind.TRANSCRIPTION, JobKind.TRANSCRIPTION)]
+    assert [job and job.job_id for job in claimed] == ["video", None, "asked", None]
 
 
 async def test_a_job_without_callbacks_expires_by_its_end(store: SqliteStore, runs: RunQueue, clock: Clock) -> None:

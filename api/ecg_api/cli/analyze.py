@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ecg_api.cli.output_file import saved, why_not_writable
+from ecg_api.cli.stage_words import progress_message
 from ecg_api.cli.terminal import Progress, complain, say, transcript
 
 _USAGE = 2
@@ -109,7 +110,7 @@ def _follow(reports: IO[bytes] | None) -> dict[str, str] | None:
             complain(f"note: {note}")
             notes += 1
         if "stage" in status:
-            progress.show(status.get("progress", 0.0), status.get("message", ""))
+            progress.show(status.get("progress", 0.0), progress_message(status))
     progress.done()
     return error
 

@@ -12,27 +12,27 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ecg_api.cli.terminal import complain, say
+from ecg_api.cli.terminal import Working, complain, say
 from ecg_api.settings import Settings
 from ecg_api.standalone.settings import StandaloneSettings
-from ecg_common.checks import Finding, Grade
+from ecg_common.checks import LIMIT_S, Check, Finding, Grade, findings_of
 from ecg_common.load_settings import load_settings
 from ecg_common.setting_types import GIB
 
-_TIMEOUT_S = 10
 _MIN_FREE_BYTES = 20 * GIB
 """Bytes for two downloads of the maximum size."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     settings, standalone = load_settings(Settings), load_settings(StandaloneSettings)
-    grades = []
-    for finding in _findings(settings, standalone, arguments.no_models):
+    grades, working = [], Working()
+    for finding in _findings(settings, standalone, arguments.no_models, working):
         grades.append(finding.grade)
+        working.done()
         advice = f"\n      -> {finding.advice}" if finding.advice else ""
         say(f"{finding.grade:4}  {finding.name}: {finding.found}{advice}")
     failures, warnings = grades.count(Grade.FAIL), grades.count(Grade.WARN)
@@ -40,10 +40,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _findings(settings: Settings, standalone: StandaloneSettings, no_models: bool) -> Iterator[Finding]:
-    yield check_data_dir(standalone.data_dir)
-    yield check_backend(settings.backend_url)
-    yield from check_pipeline(no_models)
+def _findings(
+    settings: Settings, standalone: StandaloneSettings, no_models: bool, working: Working
+) -> Iterator[Finding]:
+    here = (
+        Check("data directory", lambda: [check_data_dir(standalone.data_dir)]),
+        Check("backend", lambda: [check_backend(settings.backend_url)]),
+    )
+    yield from findings_of(here, working.show)
+    yield from check_pipeline(no_models, working.show)
 
 
 def check_data_dir(folder: Path) -> Finding:
@@ -69,7 +74,7 @@ def check_backend(url: str | None) -> Finding:
         return Finding.warn("backend", "BACKEND_URL is not set", advice)
     host = urlsplit(url).netloc  # the settings allow no credentials in it
     try:
-        urllib.request.urlopen(url, timeout=_TIMEOUT_S).close()  # noqa: S310 - the settings checked the scheme
+        urllib.request.urlopen(url, timeout=LIMIT_S).close()  # noqa: S310 - the settings checked the scheme
     except urllib.error.HTTPError as error:
         return Finding.ok("backend", f"{host} answers ({error.code})")
     except (OSError, ValueError) as error:
@@ -78,14 +83,20 @@ def check_backend(url: str | None) -> Finding:
     return Finding.ok("backend", f"{host} answers")
 
 
-def check_pipeline(no_models: bool, environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """The findings of `python -m ecg_pipeline.doctor`, as it prints them."""
+def check_pipeline(
+    no_models: bool, begun: Callable[[str], None], environment: Mapping[str, str] = os.environ
+) -> Iterator[Finding]:
+    """The findings of `python -m ecg_pipeline.doctor`, as it prints them; `begun` gets each check's name before."""
     command = [sys.executable, "-m", "ecg_pipeline.doctor", *(["--no-models"] if no_models else [])]
     with tempfile.TemporaryFile("w+") as log:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)  # noqa: S603 - ours
         assert child.stdout is not None
         for line in child.stdout:
-            yield Finding.of_json(json.loads(line))
+            told = json.loads(line)
+            if "checking" in told:
+                begun(told["checking"])
+            else:
+                yield Finding.of_json(told)
         if child.wait() != 0:
             log.seek(0)
             complain("".join(log.readlines()[-5:]).rstrip())

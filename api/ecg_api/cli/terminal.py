@@ -16,6 +16,24 @@ def complain(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
+class Working:
+    """Says on a terminal what is being worked on, until something else is written."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def show(self, what: str) -> None:
+        self._write(f"\r{what} ...\x1b[K")
+
+    def done(self) -> None:
+        self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        if self._stream.isatty():
+            self._stream.write(text)
+            self._stream.flush()
+
+
 class Progress:
     """A progress bar on a terminal; a line for each new message elsewhere."""
 

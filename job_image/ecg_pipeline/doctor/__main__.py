@@ -1,16 +1,20 @@
-"""`python -m ecg_pipeline.doctor`: checks the pipeline's environment and models; prints one JSON `Finding` per line."""
+"""`python -m ecg_pipeline.doctor`: checks the pipeline's environment and models.
+
+Prints a line of JSON for each: `{"checking": NAME}` before a check, and a `Finding`.
+"""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from ecg_common.checks import Finding
+from ecg_common.checks import LIMIT_S, Check, findings_of
 from ecg_common.load_settings import load_settings
-from ecg_pipeline.doctor.checks import check_gated_model, check_gpu, check_s3
-from ecg_pipeline.doctor.models import check_models
+from ecg_pipeline.doctor import checks, models
 from ecg_pipeline.engines.libraries import Libraries
+from ecg_pipeline.model_hub.patience import TIMEOUTS
 from ecg_pipeline.settings import PipelineSettings
 
 
@@ -19,7 +23,11 @@ def main() -> int:
     parser.add_argument("--no-models", action="store_true", help="do not load the models")
     arguments = parser.parse_args()
     with _own_stdout() as out:
-        for finding in _findings(load_models=not arguments.no_models):
+
+        def begun(name: str) -> None:
+            print(json.dumps({"checking": name}), file=out, flush=True)
+
+        for finding in findings_of(_checks(load_models=not arguments.no_models), begun):
             print(finding.to_json(), file=out, flush=True)
     return 0
 
@@ -31,14 +39,12 @@ def _own_stdout() -> TextIO:
     return out
 
 
-def _findings(load_models: bool) -> Iterator[Finding]:
+def _checks(load_models: bool) -> Iterator[Check]:
     settings = load_settings(PipelineSettings)
-    token = settings.hf_token.get_secret_value() if settings.hf_token else None
-    yield check_gpu()
-    yield from check_s3(settings)
-    yield check_gated_model(settings.diarization_model, token)
+    yield from checks.checks(settings)
     if load_models:
-        yield from check_models(Libraries(settings), settings)
+        patience = {"hub_timeout_s": min(settings.hub_timeout_s, LIMIT_S / TIMEOUTS)}
+        yield from models.checks(Libraries(settings.model_copy(update=patience)), settings)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def given_up(reason: str, tries: int) -> TransientError:
 
 
 def too_large(size: int, limit: int) -> UsageError:
-    return refused(f"larger than FETCH_MAX_BYTES allows ({size} bytes, allowed {limit})")
+    return refused(f"larger than this server takes ({size} bytes, at most {limit})")
 
 
 def check_size(size: int, limit: int, folder: Path) -> None:

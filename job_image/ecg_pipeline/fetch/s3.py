@@ -57,7 +57,7 @@ class S3Reader:
     def _check_bucket(self, bucket: str) -> None:
         allowed = self._settings.s3_buckets
         if allowed and bucket not in allowed:
-            raise refused(f"403 Forbidden (the bucket {bucket} is not named in S3_BUCKETS)")
+            raise refused(f"403 Forbidden (this server reads no video from the bucket {bucket})")
         if not allowed and bucket == self._settings.results_bucket:
             raise refused(f"403 Forbidden (the bucket {bucket} holds results; no video is read from it)")
 
@@ -99,6 +99,7 @@ class _Download:
     ) -> None:
         self._client, self._source, self._target, self._on_progress = client, source, target, on_progress
         self._limit, self._deadline = settings.fetch_max_bytes, time.monotonic() + settings.fetch_total_timeout_s
+        self._time_limit_s = settings.fetch_total_timeout_s
         self._rate = LeastRate(settings)
         self._etag: str | None = None
         self._total = 0
@@ -148,7 +149,7 @@ class _Download:
                 if self.size > self._limit:
                     raise too_large(self.size, self._limit)
                 if time.monotonic() > self._deadline:
-                    raise given_up("not complete within FETCH_TOTAL_TIMEOUT_S", 1)
+                    raise given_up(f"not complete within {self._time_limit_s:g} s", 1)
                 self._rate.arrived(len(piece), self._total - self.size)
                 self._on_progress(self.size, self._total)
         if self.size != self._total:

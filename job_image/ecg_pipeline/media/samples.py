@@ -136,7 +136,7 @@ class Resampler:
 
 def too_long(seconds: float, max_seconds: float) -> MediaError:
     hours, allowed = seconds / 3600, max_seconds / 3600
-    return MediaError(f"the media is longer than MEDIA_MAX_SECONDS allows ({hours:.2f} h, allowed {allowed:.2f} h)")
+    return MediaError(f"the media is longer than this server takes ({hours:.2f} h, at most {allowed:.2f} h)")
 
 
 def _resampled(resampler: Any, frame: Any) -> Any:

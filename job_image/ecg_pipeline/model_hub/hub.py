@@ -59,15 +59,22 @@ class ModelHub:
 
     def folder(self, repository: Repository, *, cached_only: bool = False) -> Path:
         """The folder with the repository's files, without a request where the cache has them. Raises ModelFault."""
-        revision = repository.revision or DEFAULT_REVISION
-        cached = self.cache.snapshot(repository.name, revision)
-        if cached and not repository.contents.missing(cached):
+        cached = self._cached(repository)
+        if cached is not None:
             return cached
         if self.offline or cached_only:
             lacking = f"{repository.name} is not, or not completely, in the cache {self.cache.root}"
             why = "HF_HUB_OFFLINE is set" if self.offline else "nothing is downloaded now"
             raise ModelFault(FaultKind.OFFLINE, repository.name, f"{lacking}, and {why}")
-        return self._download(repository, revision)
+        return self._download(repository, repository.revision or DEFAULT_REVISION)
+
+    def has(self, repository: Repository) -> bool:
+        """Whether the cache has all files of the repository."""
+        return self._cached(repository) is not None
+
+    def _cached(self, repository: Repository) -> Path | None:
+        cached = self.cache.snapshot(repository.name, repository.revision or DEFAULT_REVISION)
+        return cached if cached and not repository.contents.missing(cached) else None
 
     def _download(self, repository: Repository, revision: str) -> Path:
         model = repository.name

@@ -10,7 +10,7 @@ from ecg_pipeline.model_hub.faults import FaultKind, ModelFault
 _log = logging.getLogger(__name__)
 _PAUSES_S = (1.0, 4.0)
 _TRIES = 3
-_TIMEOUTS = 2.5
+TIMEOUTS = 2.5
 _NEWS_BYTES = 64 * 1024
 
 
@@ -25,7 +25,7 @@ class Patience:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._model, self._host, self._limit_s = model, host, _TIMEOUTS * timeout_s
+        self._model, self._host, self._limit_s = model, host, TIMEOUTS * timeout_s
         self._sleep, self._clock = sleep, clock
         self._last, self._failures, self._arrived = self._clock(), 0, 0
 
