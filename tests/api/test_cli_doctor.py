@@ -99,7 +99,7 @@ def test_a_check_that_does_not_end_is_told_of_after_its_limit_with_what_it_found
 
 
 def test_a_backend_that_takes_the_connection_and_never_answers_fails_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "LIMIT_S", 0.2)
+    monkeypatch.setattr(doctor, "_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         finding = doctor.check_backend(f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert finding.grade is Grade.FAIL

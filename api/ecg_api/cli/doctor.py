@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 from ecg_api.cli.terminal import Working, complain, say
 from ecg_api.settings import Settings
 from ecg_api.standalone.settings import StandaloneSettings
-from ecg_common.checks import LIMIT_S, Check, Finding, Grade, findings_of
+from ecg_common.checks import Check, Finding, Grade, findings_of
 from ecg_common.load_settings import load_settings
 from ecg_common.setting_types import GIB
 
+_TIMEOUT_S = 5.0
 _MIN_FREE_BYTES = 20 * GIB
 """Bytes for two downloads of the maximum size."""
 
@@ -74,7 +75,7 @@ def check_backend(url: str | None) -> Finding:
         return Finding.warn("backend", "BACKEND_URL is not set", advice)
     host = urlsplit(url).netloc  # the settings allow no credentials in it
     try:
-        urllib.request.urlopen(url, timeout=LIMIT_S).close()  # noqa: S310 - the settings checked the scheme
+        urllib.request.urlopen(url, timeout=_TIMEOUT_S).close()  # noqa: S310 - the settings checked the scheme
     except urllib.error.HTTPError as error:
         return Finding.ok("backend", f"{host} answers ({error.code})")
     except (OSError, ValueError) as error:
