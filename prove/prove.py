@@ -8,7 +8,7 @@ import time
 
 from judged import BrokenError
 
-PARTS = ("kills", "faults", "inputs", "recovery", "mutations")
+PARTS = ("kills", "faults", "inputs", "models", "recovery", "mutations")
 
 
 def main() -> None:

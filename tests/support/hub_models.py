@@ -1,7 +1,8 @@
-"""The repositories of the default models with the files that they have on the hub, the weights tiny.
+"""The repositories of the default models with the files that they have on the hub, with tiny weights or of true shape.
 
-Whisper is the demo's, so that words are recognized; all other weights are random. `python -m support.hub_models FOLDER`
-builds them, in half a minute; `hub_models()` does so once and keeps them in the cache folder.
+Weights are random, but for the tiny Whisper, which is the demo's, so that words are recognized. `python -m
+support.hub_models FOLDER [true]` builds them, in half a minute (true shapes: 4 GB, two minutes); `hub_models()` does so
+once and keeps them in the cache folder.
 """
 
 import fcntl
@@ -12,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,42 +53,90 @@ params:
 """
 
 
-def hub_models() -> Path:
+@dataclass(frozen=True)
+class Shapes:
+    """Settings of the models' classes."""
+
+    base: dict[str, Any]
+    """wav2vec2, as in base-960h."""
+    large: dict[str, Any]
+    """wav2vec2, as in xlsr-53-large."""
+    segmentation: dict[str, Any] = field(default_factory=dict)
+    """PyanNet."""
+    is_true: bool = False
+
+
+_TINY = {
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "conv_dim": (32,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+}
+TINY = Shapes(_TINY, _TINY, {"lstm": {"hidden_size": 8, "num_layers": 1}, "linear": {"num_layers": 0}})
+TRUE = Shapes(
+    base={},  # the class's defaults are base-960h's
+    large={
+        "hidden_size": 1024,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "intermediate_size": 4096,
+        "feat_extract_norm": "layer",
+        "conv_bias": True,
+        "do_stable_layer_norm": True,
+    },
+    segmentation={"lstm": {"hidden_size": 128, "num_layers": 4}, "linear": {"hidden_size": 128, "num_layers": 2}},
+    is_true=True,
+)
+
+
+def hub_models(shapes: Shapes = TINY) -> Path:
     """The folder `OWNER/NAME/FILES...`."""
     versions = [importlib.metadata.version(name) for name in ("transformers", "pyannote-audio", "torch")]
-    key = hashlib.sha256(Path(__file__).read_bytes() + repr(versions).encode()).hexdigest()[:16]
+    sources = b"".join(Path(__file__).with_name(name).read_bytes() for name in ("hub_models.py", "true_whisper.py"))
+    key = hashlib.sha256(sources + repr((versions, shapes)).encode()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecg-audio-analyzer"
     folder = cache / f"hub-models-{key}"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "hub-models.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            _build_in_a_process(folder)
+            _build_in_a_process(folder, shapes)
     return folder
 
 
-def _build_in_a_process(folder: Path) -> None:
+def _build_in_a_process(folder: Path, shapes: Shapes) -> None:
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYANNOTE_METRICS_ENABLED": "0"}
-    command = [sys.executable, "-m", "support.hub_models", str(temporary)]
-    subprocess.run(command, env=environment, check=True, timeout=300, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "support.hub_models", str(temporary), *(["true"] if shapes.is_true else [])]
+    subprocess.run(command, env=environment, check=True, timeout=600, stdout=subprocess.DEVNULL)
     temporary.rename(folder)
 
 
-def build(root: Path) -> None:
-    _whisper(root / WHISPER)
-    _whisper(root / SMALLER_WHISPER)
-    _aligners(root)
-    _emotions(root)
-    _diarization(root / DIARIZATION)
+def build(root: Path, shapes: Shapes) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    _whisper(root / WHISPER, shapes)
+    _whisper(root / SMALLER_WHISPER, TINY)
+    _aligners(root, shapes)
+    _emotions(root, shapes)
+    _diarization(root / DIARIZATION, shapes)
     for repository in root.glob("*/*"):
         (repository / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
         (repository / "README.md").write_text("# Tiny weights for tests\n")
 
 
-def _whisper(folder: Path) -> None:
+def _whisper(folder: Path, shapes: Shapes) -> None:
     folder.mkdir(parents=True)
+    if shapes.is_true:
+        from support.true_whisper import build_base
+
+        build_base(folder)
+        return
     demo = ROOT / "demo/models/whisper"
     for name in ("config.json", "model.bin", "tokenizer.json"):
         shutil.copy(demo / name, folder)
@@ -94,31 +144,18 @@ def _whisper(folder: Path) -> None:
     (folder / "vocabulary.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
 
 
-def _wav2vec2(**more: object) -> dict[str, object]:
-    return {
-        "hidden_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 64,
-        "conv_dim": (32,) * 7,
-        "num_conv_pos_embeddings": 16,
-        "num_conv_pos_embedding_groups": 4,
-        **more,
-    }
-
-
-def _aligners(root: Path) -> None:
+def _aligners(root: Path, shapes: Shapes) -> None:
     latin = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
     english = root / ALIGNERS["en"]
-    _aligner(english, latin, safetensors=True)
+    _aligner(english, latin, shapes.base, safetensors=True)
     shutil.copy(english / "preprocessor_config.json", english / "feature_extractor_config.json")
     (english / "tf_model.h5").write_bytes(b"weights for another framework")
     vowels, finals = (0, 4, 8, 13, 20), (0, 4, 8, 21)
     syllables = [chr(0xAC00 + 28 * (21 * i + v) + f) for i in range(19) for v in vowels for f in finals]
-    _aligner(root / ALIGNERS["ko"], [*syllables, "|", "<unk>", "<pad>"], safetensors=False)
+    _aligner(root / ALIGNERS["ko"], [*syllables, "|", "<unk>", "<pad>"], shapes.large, safetensors=False)
 
 
-def _aligner(folder: Path, tokens: list[str], *, safetensors: bool) -> None:
+def _aligner(folder: Path, tokens: list[str], shape: dict[str, Any], *, safetensors: bool) -> None:
     from transformers import Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
 
     folder.mkdir(parents=True)
@@ -126,7 +163,7 @@ def _aligner(folder: Path, tokens: list[str], *, safetensors: bool) -> None:
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     Wav2Vec2CTCTokenizer(str(folder / "vocab.json"), unk_token="<unk>", pad_token="<pad>").save_pretrained(folder)
     Wav2Vec2FeatureExtractor(return_attention_mask=not safetensors).save_pretrained(folder)
-    config = Wav2Vec2Config(**_wav2vec2(vocab_size=len(tokens), pad_token_id=vocabulary["<pad>"]))
+    config = Wav2Vec2Config(vocab_size=len(tokens), pad_token_id=vocabulary["<pad>"], **shape)
     model = Wav2Vec2ForCTC(config)
     model.save_pretrained(folder, safe_serialization=False)
     if safetensors:
@@ -134,17 +171,18 @@ def _aligner(folder: Path, tokens: list[str], *, safetensors: bool) -> None:
     (folder / "added_tokens.json").unlink(missing_ok=True)
 
 
-def _emotions(root: Path) -> None:
+def _emotions(root: Path, shapes: Shapes) -> None:
     from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
     for language, name in EMOTIONS.items():
         labels = dict(enumerate(_EMOTION_LABELS[language]))
-        config = Wav2Vec2Config(**_wav2vec2(id2label=labels, classifier_proj_size=16))
+        shape = {"en": shapes.base, "ko": shapes.large}[language]
+        config = Wav2Vec2Config(id2label=labels, classifier_proj_size=256 if shapes.is_true else 16, **shape)
         Wav2Vec2ForSequenceClassification(config).save_pretrained(root / name, safe_serialization=False)
         Wav2Vec2FeatureExtractor().save_pretrained(root / name)
 
 
-def _diarization(folder: Path) -> None:
+def _diarization(folder: Path, shapes: Shapes) -> None:
     import numpy as np
     from pyannote.audio.core.task import Problem, Resolution, Specifications
     from pyannote.audio.models.embedding import WeSpeakerResNet34
@@ -153,7 +191,7 @@ def _diarization(folder: Path) -> None:
     for part in ("segmentation", "embedding", "plda"):
         (folder / part).mkdir(parents=True)
     (folder / "config.yaml").write_text(_CONFIG)
-    segmentation = PyanNet(sincnet={"stride": 10}, lstm={"hidden_size": 8, "num_layers": 1}, linear={"num_layers": 0})
+    segmentation = PyanNet(sincnet={"stride": 10}, **shapes.segmentation)
     segmentation.specifications = Specifications(
         problem=Problem.MONO_LABEL_CLASSIFICATION,
         resolution=Resolution.FRAME,
@@ -197,4 +235,4 @@ def _checkpoint(model: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+    build(Path(sys.argv[1]), TRUE if sys.argv[2:] == ["true"] else TINY)

@@ -1,0 +1,118 @@
+"""A Whisper of the shape of `base` with random weights, which says 90 of the demo's words for a chunk and then ends.
+
+Its tokens are the demo's, with fillers up to Whisper's number, so that each step of decoding costs what it costs there.
+"""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from ctranslate2.converters import TransformersConverter
+from tokenizers import Tokenizer
+from transformers import (
+    GenerationConfig,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperTokenizerFast,
+)
+
+_DEMO = Path(__file__).parents[2] / "demo/models/whisper/tokenizer.json"
+_TEXT_TOKENS = 50_257
+_TIMESTAMPS = 1501
+_WORDS = 90
+"""Some three a second of a chunk of 30 s."""
+_WIDTH = 512
+
+
+def build_base(folder: Path) -> None:
+    """Write `folder` as the hub's conversions of Whisper are: CTranslate2 weights in float16."""
+    tokenizer = _tokenizer()
+    model = _model(tokenizer)
+    with TemporaryDirectory() as own:
+        model.save_pretrained(own)
+        tokenizer.save_pretrained(own)
+        WhisperFeatureExtractor().save_pretrained(own)
+        converter = TransformersConverter(own, copy_files=["tokenizer.json"])
+        converter.convert(str(folder), quantization="float16", force=True)
+    words = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+    (folder / "vocabulary.json").unlink()
+    (folder / "vocabulary.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+
+
+def _tokenizer() -> WhisperTokenizerFast:
+    """The demo's tokens, fillers, then the special tokens in the demo's order."""
+    description = json.loads(_DEMO.read_text(encoding="utf-8"))
+    vocabulary: dict[str, int] = description["model"]["vocab"]
+    empty = vocabulary.pop("")
+    known = len(vocabulary)
+    vocabulary.update({f"filler{number}": number for number in range(known, _TEXT_TOKENS - 1)})
+    vocabulary[""] = _TEXT_TOKENS - 1
+    specials = sorted((t for t in description["added_tokens"] if t["id"] > empty), key=lambda t: int(t["id"]))
+    description["added_tokens"] = [{**t, "id": _TEXT_TOKENS + i} for i, t in enumerate(specials)]
+    end = "<|endoftext|>"
+    return WhisperTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(description)),
+        unk_token=end,
+        bos_token=end,
+        eos_token=end,
+        pad_token=end,
+    )
+
+
+def _model(tokenizer: WhisperTokenizerFast) -> WhisperForConditionalGeneration:
+    of: Any = tokenizer.convert_tokens_to_ids
+    end, start = of("<|endoftext|>"), of("<|startoftranscript|>")
+    config = WhisperConfig(
+        vocab_size=len(tokenizer) + _TIMESTAMPS,
+        d_model=_WIDTH,
+        encoder_layers=6,
+        decoder_layers=6,
+        encoder_attention_heads=8,
+        decoder_attention_heads=8,
+        encoder_ffn_dim=2048,
+        decoder_ffn_dim=2048,
+        decoder_start_token_id=start,
+        bos_token_id=end,
+        eos_token_id=end,
+        pad_token_id=end,
+        suppress_tokens=[],
+        begin_suppress_tokens=[end],
+    )
+    torch.manual_seed(0)
+    model: Any = WhisperForConditionalGeneration(config)
+    _have_it_say_words(model.model.decoder, tokenizer, end)
+    languages = [t for t in tokenizer.get_added_vocab() if len(t) in (6, 7) and t[2:-2].isalpha()]
+    model.generation_config = GenerationConfig(
+        bos_token_id=end,
+        eos_token_id=end,
+        pad_token_id=end,
+        decoder_start_token_id=start,
+        suppress_tokens=[],
+        begin_suppress_tokens=[end],
+        lang_to_id={token: of(token) for token in languages},
+        task_to_id={"transcribe": of("<|transcribe|>"), "translate": of("<|translate|>")},
+        no_timestamps_token_id=of("<|notimestamps|>"),
+        alignment_heads=[[3, 1], [4, 2], [4, 3], [4, 7], [5, 1], [5, 2], [5, 4], [5, 6]],
+        is_multilingual=True,
+        max_length=448,
+    )
+    return model
+
+
+def _have_it_say_words(decoder: Any, tokenizer: WhisperTokenizerFast, end: int) -> None:
+    """Another word at each place, and the end after _WORDS of them: the output weights are the embeddings'."""
+    tokens, places = decoder.embed_tokens.weight.data, decoder.embed_positions.weight.data
+    words = [
+        i for token, i in tokenizer.get_vocab().items() if token.startswith("\u0120") and len(token) > 2 and i < end
+    ]
+    tokens.mul_(0.2)
+    for word in words:
+        tokens[word] = torch.randn(_WIDTH) * 0.06
+    places.copy_(torch.randn_like(places) * 0.1)
+    direction = torch.randn(_WIDTH)
+    direction /= direction.norm()
+    places[_WORDS:] += direction * 8
+    tokens[end] = direction * 3
