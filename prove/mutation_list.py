@@ -35,6 +35,10 @@ _OF_HOURS = "tests/operator/test_queue_over_hours.py"
 _OF_SNAPSHOT = "tests/operator/test_snapshot.py"
 _OF_PINS = "tests/pipeline/test_model_revisions.py"
 _OF_NUMBERS = "tests/contract/test_wire_result.py tests/callbacks/test_callback_sender.py"
+_LEASE = "operator/ecg_operator/runtime/lease.py"
+_OF_LEASE = "tests/operator/test_lease.py"
+_OF_SLOTS = "tests/standalone/test_fetch_slots.py"
+_OF_RECOVERY = "tests/standalone/test_recovery.py"
 _OF_SENDER = "tests/callbacks/test_callback_sender.py"
 
 MUTATIONS = (
@@ -169,4 +173,25 @@ MUTATIONS = (
         _OF_SNAPSHOT,
     ),
     M(21, _ERRORS, "message = redact_text(message)", "pass", "tests/cluster/test_watch_faults.py"),
+    M(
+        12,
+        "contract/ecg_contract/base_model.py",
+        "cut_to(140), Field(max_length=140)",
+        "cut_to(4000), Field(max_length=4000)",
+        "tests/cluster/test_videojob_size.py",
+    ),
+    M(
+        16,
+        "operator/ecg_operator/observe/watches.py",
+        "    kopf.on.login(registry=handlers)(_login)\n",
+        "    kopf.on.login(registry=handlers)(_login)\n    kopf.on.delete(GROUP, VERSION, PLURAL, registry=handlers)(_login)\n",
+        "tests/cluster/test_operator.py",
+    ),
+    M(2, "operator/ecg_operator/main.py", "        acquiring.result()\n", "        pass\n", _OF_LEASE),
+    M(19, _LEASE, "async with asyncio.timeout(max(self._left(), 0)):", "async with asyncio.timeout(None):", _OF_LEASE),
+    M(19, _LEASE, "_MARGIN * self._duration_s", "0", _OF_LEASE),
+    M(2, "api/ecg_api/standalone/runner.py", "if job.in_analysis:", "if True:", _OF_SLOTS),
+    M(18, "api/ecg_api/standalone/fetched_jobs.py", "(-entry.job.priority, ", "(", _OF_SLOTS),
+    M(18, "api/ecg_api/standalone/storage/run_queue.py", "job_record.fetched(job, now)", "job", _OF_STORE),
+    M(3, "api/ecg_api/standalone/host.py", "ChildStarter(held=(lock,))", "ChildStarter()", _OF_RECOVERY),
 )

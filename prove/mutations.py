@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 from judged import BrokenError
@@ -18,9 +19,19 @@ PATHS = ("contract", "api", "operator", "job_image", "dev", "tests")
 _UNTRACKED = ("demo/models/diarization/config.yaml",)
 _LIMIT_S = 240
 _PASSED, _FAILED = 0, 1
+_TIME_IS_UP = "Timeout ("
+"""In the output of pytest where a test took longer than its limit."""
 _PROBE = "import ecg_contract, ecg_common, ecg_callbacks, ecg_cluster, ecg_api, ecg_operator, ecg_pipeline; "
 _PROBE += "print(*(m.__path__[0] for m in (ecg_contract, ecg_common, ecg_callbacks, ecg_cluster, ecg_api, "
 _PROBE += "ecg_operator, ecg_pipeline)), sep='\\n')"
+
+
+class End(StrEnum):
+    """What became of a mutation."""
+
+    FAILED = "noticed by an assertion"
+    TIMED_OUT = "noticed by a time limit alone"
+    SURVIVED = "survived"
 
 
 def main(_seed: int) -> None:
@@ -31,15 +42,21 @@ def main(_seed: int) -> None:
         environment = _environment(copy)
         _check_imports(copy, environment)
         _check_unbroken(copy, environment)
-        survivors = []
+        ends = {}
         for number, mutation in enumerate(MUTATIONS, 1):
-            if not _is_noticed(mutation, copy, environment):
-                survivors.append(f"promise {mutation.promise}, {mutation.file}: {mutation.old!r} -> {mutation.new!r}")
-            progress.say(f"{number} of {len(MUTATIONS)}, {len(survivors)} survived")
+            ends[mutation] = _end(mutation, copy, environment)
+            progress.say(f"{number} of {len(MUTATIONS)}, {list(ends.values()).count(End.SURVIVED)} survived")
     promises = sorted({mutation.promise for mutation in MUTATIONS})
-    figure(f"{len(MUTATIONS)} mutations of {len(promises)} promises ({promises}): {len(survivors)} survived")
+    counts = ", ".join(f"{list(ends.values()).count(end)} {end}" for end in End)
+    figure(f"{len(MUTATIONS)} mutations of {len(promises)} promises ({promises}): {counts}")
+    figure("\n".join(f"  {end}: {_text(mutation)}" for mutation, end in ends.items() if end is End.TIMED_OUT))
+    survivors = [_text(mutation) for mutation, end in ends.items() if end is End.SURVIVED]
     if survivors:
         raise BrokenError("no test noticed:\n" + "\n".join(survivors))
+
+
+def _text(mutation: Mutation) -> str:
+    return f"promise {mutation.promise}, {mutation.file}: {mutation.old!r} -> {mutation.new!r}"
 
 
 def _copy_tree(copy: Path) -> None:
@@ -73,7 +90,7 @@ def _check_unbroken(copy: Path, environment: Mapping[str, str]) -> None:
         raise BrokenError(f"the tests fail without any mutation:\n{output}")
 
 
-def _is_noticed(mutation: Mutation, copy: Path, environment: Mapping[str, str]) -> bool:
+def _end(mutation: Mutation, copy: Path, environment: Mapping[str, str]) -> End:
     file = copy / mutation.file
     text = file.read_text(encoding="utf-8")
     if text.count(mutation.old) != 1:
@@ -86,7 +103,9 @@ def _is_noticed(mutation: Mutation, copy: Path, environment: Mapping[str, str]) 
         file.write_text(text, encoding="utf-8")
     if code not in (_PASSED, _FAILED):
         raise BrokenError(f"{mutation.file}, {mutation.old!r}: pytest ended with {code}:\n{output}")
-    return code == _FAILED
+    if code == _PASSED:
+        return End.SURVIVED
+    return End.TIMED_OUT if _TIME_IS_UP in output else End.FAILED
 
 
 def _pytest(tests: str, copy: Path, environment: Mapping[str, str]) -> tuple[int, str]:
@@ -97,5 +116,5 @@ def _pytest(tests: str, copy: Path, environment: Mapping[str, str]) -> tuple[int
             command, cwd=copy, env=dict(environment), capture_output=True, text=True, timeout=_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return _FAILED, f"not within {_LIMIT_S} s"
+        return _FAILED, f"{_TIME_IS_UP}{_LIMIT_S} s)"
     return ran.returncode, ran.stdout[-2000:] + ran.stderr[-500:]

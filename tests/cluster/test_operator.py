@@ -11,6 +11,7 @@ import pytest
 
 from ecg_contract.stages import Stage
 from ecg_dev.control_plane.server import ControlPlane
+from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
 from support.operator_process import OperatorProcess
 from support.played_kubelet import PlayedPod, played_kubelet
@@ -156,3 +157,20 @@ def test_a_result_of_ten_megabytes_arrives_whole(
         videojobs.wait_for_condition("big", "CallbackDelivered", "True", "Delivered")
     assert backend.requests[-1].json["result"]["text"] == text
     assert len([c for c in videojobs.objects("configmaps") if "-result-" in c["metadata"]["name"]]) > 3
+
+
+def test_a_videojob_that_was_worked_on_can_be_deleted_while_no_operator_runs(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, operator: OperatorProcess
+) -> None:
+    def hold(pod: PlayedPod) -> None:
+        pod.run()
+        PlayedPipeline(pod).reach(Stage.DOWNLOAD)
+        pod.deleted.wait(60)
+
+    with played_kubelet(cluster, namespace, hold):
+        videojobs.create("left", backend.url)
+        backend.wait_for(lambda got: len(got) == 1)
+        operator.kill()
+        assert "finalizers" not in videojobs.get("left")["metadata"]
+        videojobs.delete("left")
+        wait_until(lambda: not videojobs.exists("left") and not videojobs.jobs(), 30)

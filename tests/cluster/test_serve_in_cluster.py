@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from ecg_dev.control_plane.server import ControlPlane
 from support.cluster_jobs import VideoJobs
 from support.program import environment_without
+from support.s3 import environment as s3_environment
 from support.server_process import ServerProcess, environment_in_cluster
 
 SERVE = (sys.executable, "-m", "ecg_api.cli", "serve", "--port", "0")
@@ -32,6 +34,18 @@ def test_it_stores_videojobs_writes_no_file_and_stops_on_sigterm(
         assert server.stop() == 0
     assert not server.data_dir.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
+
+
+def test_it_is_ready_and_takes_videos_while_the_bucket_is_away(
+    cluster: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        away = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    environment = environment_in_cluster(cluster, namespace, RESULTS_BUCKET="results", **s3_environment(away))
+    with ServerProcess(tmp_path, environment) as server:
+        server.start()
+        assert server.client.get("/health/ready").json() == {"ready": True, "missing": []}
+        assert server.post("j", "https://media.example/v.mp4").status_code == 200
 
 
 @pytest.mark.parametrize(
