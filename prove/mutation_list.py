@@ -35,6 +35,7 @@ _OF_HOURS = "tests/operator/test_queue_over_hours.py"
 _OF_SNAPSHOT = "tests/operator/test_snapshot.py"
 _OF_PINS = "tests/pipeline/test_model_revisions.py"
 _OF_NUMBERS = "tests/contract/test_wire_result.py tests/callbacks/test_callback_sender.py"
+_WATCHES = "operator/ecg_operator/observe/watches.py"
 _LEASE = "operator/ecg_operator/runtime/lease.py"
 _OF_LEASE = "tests/operator/test_lease.py"
 _OF_SLOTS = "tests/standalone/test_fetch_slots.py"
@@ -182,9 +183,9 @@ MUTATIONS = (
     ),
     M(
         16,
-        "operator/ecg_operator/observe/watches.py",
-        "    kopf.on.login(registry=handlers)(_login)\n",
-        "    kopf.on.login(registry=handlers)(_login)\n    kopf.on.delete(GROUP, VERSION, PLURAL, registry=handlers)(_login)\n",
+        _WATCHES,
+        "kopf.on.login(registry=handlers)(_login)",
+        "[on(registry=handlers)(_login) for on in (kopf.on.login, partial(kopf.on.delete, GROUP, VERSION, PLURAL))]",
         "tests/cluster/test_operator.py",
     ),
     M(2, "operator/ecg_operator/main.py", "        acquiring.result()\n", "        pass\n", _OF_LEASE),

@@ -49,7 +49,8 @@ def main(_seed: int) -> None:
     promises = sorted({mutation.promise for mutation in MUTATIONS})
     counts = ", ".join(f"{list(ends.values()).count(end)} {end}" for end in End)
     figure(f"{len(MUTATIONS)} mutations of {len(promises)} promises ({promises}): {counts}")
-    figure("\n".join(f"  {end}: {_text(mutation)}" for mutation, end in ends.items() if end is End.TIMED_OUT))
+    for mutation in (m for m, end in ends.items() if end is End.TIMED_OUT):
+        figure(f"  {End.TIMED_OUT}: {_text(mutation)}")
     survivors = [_text(mutation) for mutation, end in ends.items() if end is End.SURVIVED]
     if survivors:
         raise BrokenError("no test noticed:\n" + "\n".join(survivors))

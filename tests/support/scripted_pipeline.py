@@ -40,7 +40,8 @@ class ScriptedPipeline:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(self._folder), "SCRIPT_FOLDER": str(self._folder)}
+        path = os.pathsep.join(filter(None, (str(self._folder), os.environ.get("PYTHONPATH"))))
+        return {**os.environ, "PYTHONPATH": path, "SCRIPT_FOLDER": str(self._folder)}
 
     def fetching(self, **steps: Sequence[str]) -> None:
         """The steps of the downloads of jobs, by id."""
