@@ -95,6 +95,9 @@ def test_the_log_tells_a_job_s_whole_story(server: ServerProcess, tmp_path: Path
     assert events[0] == "job_submitted"
     for event in ("attempt_started", "attempt_ended", "job_completed", "callback_delivered"):
         assert event in events
+    parts = [x for x in server.log_lines() if x["event"] == "stage_completed" and x.get("job_id") == "warm"]
+    assert {x["stage"] for x in parts} == {"vad", "diarization", "recognition", "alignment", "emotion", "features"}
+    assert all(x["audio_seconds"] == parts[0]["audio_seconds"] > 20 for x in parts)
 
 
 def test_a_server_without_its_model_is_not_ready_and_says_which_it_lacks(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from ecg_pipeline.analysis.assemble import assemble
 from ecg_pipeline.analysis.load_media import load_media
 from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.analysis.progress import ProgressReporter
+from ecg_pipeline.analysis.stage_log import logged
 from ecg_pipeline.analysis.stages import Stages
 from ecg_pipeline.ports import SAMPLE_RATE
 from ecg_pipeline.settings import PipelineSettings
@@ -43,8 +44,10 @@ def analyze(
     emotions = stages.classify_emotions(transcript)  # one per sentence, or None
 
     progress.enter(Stage.FINALIZE)
+    with logged("features", samples):
+        segments = assemble(samples, transcript.sentences, transcript.language, turns, emotions)
     return AnalysisResult(
-        segments=assemble(samples, transcript.sentences, transcript.language, turns, emotions),
+        segments=segments,
         duration=len(samples) / SAMPLE_RATE,
         language_requested=job.language.value,
         language_detected=transcript.language,

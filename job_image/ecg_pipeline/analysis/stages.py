@@ -20,6 +20,7 @@ from ecg_pipeline.analysis.fallbacks import (
 )
 from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.analysis.progress import ProgressReporter
+from ecg_pipeline.analysis.stage_log import logged
 from ecg_pipeline.analysis.word_times import unaligned
 from ecg_pipeline.ports import Chunk, OnProgress, Samples, Sentence, Utterance, cut
 
@@ -53,7 +54,8 @@ class Stages:
             self._no_result("the audio is silent")
             return []
         self._models.check_needed()
-        chunks = self._models.voice_activity().find(self._samples)
+        with logged("vad", self._samples):
+            chunks = self._models.voice_activity().find(self._samples)
         if not chunks:
             self._no_result("no speech was found")
         return chunks
@@ -70,7 +72,8 @@ class Stages:
 
         self._models.check_needed()
         turns = partial(diarizer.turns, self._samples, on_progress=on_progress)
-        return with_less_memory("diarization", BATCH_SHARES, turns, self._progress.note)
+        with logged("diarization", self._samples):
+            return with_less_memory("diarization", BATCH_SHARES, turns, self._progress.note)
 
     def begin_transcription(self, chunks: Sequence[Chunk]) -> Callable[[], Transcript]:
         """Returns a function that waits for the transcript."""
@@ -90,11 +93,13 @@ class Stages:
             return Transcript(language, [], self._models.asr_model)
         recognize = partial(self._recognize, chunks)
         plans, note = self._models.asr_plans, self._progress.note
-        language, found, model = with_less_memory("transcription", plans, recognize, note)
+        with logged("recognition", self._samples):
+            language, found, model = with_less_memory("transcription", plans, recognize, note)
         utterances = [u for u in found if u.text.strip()]
         if not utterances:
             self._no_result("no words were recognized")
-        return Transcript(language, self._align(utterances, language), model)
+        with logged("alignment", self._samples):
+            return Transcript(language, self._align(utterances, language), model)
 
     def classify_emotions(self, transcript: Transcript) -> Sequence[Emotion | None]:
         """One per sentence; None where detection is off, the sentence too short, or no model fits the language."""
@@ -105,7 +110,8 @@ class Stages:
         if not self._job.emotion_detection or not chosen:
             return nothing
         try:
-            found = self._emotions([cut(self._samples, sentences[i]) for i in chosen], transcript.language)
+            with logged("emotion", self._samples):
+                found = self._emotions([cut(self._samples, sentences[i]) for i in chosen], transcript.language)
         except Exception as error:
             self._degraded("emotion", error, "emotion is left out")
             return nothing
