@@ -9,6 +9,7 @@ import torch
 from pyannote.audio import Pipeline
 
 from ecg_contract.result import SpeakerTurn
+from ecg_pipeline.engines.window_embedding import with_one_pass_per_window
 from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples
 
 _STEPS = {"segmentation": (0.0, 0.5), "embeddings": (0.5, 0.99)}
@@ -28,12 +29,14 @@ class PyannoteDiarizer:
         if pipeline is None:
             raise RuntimeError("a part of the pipeline is not in the cache")
         self._pipeline = pipeline.to(torch.device(device))
+        self._pairs_per_window = with_one_pass_per_window(self._pipeline)
         self._batch_sizes = (pipeline.segmentation_batch_size, pipeline.embedding_batch_size)
 
     def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
         """Turns without overlap: where two people speak at once, the one whom pyannote finds more likely."""
         segmentation, embedding = (max(1, int(size * batch_share)) for size in self._batch_sizes)
-        self._pipeline.segmentation_batch_size, self._pipeline.embedding_batch_size = segmentation, embedding
+        self._pipeline.segmentation_batch_size = segmentation
+        self._pipeline.embedding_batch_size = embedding * self._pairs_per_window  # as many passes of the network
         audio = {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE}
         output = self._pipeline(audio, hook=_hook(on_progress))
         turns = output.exclusive_speaker_diarization.itertracks(yield_label=True)
