@@ -16,7 +16,7 @@ hold up the terminal callback for seconds, and is given up then. Nothing follows
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ecg_callbacks import schedule
 from ecg_callbacks.types import Decision, Due, Failure, JobFacts, Nothing, WaitUntil
@@ -82,7 +82,7 @@ def started(record: DeliveryRecord, due: Due) -> DeliveryRecord:
 
 def acknowledged(record: DeliveryRecord, due: Due, now: datetime) -> DeliveryRecord:
     """The record after a 2xx."""
-    record = _tried(record, due)
+    record = _tried(record, due, now)
     if _is_stale(record, due):
         return record
     reached = max(record.acknowledged, due.progress or 0)
@@ -97,7 +97,7 @@ def failed_try(
     record: DeliveryRecord, due: Due, now: datetime, failure: Failure, random: Callable[[], float]
 ) -> DeliveryRecord:
     """The record after a try that was not acknowledged; `random` gives floats in [0, 1)."""
-    record = _tried(record, due)
+    record = _tried(record, due, now)
     if _is_stale(record, due):
         return record
     failure = Failure(failure.error[:ERROR_LENGTH], failure.http_status, failure.retry_after)
@@ -107,6 +107,8 @@ def failed_try(
         return record.model_copy(update={"in_hand": record.in_hand.model_copy(update={"last_error": failure.error})})
     in_hand = schedule.next_try(due, record.in_hand, failure, now, random)
     if in_hand is not None:
+        if due.until is not None:
+            record = _held_up(record, timedelta(seconds=record.catch_up_seconds) + (in_hand.next_try - now))
         return record.model_copy(update={"in_hand": in_hand})
     if due.is_terminal:
         return _settled(record, _ending(record, failure, now))
@@ -159,12 +161,18 @@ def _is_stale(record: DeliveryRecord, due: Due) -> bool:
     return (due.run, due.redelivery) != (record.run, record.redelivery) or record.terminal is not None
 
 
-def _tried(record: DeliveryRecord, due: Due) -> DeliveryRecord:
+def _tried(record: DeliveryRecord, due: Due, now: datetime) -> DeliveryRecord:
     """The record after a try, whatever came of it."""
     record = started(record, due)
-    if due.until is None or record.catch_up_until is not None or _is_stale(record, due):
+    if due.until is None or _is_stale(record, due):
         return record
-    return record.model_copy(update={"catch_up_until": due.until})
+    return _held_up(record, schedule.CATCH_UP - (due.until - now))
+
+
+def _held_up(record: DeliveryRecord, time: timedelta) -> DeliveryRecord:
+    """The record once the terminal callback was held up for `time` altogether."""
+    seconds = min(max(time, timedelta(0)), schedule.CATCH_UP).total_seconds()
+    return record.model_copy(update={"catch_up_seconds": max(record.catch_up_seconds, round(seconds, 3))})
 
 
 def _next_stage(record: DeliveryRecord, facts: JobFacts) -> Stage | None:
@@ -194,8 +202,12 @@ def _progress(record: DeliveryRecord, facts: JobFacts, now: datetime) -> Due | N
         webhook_id=webhook_id(facts.uid, facts.run, "processing", stage.progress),
         at=now,
         backlog=_backlog(facts),
-        until=None if facts.terminal is None else record.catch_up_until or now + schedule.CATCH_UP,
+        until=None if facts.terminal is None else now + _catch_up_left(record),
     )
+
+
+def _catch_up_left(record: DeliveryRecord) -> timedelta:
+    return max(timedelta(0), schedule.CATCH_UP - timedelta(seconds=record.catch_up_seconds))
 
 
 def _terminal(record: DeliveryRecord, facts: JobFacts, now: datetime, *, early: bool = False) -> Due:

@@ -65,8 +65,8 @@ class DeliveryRecord(CamelModel):
     """The callback that has failed and is to be tried again."""
     not_before: datetime | None = None
     """The backend's Retry-After, which holds for whatever is sent next."""
-    catch_up_until: datetime | None = None
-    """When progress makes way for the terminal callback; set by the first try of progress after the job's end."""
+    catch_up_seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.0
+    """Seconds that tries of progress and the pauses after them have held up the terminal callback."""
     terminal: Settled | None = None
     """How the last callback of the run ended."""
     redelivery: int = 0

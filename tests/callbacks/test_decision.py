@@ -162,12 +162,24 @@ def test_slow_progress_holds_up_the_terminal_callback_for_seconds_only() -> None
     """Each answer takes two seconds."""
     record, now, sent = DeliveryRecord(), NOW, []
     while not (decision := due(record, COMPLETED, now)).is_terminal:
-        assert decision.until == NOW + schedule.CATCH_UP
+        assert decision.until == NOW + schedule.CATCH_UP, "the seconds are those of all tries"
         sent.append(decision.progress)
         now += timedelta(seconds=2)
         record = acknowledged(record, decision, now)
     assert sent == [10, 25, 40]
     assert record.acknowledged == 40
+
+
+def test_time_in_which_nobody_could_send_gives_up_no_progress() -> None:
+    """The sender is away for a minute after each answer, which takes half a second."""
+    record, now, sent = DeliveryRecord(), NOW, []
+    while not (decision := due(record, COMPLETED, now)).is_terminal:
+        sent.append(decision.progress)
+        now += timedelta(seconds=0.5)
+        record = acknowledged(record, decision, now)
+        now += timedelta(minutes=1)
+    assert sent == [10, 25, 40, 60, 75, 90]
+    assert record.catch_up_seconds == 3.0
 
 
 def test_the_last_failed_progress_gets_its_next_try_before_the_terminal_callback() -> None:
