@@ -49,10 +49,20 @@ class SmallSpeakerEmbedding(Model):  # type: ignore[misc]  # pyannote ships no t
         return frame * _HOP
 
     def forward(self, waveforms: Tensor, weights: Tensor | None = None) -> Tensor:
+        return self.forward_embedding(self.forward_frames(waveforms), weights)
+
+    def forward_frames(self, waveforms: Tensor) -> Tensor:
+        """Hidden frames (batch, channels, frames), which depend on no weights."""
         bands = (self.mel(waveforms.squeeze(1)) + 1e-6).log()
         bands = bands - bands.mean(dim=(1, 2), keepdim=True)  # the level does not depend on the speaker
-        hidden = self.layers(bands)
-        embedded: Tensor = self.embedding(_pooled(hidden, _at_frames(weights, hidden)))
+        frames: Tensor = self.layers(bands)
+        return frames
+
+    def forward_embedding(self, frames: Tensor, weights: Tensor | None = None) -> Tensor:
+        """With `weights` (batch, speakers, frames) an embedding for each speaker: (batch, speakers, dimension)."""
+        if weights is not None and weights.dim() == 3:
+            return torch.stack([self.forward_embedding(frames, one) for one in weights.unbind(1)], dim=1)
+        embedded: Tensor = self.embedding(_pooled(frames, _at_frames(weights, frames)))
         return embedded
 
 

@@ -15,11 +15,13 @@ from pyannote.audio.pipelines.speaker_verification import PyannoteAudioPretraine
 class WindowEmbedding(PyannoteAudioPretrainedSpeakerEmbedding):  # type: ignore[misc]  # pyannote ships no types
     """Replaces pyannote's class, for models that have `forward_frames` and `forward_embedding`."""
 
+    _empty: torch.Tensor | None = None
+
     def __call__(self, waveforms: torch.Tensor, masks: torch.Tensor | None = None) -> NDArray[np.float32]:
         """Embeddings (pairs, dimension) of waveforms (pairs, 1, samples) and masks (pairs, frames).
 
-        Equal waveforms that follow one another, as those of a window's speakers do, are passed through the network once.
-        The embedding of an empty mask is the same in every window, and no network runs for it.
+        Equal waveforms that follow one another, as those of a window's speakers do, share one pass of the network. The
+        embedding of an empty mask is the same in every window, and takes none.
         """
         if masks is None:
             return np.asarray(super().__call__(waveforms))
@@ -38,19 +40,23 @@ class WindowEmbedding(PyannoteAudioPretrainedSpeakerEmbedding):  # type: ignore[
         place = torch.arange(len(window), device=window.device) - is_new.nonzero()[window, 0]
         weights = masks.new_zeros((int(window[-1]) + 1, int(place.max()) + 1, masks.shape[1]))
         weights[window, place] = masks
-        frames = self.model_.forward_frames(waveforms[is_new])
+        frames = self._frames(waveforms[is_new])
         embeddings: torch.Tensor = self.model_.forward_embedding(frames, weights=weights)[window, place]
         return embeddings
 
+    def _frames(self, windows: torch.Tensor) -> torch.Tensor:
+        """On the CPU one window at a time: the memory of a batch costs more than it saves (decision 0083)."""
+        if self.device.type == "cpu":
+            return torch.cat([self.model_.forward_frames(window[None]) for window in windows])
+        frames: torch.Tensor = self.model_.forward_frames(windows)
+        return frames
+
     def _of_empty_mask(self, masks: torch.Tensor) -> torch.Tensor:
-        """Shape (dimension,): frames are left out by an empty mask, so those of noise do."""
+        """Shape (dimension,); no frame counts in it, so those of silence will do."""
         if self._empty is None:
-            noise = torch.zeros((1, 1, self.sample_rate), device=self.device)
-            frames = self.model_.forward_frames(noise)
+            frames = self.model_.forward_frames(torch.zeros((1, 1, self.sample_rate), device=self.device))
             self._empty = self.model_.forward_embedding(frames, weights=masks.new_zeros((1, 1, masks.shape[1])))[0, 0]
         return self._empty
-
-    _empty: torch.Tensor | None = None
 
 
 def with_one_pass_per_window(pipeline: Any) -> int:
