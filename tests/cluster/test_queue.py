@@ -68,6 +68,11 @@ def _queued(videojobs: VideoJobs, name: str) -> int | None:
     return (videojobs.status(name).get("queue") or {}).get("position")
 
 
+def _shown(videojobs: VideoJobs) -> list[tuple[str, int | None, object]]:
+    all_of_them = [videojob["metadata"]["name"] for videojob in videojobs.all()]
+    return [(name, _queued(videojobs, name), videojobs.status(name).get("phase")) for name in all_of_them]
+
+
 def test_what_exceeds_the_slots_waits_without_a_job_and_is_worked_on_in_its_order(
     cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, pods: Pods, tmp_path: Path
 ) -> None:
@@ -79,7 +84,9 @@ def test_what_exceeds_the_slots_waits_without_a_job_and_is_worked_on_in_its_orde
         videojobs.create("urgent", backend.url, priority=5)
         videojobs.create("asked", interactive=True)
         waiting = ("asked", "urgent", "x-third", "w-fourth")
-        wait_until(lambda: [_queued(videojobs, name) for name in waiting] == [1, 2, 3, 4], 30)
+        wait_until(
+            lambda: [_queued(videojobs, name) for name in waiting] == [1, 2, 3, 4], 30, lambda: _shown(videojobs)
+        )
         assert set(pods.order) == {"z-first", "y-second"}
         assert {job["metadata"]["labels"]["ecg-analyzer.io/videojob"] for job in videojobs.jobs()} == set(pods.order)
         assert videojobs.condition("urgent", "Scheduled") == ("False", "Queued")

@@ -275,7 +275,11 @@ def test_a_refusal_is_told_apart_and_heals(
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("asr_model", "team/nothing", "the model hub has no team/nothing (it answers 404); check ASR_MODEL"),
+        (
+            "asr_model",
+            "team/nothing",
+            f"(it answers 404); check ASR_MODEL, where a relative folder counts from {Path.cwd()}",
+        ),
         ("asr_model", "huge", "huge is neither a folder nor a Whisper size (tiny.en"),
         ("asr_model", "./here/whisper", "there is no folder ./here/whisper, looked for from /"),
         ("diarization_model", "/nope", "there is no folder /nope, looked for from /"),

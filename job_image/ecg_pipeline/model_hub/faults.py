@@ -1,6 +1,7 @@
 """What can be wrong with a model, told apart for jobs and for `ecg doctor` alike."""
 
 from enum import StrEnum
+from pathlib import Path
 
 import httpx
 
@@ -37,14 +38,14 @@ class ModelFault(Exception):  # noqa: N818 - the name says what it is
     def advice(self, setting: str) -> str:
         """What to do about it; `setting` is the variable that names the model."""
         page = f"https://huggingface.co/{self.model}"
-        return _ADVICE[self.kind].format(page=page, setting=setting)
+        return _ADVICE[self.kind].format(page=page, setting=setting, here=Path.cwd())
 
 
 _ADVICE = {
     FaultKind.NO_TOKEN: f"accept the conditions on {{page}}, make a token at {_TOKENS} and set HF_TOKEN to it",
     FaultKind.WRONG_TOKEN: f"set HF_TOKEN to a valid token of {_TOKENS}",
     FaultKind.NO_CONSENT: "accept the conditions on {page} as the token's owner",
-    FaultKind.UNKNOWN: "check {setting}; for a private model, set HF_TOKEN",
+    FaultKind.UNKNOWN: "check {setting}, where a relative folder counts from {here}; for a private model, set HF_TOKEN",
     FaultKind.NO_FOLDER: "set {setting} to an absolute path",
     FaultKind.AWAY: "check the network, the proxy and HF_ENDPOINT, or set {setting} to a local folder",
     FaultKind.OFFLINE: "have the cache filled once with HF_HUB_OFFLINE unset, or set {setting} to a local folder",
