@@ -78,9 +78,11 @@ def test_what_exceeds_the_slots_waits_without_a_job_and_is_worked_on_in_its_orde
 ) -> None:
     with OperatorProcess(cluster, namespace, tmp_path, MAX_ACTIVE_JOBS="2") as operator:
         operator.wait_for_log("in_sync")
-        for name in ("z-first", "y-second", "x-third", "w-fourth"):
+        for number, name in enumerate(("z-first", "y-second"), 1):  # free slots go to whoever is seen first
             videojobs.create(name, backend.url)
-        wait_until(lambda: len(pods.order) == 2, 30)
+            wait_until(lambda number=number: len(pods.order) == number, 30)  # type: ignore[misc]
+        for name in ("x-third", "w-fourth"):
+            videojobs.create(name, backend.url)
         videojobs.create("urgent", backend.url, priority=5)
         videojobs.create("asked", interactive=True)
         waiting = ("asked", "urgent", "x-third", "w-fourth")
