@@ -107,7 +107,7 @@ def _ends(plane: ControlPlane, proxy: DisturbingProxy, folder: Path, name: str) 
     ):
         for job in names:
             videojobs.create(job, backend.url)
-        wait_until(all_recorded, END_S, lambda: Counter(str(v.get("status")) for v in videojobs.all()), pause_s=0.1)
+        wait_until(all_recorded, END_S, lambda: _where_it_stands(videojobs, operator), pause_s=0.1)
         time.sleep(SETTLE_S)  # for what should not come any more
     statuses = {job: videojobs.status(job) for job in names}
     evidence = Evidence(
@@ -121,6 +121,12 @@ def _ends(plane: ControlPlane, proxy: DisturbingProxy, folder: Path, name: str) 
     )
     told = {job: list(dict.fromkeys(r.body.decode() for r in backend.of(job))) for job in names}
     return Ends({job: _final(status) for job, status in statuses.items()}, told, judge(evidence))
+
+
+def _where_it_stands(videojobs: VideoJobs, operator: OperatorProcess) -> str:
+    statuses = Counter(str(videojob.get("status")) for videojob in videojobs.all())
+    state = "runs" if operator.is_running else "has ended"
+    return f"{statuses}; the operator {state}, its last words:\n{operator.last_words()}"
 
 
 def _ends_of_runs(operator: OperatorProcess) -> list[float]:

@@ -96,6 +96,13 @@ MUTATIONS = (
         "tests/operator/test_health.py",
     ),
     M(10, "operator/ecg_operator/runtime/health.py", "> _STUCK_S:", "> 1e9:", "tests/operator/test_health.py"),
+    M(
+        10,
+        "operator/ecg_operator/operator.py",
+        "            _raise_reason(ended, watching)",
+        "            stop.set()",
+        "tests/operator/test_run.py",
+    ),
     M(11, _RESULT, "if math.isfinite(number) else 0.0", "", _OF_NUMBERS),
     M(
         11,

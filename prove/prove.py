@@ -29,11 +29,17 @@ def _holds(part: str, seed: int) -> bool:
     try:
         importlib.import_module(part).main(seed)
     except (BrokenError, AssertionError) as error:
-        print(f"BROKEN: {error}", flush=True)
+        print(f"BROKEN: {_with_causes(error)}", flush=True)
         return False
     finally:
         print(f"   {part} took {time.monotonic() - began:.0f} s", flush=True)
     return True
+
+
+def _with_causes(error: BaseException) -> str:
+    """What was raised first stands last: the end of a context may raise an error of its own."""
+    before = error.__cause__ or error.__context__
+    return f"{error}\n{_with_causes(before)}" if before else str(error)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import kopf
 
@@ -24,8 +24,8 @@ class Operator:
     """Runs the parts until one of them ends."""
 
     def __init__(self, given: Dependencies, parts: Parts, take_signals: Callable[[], None]) -> None:
-        """`take_signals` is called once kopf runs, which has replaced the handlers of SIGTERM and SIGINT: a stop of its
-        own would leave callbacks in flight five seconds."""
+        """`take_signals` is called as soon as kopf has replaced the handlers of SIGTERM and SIGINT: a stop of its own
+        would leave callbacks in flight five seconds."""
         self._given, self._parts, self._settings = given, parts, given.settings
         self._take_signals = take_signals
         self._in_sync = asyncio.Event()
@@ -40,17 +40,17 @@ class Operator:
             await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             ended = next((task for task in tasks if task.done()), None)
             await _end([stopping, checking, working])
-            await _end_in_order(delivering, leasing, _FAILURE_GRACE_S if ended and ended is not watching else None)
+            await _end_in_order(delivering, leasing, _FAILURE_GRACE_S if ended else None)
         finally:
             await _end([stopping, *tasks[1:]])
             stop_kopf.set()
             await _end([watching], _KOPF_GRACE_S)
-        if ended is not None:
+        if not stop.is_set():
             _raise_reason(ended, watching)
-            stop.set()  # kopf took the signal, which came before it was replaced
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        await kopf.operator(
+        older = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
             registry=self._parts.watches,
             settings=watches.settings(),
             namespaces=[self._settings.namespace],
@@ -59,6 +59,8 @@ class Operator:
             standalone=True,
             stop_flag=stop,
         )
+        self._take_signals()
+        await kopf.run_tasks(tasks, ignored=older)
 
     async def _check_watches(self) -> None:
         every, limit = seconds(self._settings.resync_s), seconds(self._settings.watch_lag_limit_s)
@@ -68,7 +70,6 @@ class Operator:
         self._given.metrics.resyncs.inc()
         self._given.health.in_sync()
         if not self._in_sync.is_set():
-            self._take_signals()
             self._parts.cache.mark_in_sync()
             self._in_sync.set()
             _log.info("in_sync", extra={"videojobs": len(self._parts.cache.videojobs)})
@@ -91,15 +92,16 @@ class Operator:
 
 
 class RunCancelledError(Exception):
-    """kopf failed: it then cancels every task of the event loop that is younger than itself, this run's included."""
+    """kopf failed: it then cancels every task of the event loop that is younger than itself, those of this run's parts
+    included. A part whose tasks were cancelled may end as if nothing had happened."""
 
 
-def _raise_reason(ended: asyncio.Task[None], watching: asyncio.Task[None]) -> None:
-    """Raise what ended a part; returns where it ended as it was told to."""
-    if not ended.cancelled():
-        return ended.result()
+def _raise_reason(ended: asyncio.Task[None] | None, watching: asyncio.Task[None]) -> NoReturn:
+    """Raise what ended a part, although nobody asked for the run's end."""
+    if ended is not None and not ended.cancelled():
+        ended.result()
     cause = watching.exception() if watching.done() and not watching.cancelled() else None
-    raise RunCancelledError("kopf's watches failed, and with them the run") from cause
+    raise RunCancelledError("kopf's watches ended, and with them the run") from cause
 
 
 async def _end_in_order(delivering: asyncio.Task[None], leasing: asyncio.Task[None], limit_s: float | None) -> None:

@@ -20,7 +20,7 @@ from support.disturbing_proxy import DisturbingProxy
 from support.operator_process import OperatorProcess
 from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import FencedError, PlayedPipeline, work
-from support.receiver import ALL_SEVEN, Receiver
+from support.receiver import ALL_SEVEN, HANG, Receiver, marks
 from support.release import Release
 
 SLOW_LEASE = {"LEASE_DURATION_S": "20", "LEASE_RENEW_S": "5"}
@@ -236,3 +236,25 @@ def test_an_operator_whose_watches_are_refused_acts_as_soon_as_they_are_not(
         proxy.watch_status = None
         wait_until(videojobs.jobs, 60, operator.last_words)
         assert operator.is_running
+
+
+def test_an_operator_whose_watches_are_refused_while_a_callback_is_in_flight_begins_a_new_run(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, tmp_path: Path
+) -> None:
+    """kopf cancels the workers and the callback, and waits for both."""
+    backend.script(HANG)
+    with (
+        DisturbingProxy(cluster) as proxy,
+        OperatorProcess(cluster, namespace, tmp_path, KUBECONFIG=str(proxy.kubeconfig(tmp_path))) as operator,
+        played_kubelet(cluster, namespace, work),
+    ):
+        videojobs.create("j", backend.url)
+        backend.wait_for(len, 30)
+        proxy.watch_status = 410
+        videojobs.create("ends-the-watch")
+        wait_until(lambda: "run_ended" in operator.log.read_text() or not operator.is_running, 30)
+        proxy.watch_status = None
+        assert operator.is_running, operator.last_words()
+        videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered", 60)
+        assert operator.stop() == 0
+    assert marks(backend.requests[1:]) == ALL_SEVEN

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecg_cluster.errors import ConflictError, NotFoundError
+from ecg_cluster.errors import ClusterError, ConflictError, NotFoundError
 from ecg_operator import main
 from ecg_operator.runtime.lease import Lease, LeaseLostError
 from ecg_operator.settings import OperatorSettings
@@ -16,12 +16,13 @@ DURATION_S, MARGIN_S = 1.0, 0.3
 
 
 class OneLease:
-    """The API server's Lease; `hangs` answers nothing, `nonsense` once with an object that is no Lease."""
+    """The API server's Lease; `hangs` answers nothing, `nonsense` once with an object that is no Lease, `forbids` once
+    refuses to create it."""
 
     def __init__(self) -> None:
         self.stored: dict[str, Any] | None = None
         self.version = 0
-        self.hangs = self.nonsense = False
+        self.hangs = self.nonsense = self.forbids = False
 
     async def get(self, _path: str) -> dict[str, Any]:
         if self.hangs:
@@ -34,6 +35,9 @@ class OneLease:
         return self.stored
 
     async def create(self, _path: str, lease: dict[str, Any]) -> dict[str, Any]:
+        if self.forbids:
+            self.forbids = False
+            raise ClusterError("create", 403, "no such right")
         return self._store(lease)
 
     async def replace(self, _path: str, lease: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +95,16 @@ async def test_another_holder_ends_it_at_once(server: OneLease, lease: Lease) ->
         await asyncio.wait_for(lease.keep(), DURATION_S)
     with pytest.raises(LeaseLostError):
         lease.check()
+
+
+async def test_a_lease_that_may_not_be_created_is_logged_with_the_reason(
+    server: OneLease, lease: Lease, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ecg_operator.runtime.lease._POLL_S", 0.01)
+    server.forbids = True
+    await asyncio.wait_for(lease.acquire(), 10)
+    [refused] = [record for record in caplog.records if record.message == "lease_not_renewed"]
+    assert "403: no such right" in vars(refused)["error"]
 
 
 async def test_what_goes_wrong_while_it_is_awaited_is_logged_and_it_is_asked_for_again(

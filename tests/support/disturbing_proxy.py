@@ -38,7 +38,7 @@ class DisturbingProxy:
     share: float = 0.15
     disturbs: bool = False
     watch_status: int | None = None
-    """HTTP status that every watch is refused with."""
+    """HTTP status that every watch is refused with; an open watch ends at its next event."""
     done: Counter[str] = field(default_factory=Counter)
     """How often each disturbance was done."""
 
@@ -161,6 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
             for line in answer.iter_lines():
                 if began < self.owner.deaf_since:
                     continue
+                if self.owner.watch_status is not None:
+                    break
                 if time.monotonic() > end:
                     self.wfile.write(line[: len(line) // 2].encode() if what == "half a line" else b"")
                     break

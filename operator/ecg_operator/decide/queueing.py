@@ -9,14 +9,13 @@ from ecg_operator.decide.attempts import fresh_run, unassigned
 from ecg_operator.decide.conditions import with_condition
 from ecg_operator.decide.plan import Plan
 from ecg_operator.decide.run_end import end_run
-from ecg_operator.observe.job_queue import Place
+from ecg_operator.observe.job_queue import EXACT_PLACES, Place
 from ecg_operator.observe.snapshot import Observed
 from ecg_operator.settings import OperatorSettings, seconds
 
 QUEUED = "Queued"
-_EXACT_PLACES = 10
 _LEAST_CHANGE = 0.2
-"""Share by which a place behind the first ten has to change to be written again."""
+"""Share by which a place behind the exact ones has to change to be written again."""
 
 
 def wait_in_queue(observed: Observed, place: Place, settings: OperatorSettings, now: datetime) -> Plan:
@@ -58,4 +57,4 @@ def _message(position: int) -> str:
 
 
 def _is_near(shown: int, position: int) -> bool:
-    return position > _EXACT_PLACES and abs(shown - position) < _LEAST_CHANGE * shown
+    return position > EXACT_PLACES and abs(shown - position) < _LEAST_CHANGE * shown

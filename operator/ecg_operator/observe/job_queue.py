@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_EXACT_PLACES = 10
-"""So many VideoJobs are told of each change of their place at once, the others at the next check of the watches."""
+EXACT_PLACES = 10
+"""The first places, of which each change is shown at once; of the others the next check of the watches tells, and a
+change by a small share is not written."""
 
 
 class Turn(NamedTuple):
@@ -62,7 +63,7 @@ class JobQueue:
         if demand.occupies != (name in self._occupied):
             (self._occupied.add if demand.occupies else self._occupied.discard)(name)
             changed_at = 0
-        if changed_at is not None and changed_at < max(self._free(), _EXACT_PLACES):
+        if changed_at is not None and changed_at < max(self._free(), EXACT_PLACES):
             self._wake_first()
 
     def place(self, name: str) -> Place | None:
@@ -106,5 +107,5 @@ class JobQueue:
         return min(places)
 
     def _wake_first(self) -> None:
-        for turn in self._waiting[: max(self._free(), _EXACT_PLACES)]:
+        for turn in self._waiting[: max(self._free(), EXACT_PLACES)]:
             self._wake(turn.name)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
-from ecg_cluster.errors import ClusterError, ConflictError, NotFoundError
+from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 from ecg_common.clock import rfc3339, utc_now
 from ecg_operator.settings import OperatorSettings
 
@@ -136,7 +136,10 @@ class Lease:
         lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self._name}}
         try:
             self._lease = await self._cluster.create(paths.leases(self._namespace), lease | {"spec": spec})
-        except ClusterError:
+        except AlreadyExistsError:
+            return False
+        except ClusterError as error:
+            _log.warning("lease_not_renewed", extra={"error": str(error)})
             return False
         return True
 
