@@ -50,14 +50,16 @@ def test_after_kill_9_no_job_starts_while_a_pipeline_process_of_the_killed_serve
     server.kill()
     orphan = pipeline.pids()[0]
     following = server.launch()
-    server.wait_for_log("data_directory_in_use")
-    assert is_alive(orphan)
-    assert following.poll() is None
-    assert len(pipeline.attempts("j")) == 1
-    kill_9(orphan)
-    wait_until(lambda: len(pipeline.attempts("j")) == 2, 30)
-    following.terminate()
-    following.wait(20)
+    try:
+        server.wait_for_log("data_directory_in_use")
+        assert is_alive(orphan)
+        assert following.poll() is None
+        assert len(pipeline.attempts("j")) == 1
+        kill_9(orphan)
+        wait_until(lambda: len(pipeline.attempts("j")) == 2, 30)
+    finally:
+        following.terminate()
+        following.wait(20)
 
 
 def test_a_pipeline_process_that_outlives_its_killed_server_for_good_is_told_of(serve: Serve) -> None:
