@@ -114,5 +114,5 @@ def test_a_server_without_its_model_is_not_ready_and_says_which_it_lacks(tmp_pat
 def test_without_eager_models_the_server_is_ready_before_any_model_is_loaded(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, demo_environment(ASR_MODEL="/nope", EAGER_MODELS="false")) as lazy:
         lazy.start()
-        lazy.wait_for_log("pipeline_ready", 1, PATIENCE_S)
+        wait_until(lambda: lazy.client.get("/health/ready").status_code == 200, PATIENCE_S, lazy.last_words)
         assert lazy.client.get("/health/ready").json() == {"ready": True, "missing": []}
