@@ -15,6 +15,8 @@ from pyannote.audio import Pipeline
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from ecg_pipeline.engines.cores import Cores, available_cores
+from ecg_pipeline.engines.segmentation import speed_up
 from ecg_pipeline.engines.window_embedding import with_one_pass_per_window
 from ecg_pipeline.media.decode import decode
 from ecg_pipeline.ports import SAMPLE_RATE
@@ -68,8 +70,9 @@ def main() -> None:
 
 
 def _ours(folder: str) -> Any:
-    pipeline = Pipeline.from_pretrained(folder)
-    pipeline.embedding_batch_size *= with_one_pass_per_window(pipeline)
+    pipeline, cores = Pipeline.from_pretrained(folder), Cores(available_cores())
+    speed_up(pipeline._segmentation, cores)
+    pipeline.embedding_batch_size *= with_one_pass_per_window(pipeline, cores)
     return pipeline
 
 

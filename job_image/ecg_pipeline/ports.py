@@ -60,7 +60,7 @@ class Sentence:
     words: Sequence[AlignedWord] = ()
 
 
-def cut(samples: Samples, span: Chunk | Sentence) -> Samples:
+def cut(samples: Samples, span: Chunk | Utterance | Sentence) -> Samples:
     return samples[int(span.start * SAMPLE_RATE) : int(span.end * SAMPLE_RATE)]
 
 
@@ -115,6 +115,10 @@ class Engines(Protocol):
         """Have `listener` called from now on, in the thread that loads, while a model is downloaded."""
         ...
 
+    def use_cores(self, most: int) -> int:
+        """Compute on at most that many cores of the CPU from now on; returns how many there are."""
+        ...
+
     def device(self, wanted: str) -> str: ...
 
     def compute_type(self, device: str) -> str:
@@ -127,9 +131,7 @@ class Engines(Protocol):
 
     def voice_activity(self, device: str) -> VoiceActivity: ...
 
-    def transcriber(
-        self, name: str, device: str, compute_type: str, threads: int, *, cached_only: bool = False
-    ) -> Transcriber:
+    def transcriber(self, name: str, device: str, compute_type: str, *, cached_only: bool = False) -> Transcriber:
         """With `cached_only` nothing is downloaded."""
         ...
 

@@ -151,7 +151,7 @@ class _Engines:
     def voice_activity(self, device: str) -> object:
         return object()
 
-    def transcriber(self, name: str, device: str, compute_type: str, threads: int) -> object:
+    def transcriber(self, name: str, device: str, compute_type: str) -> object:
         return self._load(name)
 
     def diarizer(self, device: str) -> object:

@@ -43,8 +43,8 @@ class HubEngines(FakeEngines):
     def watch_downloads(self, listener: OnModelDownload) -> None:
         self.real.watch_downloads(listener)
 
-    def transcriber(self, name: str, device: str, compute_type: str, threads: int, *, cached_only: bool = False) -> Any:
-        self.real.transcriber(name, device, compute_type, threads, cached_only=cached_only)
+    def transcriber(self, name: str, device: str, compute_type: str, *, cached_only: bool = False) -> Any:
+        self.real.transcriber(name, device, compute_type, cached_only=cached_only)
         return self._loaded("transcriber", name, compute_type)
 
     def diarizer(self, device: str) -> Any:
@@ -327,8 +327,9 @@ def test_a_download_that_broke_off_goes_on_where_it_ended(
     assert [request.status for request in hub.asked("/cdn/") if "model.bin" in request.path] == [206]
 
 
-def test_whisperx_does_not_hide_why_an_aligner_does_not_load(one_hub: ModelHub, tmp_path: Path) -> None:
-    from ecg_pipeline.engines.alignment import WhisperXAligner  # noqa: PLC0415 - imported by the fixture's process
+def test_why_an_aligner_does_not_load_is_said(one_hub: ModelHub, tmp_path: Path) -> None:
+    from ecg_pipeline.engines.alignment import CtcAligner  # noqa: PLC0415 - imported by the fixture's process
+    from ecg_pipeline.engines.cores import Cores  # noqa: PLC0415
 
-    with pytest.raises(OSError, match=r"preprocessor_config\.json"):
-        WhisperXAligner("en", str(tmp_path), "cpu", None)
+    with pytest.raises(OSError, match="no file named"):
+        CtcAligner.load("en", str(tmp_path), "cpu", Cores(1), None)

@@ -22,8 +22,8 @@ names = ["team/asr", "team/aligner", "team/diarization", "team/emotion"]
 revisions = dict.fromkeys([*names, "base"], "{REVISION}")
 libraries = Libraries(PipelineSettings(diarization_model="team/diarization", model_revisions=revisions))
 for load in (
-    lambda: libraries.transcriber("team/asr", "cpu", "int8", 1),
-    lambda: libraries.transcriber("base", "cpu", "int8", 1),
+    lambda: libraries.transcriber("team/asr", "cpu", "int8"),
+    lambda: libraries.transcriber("base", "cpu", "int8"),
     lambda: libraries.aligner("en", "team/aligner", "cpu"),
     lambda: libraries.diarizer("cpu"),
     lambda: libraries.emotion_classifier("team/emotion", "cpu"),

@@ -9,12 +9,14 @@ from pyannote.audio import Pipeline
 from pyannote.audio.models.embedding import WeSpeakerResNet34
 from pyannote.audio.pipelines.speaker_verification import PyannoteAudioPretrainedSpeakerEmbedding
 
+from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.window_embedding import WindowEmbedding, with_one_pass_per_window
 from ecg_pipeline.media.decode import decode
 from ecg_pipeline.ports import SAMPLE_RATE
 from support.hub_models import DIARIZATION, hub_models
 from support.pipeline_process import ROOT
 
+CORES = Cores(2)
 WINDOW_S, FRAMES = 3, 180
 DEMO = ROOT / "demo/models/diarization"
 
@@ -56,7 +58,7 @@ def test_the_embeddings_are_pyannotes(wespeaker: Any, batch: str) -> None:
     kinds, masks = BATCHES[batch]
     waveforms, stacked = _windows(*kinds), torch.stack(masks)
     expected = PyannoteAudioPretrainedSpeakerEmbedding(wespeaker)(waveforms, masks=stacked)
-    found = WindowEmbedding(wespeaker)(waveforms, masks=stacked)
+    found = WindowEmbedding(wespeaker, cores=CORES)(waveforms, masks=stacked)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert batch == "nothing but silence" or np.ptp(found, axis=0).max() > 1e-3, "all embeddings are alike"
@@ -75,7 +77,7 @@ def test_the_network_runs_once_for_each_window_with_speech(
         return frames
 
     monkeypatch.setattr(wespeaker, "forward_frames", counted)
-    embedding = WindowEmbedding(wespeaker)
+    embedding = WindowEmbedding(wespeaker, cores=CORES)
     kinds, masks = BATCHES[batch]
     embedding(_windows(*kinds), masks=torch.stack(masks))
     embedding(_windows(*kinds), masks=torch.stack(masks))
@@ -93,7 +95,7 @@ def test_turns_are_equal(sample: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(DEMO)
     samples = decode(ROOT / f"demo/samples/{sample}.mp4", 60.0).samples
     stock, ours = (Pipeline.from_pretrained(str(DEMO)) for _ in range(2))
-    ours.embedding_batch_size *= with_one_pass_per_window(ours)
+    ours.embedding_batch_size *= with_one_pass_per_window(ours, CORES)
     assert type(ours._embedding) is WindowEmbedding
     expected = _turns(stock, samples)
     assert _turns(ours, samples) == expected
@@ -102,7 +104,7 @@ def test_turns_are_equal(sample: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_default_pipeline_has_three_speakers_a_window() -> None:
     pipeline = Pipeline.from_pretrained(str(hub_models() / DIARIZATION))
-    assert with_one_pass_per_window(pipeline) == 3
+    assert with_one_pass_per_window(pipeline, CORES) == 3
     assert type(pipeline._embedding) is WindowEmbedding
 
 
@@ -114,14 +116,14 @@ def test_a_model_of_another_shape_is_left_to_pyannote() -> None:
         _embedding = Embedding()
 
     other = Other()
-    assert with_one_pass_per_window(other) == 1
+    assert with_one_pass_per_window(other, CORES) == 1
     assert type(other._embedding) is Embedding
 
 
 def test_a_short_file_and_one_without_speech_are_diarized_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(DEMO)
     stock, ours = (Pipeline.from_pretrained(str(DEMO)) for _ in range(2))
-    with_one_pass_per_window(ours)
+    with_one_pass_per_window(ours, CORES)
     speech = decode(ROOT / "demo/samples/meeting_en.mp4", 60.0).samples[: 4 * SAMPLE_RATE]
     for samples in (speech, np.zeros(4 * SAMPLE_RATE, np.float32)):
         assert _turns(ours, samples) == _turns(stock, samples)

@@ -43,9 +43,11 @@ class FakeEngines:
     def watch_downloads(self, listener: OnModelDownload) -> None:
         self.on_download = listener
 
-    def transcriber(
-        self, name: str, device: str, compute_type: str, threads: int, *, cached_only: bool = False
-    ) -> "FakeWorker":
+    def use_cores(self, most: int) -> int:
+        self.record("use_cores", most)
+        return min(most, 2)
+
+    def transcriber(self, name: str, device: str, compute_type: str, *, cached_only: bool = False) -> "FakeWorker":
         return self._loaded("transcriber", name, compute_type)
 
     def aligner(self, language: str, name: str, device: str) -> "FakeWorker":

@@ -5,7 +5,6 @@ model libraries do not support concurrent imports.
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -115,13 +114,16 @@ class JobModels:
         self._on_download = on_download
         engines.watch_downloads(self._downloading)
         self.device = engines.device(job.wanted_device.value)
-        self._threads = min(job.max_workers, _available_cores())
         self._compute_type: str = settings.asr_compute_type
         if self._compute_type == "auto":
             self._compute_type = engines.compute_type(self.device)
         self.asr_model = settings.asr_model
         self.asr_plans = asr_plans(settings.asr_batch_size, self._compute_type)
-        chosen = {"device": self.device, "compute_type": self._compute_type, "threads": self._threads}
+        chosen = {
+            "device": self.device,
+            "compute_type": self._compute_type,
+            "cores": engines.use_cores(job.max_workers),
+        }
         _log.info("models_chosen", extra={"asr_model": self.asr_model, **chosen})
 
     def prefetch(self) -> None:
@@ -210,7 +212,7 @@ class JobModels:
 
     def _transcriber(self, compute_type: str) -> "Future[LoadedTranscriber]":
         """The configured model, or the substitute for it where it did not load."""
-        how = (self.device, compute_type, self._threads)
+        how = (self.device, compute_type)
         load = partial(self._load_transcriber, how)
         configured = self._cache.submit("transcriber", (self.asr_model, *how), partial(load, self.asr_model))
         if configured.done() and not configured.exception():
@@ -219,7 +221,7 @@ class JobModels:
         return self._cache.submit(_SUBSTITUTE, (f"for {self.asr_model}", *how), substitute)
 
     def _load_transcriber(
-        self, how: tuple[str, str, int], name: str, *, cached_only: bool = False, fault: str | None = None
+        self, how: tuple[str, str], name: str, *, cached_only: bool = False, fault: str | None = None
     ) -> "LoadedTranscriber":
         return LoadedTranscriber(name, self._engines.transcriber(name, *how, cached_only=cached_only), fault)
 
@@ -253,10 +255,6 @@ class JobModels:
             return None
         key = (name, self.device)
         return self._cache.submit("emotion", key, partial(self._engines.emotion_classifier, *key))
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _await_model(what: str, model: Future[T], setting: str) -> T:

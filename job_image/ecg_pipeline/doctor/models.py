@@ -12,8 +12,6 @@ from ecg_pipeline.model_hub.faults import ModelFault
 from ecg_pipeline.ports import Engines
 from ecg_pipeline.settings import PipelineSettings
 
-_THREADS = 2
-
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
@@ -45,7 +43,7 @@ def _check_device(engines: Engines) -> Finding:
 def model_checks(engines: Engines, settings: PipelineSettings, device: str) -> Iterator[ModelCheck]:
     asr, diarization = settings.asr_model, settings.diarization_model
     compute_type = engines.compute_type(device)
-    load_asr = partial(engines.transcriber, asr, device, compute_type, _THREADS)
+    load_asr = partial(engines.transcriber, asr, device, compute_type)
     yield ModelCheck(
         "speech detection", "pyannote's, of the whisperX package", "", partial(engines.voice_activity, device)
     )

@@ -1,4 +1,4 @@
-"""Batched transcription by whisperX (faster-whisper on CTranslate2)."""
+"""Batched transcription by whisperX's model (faster-whisper on CTranslate2)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from whisperx.asr import load_model
+from faster_whisper.tokenizer import Tokenizer
+from whisperx.asr import WhisperModel, load_model
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
-from ecg_pipeline.engines.vad import KnownRegions
+from ecg_pipeline.engines.cores import Cores, available_cores
 from ecg_pipeline.ports import Chunk, OnProgress, Samples, Utterance, cut
 
 _LANGUAGE_SAMPLES = 5
@@ -18,46 +19,59 @@ _LANGUAGE_SAMPLES = 5
 class WhisperXTranscriber:
     """`folder` holds a CTranslate2 model."""
 
-    def __init__(self, folder: str, device: str, compute_type: str, threads: int) -> None:
-        self._regions = KnownRegions()
-        self._pipeline = load_model(
+    def __init__(self, folder: str, device: str, compute_type: str, cores: Cores) -> None:
+        self._cores = cores
+        self._model = WhisperModel(
             folder,
-            device,
+            device=device,
             compute_type=compute_type,
-            vad_model=self._regions,
-            threads=threads,
+            cpu_threads=1,
+            num_workers=available_cores() if device == "cpu" else 1,  # as many batches at a time; they share weights
         )
-        self._model = self._pipeline.model
+        self._batches_at_once = cores.count if device == "cpu" else 1
+        # whisperX's options for decoding; the VAD is never called, but one that is missing would be loaded
+        self._options = load_model(folder, device, model=self._model, vad_model=object()).options
 
     def detect_language(self, samples: Samples, chunks: Sequence[Chunk]) -> str:
         """The most probable language, summed over several chunks from the whole audio, not only its first 30 s."""
         if not self._model.model.is_multilingual:
             return "en"
-        mels = torch.stack([self._mel(cut(samples, chunk)) for chunk in spread(chunks, _LANGUAGE_SAMPLES)])
+        encoded = self._cores.map(
+            lambda c: self._model.encode(self._mels(samples, [c])), spread(chunks, _LANGUAGE_SAMPLES)
+        )
         totals: defaultdict[str, float] = defaultdict(float)
-        for ranking in self._model.model.detect_language(self._model.encode(mels.numpy())):
-            for token, probability in ranking:
+        for output in encoded:
+            for token, probability in self._model.model.detect_language(output)[0]:
                 totals[token] += probability
         return max(totals, key=totals.__getitem__).strip("<|>")
 
     def transcribe(
         self, samples: Samples, chunks: Sequence[Chunk], language: str, batch_size: int, on_progress: OnProgress
     ) -> Sequence[Utterance]:
-        self._regions.chunks = chunks
-        found = self._pipeline.transcribe(
-            samples,
-            batch_size=batch_size,
-            language=language,
-            progress_callback=lambda percent: on_progress(percent / 100),
-        )
-        return [Utterance(s["start"], s["end"], s["text"]) for s in found["segments"]]
+        """One utterance per chunk. On the CPU, `batch_size` chunks are worked on at a time in one batch per core."""
+        model = self._model
+        tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
 
-    def _mel(self, samples: Samples) -> torch.Tensor:
-        """Shape (mels, 3000): up to 30 s, padded."""
-        window = np.ascontiguousarray(samples[:N_SAMPLES])
+        def texts(batch: Sequence[Chunk]) -> Sequence[str]:
+            found: Sequence[str] = model.generate_segment_batched(self._mels(samples, batch), tokenizer, self._options)[
+                "text"
+            ]
+            return found
+
+        size = max(1, batch_size // self._batches_at_once)
+        batches = [chunks[first : first + size] for first in range(0, len(chunks), size)]
+        utterances: list[Utterance] = []
+        for batch, found in zip(batches, self._cores.map(texts, batches), strict=True):
+            utterances += [Utterance(round(c.start, 3), round(c.end, 3), t) for c, t in zip(batch, found, strict=True)]
+            on_progress(len(utterances) / len(chunks))
+        return utterances
+
+    def _mels(self, samples: Samples, chunks: Sequence[Chunk]) -> np.ndarray:
+        """Shape (chunks, mels, 3000): up to 30 s each, padded."""
         mels = self._model.feat_kwargs.get("feature_size") or 80
-        spectrogram: torch.Tensor = log_mel_spectrogram(window, n_mels=mels, padding=N_SAMPLES - len(window))
-        return spectrogram
+        windows = [np.ascontiguousarray(cut(samples, chunk)[:N_SAMPLES]) for chunk in chunks]
+        found = [log_mel_spectrogram(window, n_mels=mels, padding=N_SAMPLES - len(window)) for window in windows]
+        return torch.stack(found).numpy()
 
 
 def spread(chunks: Sequence[Chunk], count: int) -> list[Chunk]:

@@ -9,6 +9,8 @@ import torch
 from pyannote.audio import Pipeline
 
 from ecg_contract.result import SpeakerTurn
+from ecg_pipeline.engines.cores import Cores
+from ecg_pipeline.engines.segmentation import speed_up
 from ecg_pipeline.engines.window_embedding import with_one_pass_per_window
 from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples
 
@@ -22,14 +24,15 @@ class PyannoteDiarizer:
     Raises RuntimeError when a part of the pipeline is missing.
     """
 
-    def __init__(self, folder: str, device: str, *, has_modules: bool = False) -> None:
+    def __init__(self, folder: str, device: str, cores: Cores, *, has_modules: bool = False) -> None:
         if has_modules:
             sys.path.append(str(Path(folder).resolve()))
         pipeline = Pipeline.from_pretrained(folder)
         if pipeline is None:
             raise RuntimeError("a part of the pipeline is not in the cache")
         self._pipeline = pipeline.to(torch.device(device))
-        self._pairs_per_window = with_one_pass_per_window(self._pipeline)
+        speed_up(self._pipeline._segmentation, cores)
+        self._pairs_per_window = with_one_pass_per_window(self._pipeline, cores)
         self._batch_sizes = (pipeline.segmentation_batch_size, pipeline.embedding_batch_size)
 
     def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:

@@ -7,6 +7,7 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from ecg_contract.result import Emotion
+from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples
 
 _LONGEST_S = 30
@@ -16,18 +17,21 @@ _LONGEST_S = 30
 class TransformersEmotionClassifier:
     """`folder` holds the model; labels are its own `id2label`."""
 
-    def __init__(self, folder: str, device: str) -> None:
+    def __init__(self, folder: str, device: str, cores: Cores) -> None:
         self._extractor = AutoFeatureExtractor.from_pretrained(folder)
         self._model = AutoModelForAudioClassification.from_pretrained(folder).to(device).eval()
         self._device = device
+        self._run = cores.map if device == "cpu" else map  # one batch after the other on a GPU
 
     def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]:
         """One emotion per clip, in the order of `clips`; batches hold clips of similar length to save padding."""
         order = np.argsort([len(clip) for clip in clips])
         found: dict[int, Emotion] = {}
-        for first in range(0, len(order), batch_size):
-            batch = [int(i) for i in order[first : first + batch_size]]
-            found.update(zip(batch, self._batch([clips[i] for i in batch]), strict=True))
+        batches = [[int(i) for i in order[first : first + batch_size]] for first in range(0, len(order), batch_size)]
+        for batch, emotions in zip(
+            batches, self._run(self._batch, ([clips[i] for i in b] for b in batches)), strict=True
+        ):
+            found.update(zip(batch, emotions, strict=True))
             on_progress(len(found) / len(clips))
         return [found[i] for i in range(len(clips))]
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from ecg_pipeline.engines.cores import Cores, available_cores
 from ecg_pipeline.model_hub.contents import PYANNOTE_PIPELINE, TRANSFORMERS, WHISPER, Contents, other_repositories
 from ecg_pipeline.model_hub.environment import model_hub
 from ecg_pipeline.model_hub.hub import Repository
@@ -24,6 +25,8 @@ QUIET = {
     "ORT_DISABLE_TELEMETRY": "1",
 }
 """What keeps the libraries from calling anybody; read when they are imported."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Each operation of a library computes in the thread that calls it; read when they are imported."""
 
 
 class Libraries:
@@ -32,9 +35,14 @@ class Libraries:
     def __init__(self, settings: PipelineSettings) -> None:
         self._settings = settings
         self._hub = model_hub(settings)
-        os.environ.update(QUIET)
+        os.environ.update(QUIET, **ONE_THREAD)
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         provide_compiled_code()
+        self._cores = Cores(available_cores())
+
+    def use_cores(self, most: int) -> int:
+        self._cores.limit(min(most, available_cores()))
+        return self._cores.count
 
     def device(self, wanted: str) -> str:
         return "cuda" if wanted == "auto" and has_gpu() else "cpu"
@@ -50,34 +58,32 @@ class Libraries:
         import ecg_pipeline.acoustics
         import ecg_pipeline.engines.alignment
         import ecg_pipeline.engines.asr
+        import ecg_pipeline.engines.ctc
         import ecg_pipeline.engines.diarization
 
         ecg_pipeline.acoustics.warm_up()
+        ecg_pipeline.engines.ctc.warm_up()
 
     def voice_activity(self, device: str) -> VoiceActivity:
         from ecg_pipeline.engines.vad import PyannoteVoiceActivity
 
-        return PyannoteVoiceActivity(device, self._settings.asr_chunk_size)
+        return PyannoteVoiceActivity(device, self._settings.asr_chunk_size, self._cores)
 
     def watch_downloads(self, listener: OnModelDownload) -> None:
         self._hub.on_download = listener
 
-    def transcriber(
-        self, name: str, device: str, compute_type: str, threads: int, *, cached_only: bool = False
-    ) -> Transcriber:
-        import torch
-
+    def transcriber(self, name: str, device: str, compute_type: str, *, cached_only: bool = False) -> Transcriber:
         from ecg_pipeline.engines.asr import WhisperXTranscriber
         from ecg_pipeline.engines.repositories import whisper_repository
 
-        torch.set_num_threads(threads)
-        build = partial(WhisperXTranscriber, device=device, compute_type=compute_type, threads=threads)
+        build = partial(WhisperXTranscriber, device=device, compute_type=compute_type, cores=self._cores)
         return self._loaded(name, whisper_repository(name), WHISPER, build, cached_only=cached_only)
 
     def aligner(self, language: str, name: str, device: str) -> Aligner:
-        from ecg_pipeline.engines.alignment import TORCHAUDIO_MODELS, WhisperXAligner
+        from ecg_pipeline.engines.alignment import TORCHAUDIO_MODELS, CtcAligner
 
-        build = partial(WhisperXAligner, language, device=device, nltk_data=self._settings.nltk_data)
+        nltk_data = self._settings.nltk_data
+        build = partial(CtcAligner.load, language, device=device, cores=self._cores, nltk_data=nltk_data)
         if name in TORCHAUDIO_MODELS:
             return build(name)
         return self._loaded(name, name, TRANSFORMERS, build)
@@ -90,14 +96,15 @@ class Libraries:
         def build(folder: str) -> Diarizer:
             for other, contents in other_repositories(Path(folder)):
                 self._hub.folder(Repository(other, contents))
-            return PyannoteDiarizer(folder, device, has_modules=Path(name).exists())
+            return PyannoteDiarizer(folder, device, self._cores, has_modules=Path(name).exists())
 
         return self._loaded(name, name, PYANNOTE_PIPELINE, build)
 
     def emotion_classifier(self, name: str, device: str) -> EmotionClassifier:
         from ecg_pipeline.engines.emotion import TransformersEmotionClassifier
 
-        return self._loaded(name, name, TRANSFORMERS, partial(TransformersEmotionClassifier, device=device))
+        build = partial(TransformersEmotionClassifier, device=device, cores=self._cores)
+        return self._loaded(name, name, TRANSFORMERS, build)
 
     def _loaded(
         self, name: str, repository: str, contents: Contents, build: Callable[[str], T], *, cached_only: bool = False

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from whisperx.vads.pyannote import Pyannote
-from whisperx.vads.vad import Vad
 
+from ecg_pipeline.engines.cores import Cores
+from ecg_pipeline.engines.segmentation import speed_up
 from ecg_pipeline.ports import SAMPLE_RATE, Chunk, Samples
 
 ONSET, OFFSET = 0.500, 0.363
@@ -18,33 +19,15 @@ SHORTEST_CHUNK_S = 0.1
 class PyannoteVoiceActivity:
     """Finds speech regions and merges them into chunks of at most `chunk_size` seconds."""
 
-    def __init__(self, device: str, chunk_size: float) -> None:
+    def __init__(self, device: str, chunk_size: float, cores: Cores) -> None:
         self._vad = Pyannote(torch.device(device), vad_onset=ONSET, vad_offset=OFFSET)
+        speed_up(self._vad.vad_pipeline._segmentation, cores)
         self._chunk_size = chunk_size
 
     def find(self, samples: Samples) -> Sequence[Chunk]:
         scores = self._vad({"waveform": self._vad.preprocess_audio(samples), "sample_rate": SAMPLE_RATE})
         merged = self._vad.merge_chunks(scores, self._chunk_size, onset=ONSET, offset=OFFSET)
         return [chunk for chunk in map(_chunk, merged) if chunk.end - chunk.start >= SHORTEST_CHUNK_S]
-
-
-class KnownRegions(Vad):  # type: ignore[misc] # whisperx is untyped
-    """Stands in for whisperX's VAD (`load_model(vad_model=...)`) and returns the chunks that were found before."""
-
-    def __init__(self) -> None:
-        super().__init__(ONSET)
-        self.chunks: Sequence[Chunk] = ()
-
-    def __call__(self, audio: Any, **_: Any) -> list[dict[str, Any]]:
-        return [{"start": c.start, "end": c.end, "segments": list(c.regions)} for c in self.chunks]
-
-    @staticmethod
-    def preprocess_audio(audio: Any) -> Any:
-        return audio
-
-    @staticmethod
-    def merge_chunks(segments: Any, chunk_size: float, onset: float = ONSET, offset: float | None = None) -> Any:
-        return segments
 
 
 def _chunk(merged: dict[str, Any]) -> Chunk:

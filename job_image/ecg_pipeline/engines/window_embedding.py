@@ -11,11 +11,16 @@ import torch
 from numpy.typing import NDArray
 from pyannote.audio.pipelines.speaker_verification import PyannoteAudioPretrainedSpeakerEmbedding
 
+from ecg_pipeline.engines.cores import Cores
+
 
 class WindowEmbedding(PyannoteAudioPretrainedSpeakerEmbedding):  # type: ignore[misc]  # pyannote ships no types
     """Replaces pyannote's class, for models that have `forward_frames` and `forward_embedding`."""
 
-    _empty: torch.Tensor | None = None
+    def __init__(self, model: Any, device: torch.device | None = None, *, cores: Cores) -> None:
+        super().__init__(model, device=device)
+        self._cores = cores
+        self._empty: torch.Tensor | None = None
 
     def __call__(self, waveforms: torch.Tensor, masks: torch.Tensor | None = None) -> NDArray[np.float32]:
         """Embeddings (pairs, dimension) of waveforms (pairs, 1, samples) and masks (pairs, frames).
@@ -45,9 +50,13 @@ class WindowEmbedding(PyannoteAudioPretrainedSpeakerEmbedding):  # type: ignore[
         return embeddings
 
     def _frames(self, windows: torch.Tensor) -> torch.Tensor:
-        """On the CPU one window at a time: the memory of a batch costs more than it saves (decision 0083)."""
+        """On the CPU one window a pass: the memory of a batch costs more than it saves (decision 0083)."""
         if self.device.type == "cpu":
-            return torch.cat([self.model_.forward_frames(window[None]) for window in windows])
+            return torch.cat(list(self._cores.map(self._pass, torch.split(windows, 1))))
+        return self._pass(windows)
+
+    @torch.inference_mode()
+    def _pass(self, windows: torch.Tensor) -> torch.Tensor:
         frames: torch.Tensor = self.model_.forward_frames(windows)
         return frames
 
@@ -59,7 +68,7 @@ class WindowEmbedding(PyannoteAudioPretrainedSpeakerEmbedding):  # type: ignore[
         return self._empty
 
 
-def with_one_pass_per_window(pipeline: Any) -> int:
+def with_one_pass_per_window(pipeline: Any, cores: Cores) -> int:
     """Have a SpeakerDiarization pipeline use WindowEmbedding where its model allows it.
 
     Returns how many pairs of window and speaker one pass of the network serves.
@@ -67,5 +76,5 @@ def with_one_pass_per_window(pipeline: Any) -> int:
     model = getattr(pipeline._embedding, "model_", None)
     if not (hasattr(model, "forward_frames") and hasattr(model, "forward_embedding")):
         return 1
-    pipeline._embedding = WindowEmbedding(model, device=pipeline._embedding.device)
+    pipeline._embedding = WindowEmbedding(model, device=pipeline._embedding.device, cores=cores)
     return len(pipeline._segmentation.model.specifications.classes)

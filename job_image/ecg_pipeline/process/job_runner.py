@@ -16,6 +16,7 @@ from ecg_pipeline.analysis.pipeline import analyze
 from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.ports import Engines, Reporter, ResultSink
 from ecg_pipeline.process.logs import JobIdFilter
+from ecg_pipeline.process.memory import return_freed_memory
 from ecg_pipeline.process.one_job import OneJob
 from ecg_pipeline.settings import PipelineSettings
 
@@ -60,6 +61,7 @@ class JobRunner:
     def run(self, job: PipelineJob) -> int:
         """Returns the job's exit code; failures are reported, not raised."""
         exit_code = self._one_job.run(job, self._analyze)
+        return_freed_memory()
         if exit_code == ExitCode.OK:
             self.idle()
         return int(exit_code)
