@@ -3,6 +3,7 @@
 import argparse
 
 import acoustics_vs_librosa
+import alignment_vs_whisperx
 import analyze_vs_whisperx
 import diarization_vs_pyannote
 import machine
@@ -11,6 +12,7 @@ import slow_source
 
 BENCHMARKS = {
     "analyze": analyze_vs_whisperx.main,
+    "alignment": alignment_vs_whisperx.main,
     "acoustics": acoustics_vs_librosa.main,
     "diarization": diarization_vs_pyannote.main,
     "operator": operator_vs_bare.main,
