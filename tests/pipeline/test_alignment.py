@@ -164,6 +164,17 @@ def test_the_demo_s_model_and_speech(language: str) -> None:
     assert shares == [1 / 3, 2 / 3, 1.0]
 
 
+@pytest.mark.parametrize(
+    "order", [["[pad]", "a", "b", "|"], ["a", "b", "|", "[pad]"], ["a", "<pad>", "b", "|"], ["|", "a", "b", "c"]]
+)
+def test_the_blank_is_the_padding_token_wherever_it_stands(order: list[str]) -> None:
+    samples = np.zeros(4 * SAMPLE_RATE, np.float32)
+    for vocabulary in ({c: n for n, c in enumerate(order)}, {c: n for n, c in reversed(list(enumerate(order)))}):
+        model, said = RandomModel(7, 3.0, 4), [Utterance(0.0, 3.0, "ab ba bab")]
+        ours = CtcAligner(model, vocabulary, "en", CORES, NLTK_DATA).align(samples, said, lambda _: None)  # type: ignore[arg-type]
+        assert _assert_equal(ours, _theirs(said, model, vocabulary, samples, "en")) == 3
+
+
 def test_no_utterances_give_no_sentences() -> None:
     model = RandomModel(0, 1.0, len(VOCABULARY))
     nothing = np.zeros(0, np.float32)

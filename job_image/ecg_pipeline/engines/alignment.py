@@ -67,7 +67,7 @@ class CtcAligner:
         nltk_data: str | None = None,
     ) -> None:
         self._emissions, self._vocabulary, self._cores = emissions, vocabulary, cores
-        self._blank = [token for char, token in vocabulary.items() if char in {"[pad]", "<pad>"} or not token][-1]
+        self._blank = vocabulary.get("<pad>", vocabulary.get("[pad]", 0))
         self._spaced = language not in WITHOUT_SPACES
         self._sentence_spans = sentence_splitter(language, nltk_data).span_tokenize
 
@@ -130,10 +130,10 @@ class CtcAligner:
     def _aligned(self, task: Task) -> tuple[int, Sequence[Sentence]]:
         utterance, sought = task.utterance, task.sought
         emissions = self._emissions.of(task.clip) if task.emissions is None else task.emissions
-        if (sought.tokens == _WILDCARD).any():
-            emissions, tokens = self._with_wildcard(emissions), sought.tokens % (emissions.shape[1] + 1)
-        else:
-            tokens = sought.tokens
+        is_unknown = sought.tokens == _WILDCARD
+        tokens = np.where(is_unknown, emissions.shape[1], sought.tokens)
+        if is_unknown.any():
+            emissions = self._with_wildcard(emissions)
         path = best_path(emissions, tokens, self._blank)
         if path is None:
             _log.warning("utterance_not_aligned", extra={"start": utterance.start, "end": utterance.end})

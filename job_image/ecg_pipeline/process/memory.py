@@ -17,9 +17,8 @@ def keep_freed_memory() -> None:
     if hasattr(_LIBC, "mallopt"):
         _LIBC.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
         _LIBC.mallopt(_M_TRIM_THRESHOLD, _LARGEST_KEPT)
-        _LIBC.mallopt(
-            _M_ARENA_MAX, 1
-        )  # the memory of other arenas, which belong to threads, is given back all the same
+        # the memory of other arenas, which belong to threads, is given back whatever the thresholds
+        _LIBC.mallopt(_M_ARENA_MAX, 1)
 
 
 def return_freed_memory() -> None:
