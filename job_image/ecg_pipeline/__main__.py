@@ -40,9 +40,6 @@ from ecg_pipeline.settings import PipelineSettings
 _USAGE = 2
 _COLLECT_AFTER = 100_000
 """Allocations between two garbage collections: the default of 700 makes imports 10 % slower."""
-_SWITCH_S = 0.0005
-"""Longest time that a thread waits for the interpreter: with the default of 5 ms a thread that gives it up for each
-packet that it decodes is ten times slower while another one imports."""
 _log = logging.getLogger("ecg_pipeline")
 
 
@@ -51,7 +48,6 @@ def main() -> None:
     die_with_parent()
     keep_freed_memory()
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
-    sys.setswitchinterval(_SWITCH_S)
     stdout = claim_stdout()
     settings, pod, job = _read_inputs(arguments.job)
     job_id = logs.configure(settings.log_file, settings.log_level)

@@ -1,6 +1,5 @@
 """Sentences, words, times and scores of the aligner are those of `whisperx.alignment.align`."""
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -128,7 +127,6 @@ def test_random_paths(frames: int, characters: int, seed: int, sharpness: float,
 
 def test_the_random_cases_find_words_and_fail_to() -> None:
     """What the property tests would not notice: that nothing is ever aligned, or everything."""
-    random.seed(1)
     samples = np.zeros(12 * SAMPLE_RATE, np.float32)
     said = "abc fed. Gab 99 가나 xyz. Had? " * 2
     utterances = [

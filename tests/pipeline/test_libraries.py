@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ecg_pipeline.engines.libraries import QUIET, Libraries, provide_compiled_code
+from ecg_pipeline.engines.cores import available_cores
+from ecg_pipeline.engines.libraries import ONE_THREAD, QUIET, Libraries, provide_compiled_code
 from ecg_pipeline.settings import PipelineSettings
 
 
@@ -43,3 +44,11 @@ def test_the_libraries_call_nobody_whatever_the_environment_says(name: str, monk
     Libraries(PipelineSettings())
     assert os.environ[name] in ("1", "true")
     assert os.environ["PYANNOTE_METRICS_ENABLED"] == "0"
+
+
+def test_a_job_uses_no_more_cores_than_there_are_and_than_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in (*QUIET, *ONE_THREAD):
+        monkeypatch.setenv(each, "0")
+    libraries = Libraries(PipelineSettings())
+    assert os.environ["OMP_NUM_THREADS"] == "1"
+    assert [libraries.use_cores(most) for most in (1, 10**9)] == [1, available_cores()]

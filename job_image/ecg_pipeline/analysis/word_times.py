@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
-from ecg_pipeline.ports import AlignedWord, Sentence, Utterance
-
-WITHOUT_SPACES = ("ja", "zh")
+from ecg_pipeline.ports import WITHOUT_SPACES, AlignedWord, Sentence, Utterance
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,9 @@ from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.ctc import best_path
 from ecg_pipeline.engines.emissions import Emissions, TorchaudioEmissions, TransformersEmissions
 from ecg_pipeline.engines.punkt import sentence_splitter
-from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples, Sentence, Utterance, cut
+from ecg_pipeline.ports import SAMPLE_RATE, WITHOUT_SPACES, OnProgress, Samples, Sentence, Utterance, cut
 
 TORCHAUDIO_MODELS = frozenset(torchaudio.pipelines.__all__)
-WITHOUT_SPACES = frozenset({"ja", "zh"})
 _SILENCE_S = 30.0
 """Longest time without a byte of a model of torchaudio, whose download has no limit of its own."""
 _GPU_BATCH = 8

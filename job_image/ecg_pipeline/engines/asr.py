@@ -28,7 +28,7 @@ class WhisperXTranscriber:
             cpu_threads=1,
             num_workers=available_cores() if device == "cpu" else 1,  # as many batches at a time; they share weights
         )
-        self._batches_at_once = cores.count if device == "cpu" else 1
+        self._is_on_cpu = device == "cpu"
         # whisperX's options for decoding; the VAD is never called, but one that is missing would be loaded
         self._options = load_model(folder, device, model=self._model, vad_model=object()).options
 
@@ -53,12 +53,11 @@ class WhisperXTranscriber:
         tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
 
         def texts(batch: Sequence[Chunk]) -> Sequence[str]:
-            found: Sequence[str] = model.generate_segment_batched(self._mels(samples, batch), tokenizer, self._options)[
-                "text"
-            ]
-            return found
+            found = model.generate_segment_batched(self._mels(samples, batch), tokenizer, self._options)
+            said: Sequence[str] = found["text"]
+            return said
 
-        size = max(1, batch_size // self._batches_at_once)
+        size = max(1, batch_size // self._cores.count) if self._is_on_cpu else batch_size
         batches = [chunks[first : first + size] for first in range(0, len(chunks), size)]
         utterances: list[Utterance] = []
         for batch, found in zip(batches, self._cores.map(texts, batches), strict=True):

@@ -28,9 +28,8 @@ class TransformersEmotionClassifier:
         order = np.argsort([len(clip) for clip in clips])
         found: dict[int, Emotion] = {}
         batches = [[int(i) for i in order[first : first + batch_size]] for first in range(0, len(order), batch_size)]
-        for batch, emotions in zip(
-            batches, self._run(self._batch, ([clips[i] for i in b] for b in batches)), strict=True
-        ):
+        results = self._run(self._batch, ([clips[i] for i in batch] for batch in batches))
+        for batch, emotions in zip(batches, results, strict=True):
             found.update(zip(batch, emotions, strict=True))
             on_progress(len(found) / len(clips))
         return [found[i] for i in range(len(clips))]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pyannote.audio import Inference
 from pyannote.audio.models.blocks.sincnet import SincNet
 
-from ecg_pipeline.engines.cores import Cores
+from ecg_pipeline.engines.cores import Cores, available_cores
 
 _WINDOWS = 16
 """Windows in one forward pass on the CPU: the recurrent layers gain nothing from more, and memory from fewer."""
@@ -34,7 +34,7 @@ def speed_up(inference: Inference, cores: Cores) -> None:
             return found
 
     inference.infer = infer
-    inference.batch_size = max(inference.batch_size, _WINDOWS * cores.count)
+    inference.batch_size = max(inference.batch_size, _WINDOWS * available_cores())
 
 
 class OverlappingSincNet(SincNet):  # type: ignore[misc]  # pyannote ships no types
