@@ -78,6 +78,30 @@ class StageTimes(CamelModel):
     """When it ended."""
 
 
+class Part(StrEnum):
+    """A part of an analysis whose cost is measured. On the CPU recognition and alignment run beside diarization."""
+
+    VAD = "vad"
+    DIARIZATION = "diarization"
+    RECOGNITION = "recognition"
+    ALIGNMENT = "alignment"
+    EMOTION = "emotion"
+    FEATURES = "features"
+
+
+class PartUsage(CamelModel):
+    """What a part of an analysis took, waiting for its model included."""
+
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Wall time."""
+    cpu_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """CPU time of the whole process meanwhile: parts that run side by side count each other's."""
+    memory_bytes: Annotated[int, Field(ge=0)]
+    """Largest resident memory of the process from its start to the end of the part."""
+    gpu_memory_bytes: Annotated[int, Field(ge=0)] | None = None
+    """Memory of the GPU that was taken at the end of the part, by any process; the libraries keep what they took."""
+
+
 class ResultReference(CamelModel):
     """Where the stored result is, and enough about it to show it in a list."""
 
@@ -125,6 +149,8 @@ class PipelineStatus(CamelModel):
     """The stage's message, or what is being retried."""
     duration: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Length of the media in seconds, once it is known."""
+    parts: dict[Part, PartUsage] = Field(default_factory=dict)
+    """What the parts of the analysis took, as far as they are over."""
     notes: Annotated[tuple[Note, ...], Field(max_length=NOTES), first_items(NOTES)] = ()
     """Fallbacks taken, in order: a smaller batch, a smaller model, segment times without alignment."""
     heartbeat_time: datetime | None = None

@@ -98,6 +98,7 @@ def test_the_log_tells_a_job_s_whole_story(server: ServerProcess, tmp_path: Path
     parts = [x for x in server.log_lines() if x["event"] == "stage_completed" and x.get("job_id") == "warm"]
     assert {x["stage"] for x in parts} == {"vad", "diarization", "recognition", "alignment", "emotion", "features"}
     assert all(x["audio_seconds"] == parts[0]["audio_seconds"] > 20 for x in parts)
+    assert server.job("warm")["part_seconds"] == {x["stage"]: x["seconds"] for x in parts}
 
 
 def test_a_server_without_its_model_is_not_ready_and_says_which_it_lacks(tmp_path: Path) -> None:

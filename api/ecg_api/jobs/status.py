@@ -31,6 +31,7 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
         progress=100.0 if job.state is JobState.COMPLETED else pipeline.progress if pipeline else 0.0,
         stage=_stage(job),
         message=Stage.COMPLETED.message if job.state is JobState.COMPLETED else pipeline.message if pipeline else "",
+        part_seconds={part: usage.seconds for part, usage in pipeline.parts.items()} if pipeline else {},
         notes=[*(pipeline.notes if pipeline else ()), *_hints(job)],
         attempt=job.attempt,
         queue_position=job.queue_position,

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from ecg_contract.errors import ErrorCode
+from ecg_contract.host_protocol import Part
 from ecg_contract.options import AnalysisOptions, AnyCaseLanguage, JobOptions, Language
 from ecg_contract.stages import Stage
 
@@ -243,6 +244,8 @@ class JobStatusResponse(BaseModel):
     progress: FiniteFloat = 0.0
     stage: Literal["queued"] | Stage = "queued"
     message: str = ""
+    part_seconds: dict[Part, FiniteFloat] = Field(default_factory=dict)
+    """Wall time of the parts of the analysis that are over; recognition may run beside diarization."""
     notes: list[str] = Field(default_factory=list)
     attempt: int = 0
     queue_position: int | None = None

@@ -6,14 +6,14 @@ The models load in the background while the media is fetched.
 import time
 from pathlib import Path
 
-from ecg_contract.host_protocol import PipelineJob
+from ecg_contract.host_protocol import Part, PipelineJob
 from ecg_contract.result import AnalysisResult
 from ecg_contract.stages import Stage
 from ecg_pipeline.analysis.assemble import assemble
 from ecg_pipeline.analysis.load_media import load_media
 from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.analysis.progress import ProgressReporter
-from ecg_pipeline.analysis.stage_log import logged
+from ecg_pipeline.analysis.part_usage import measured
 from ecg_pipeline.analysis.stages import Stages
 from ecg_pipeline.ports import SAMPLE_RATE
 from ecg_pipeline.settings import PipelineSettings
@@ -44,7 +44,7 @@ def analyze(
     emotions = stages.classify_emotions(transcript)  # one per sentence, or None
 
     progress.enter(Stage.FINALIZE)
-    with logged("features", samples):
+    with measured(Part.FEATURES, samples, progress.part_completed):
         segments = assemble(samples, transcript.sentences, transcript.language, turns, emotions)
     return AnalysisResult(
         segments=segments,

@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ecg_common.clock import utc_now
-from ecg_contract.host_protocol import PipelineError, PipelineJob, PipelineStatus, ResultReference, StageTimes
+from ecg_contract.host_protocol import (
+    Part,
+    PartUsage,
+    PipelineError,
+    PipelineJob,
+    PipelineStatus,
+    ResultReference,
+    StageTimes,
+)
 from ecg_contract.stages import Stage
 from ecg_pipeline.ports import ModelDownload, Reporter
 
@@ -68,6 +76,10 @@ class ProgressReporter:
         with self._lock:
             message = self._stage_message if download.is_over else _download_message(download)
             self._update(message=message)
+
+    def part_completed(self, part: Part, usage: PartUsage) -> None:
+        with self._lock:
+            self._update(parts={**self._status.parts, part: usage})
 
     def note(self, text: str) -> None:
         with self._lock:

@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
 
-from ecg_contract.host_protocol import PipelineJob
+from ecg_contract.host_protocol import Part, PipelineJob
 from ecg_contract.options import Language
 from ecg_contract.result import Emotion, SpeakerTurn
 from ecg_contract.stages import Stage
@@ -19,8 +20,8 @@ from ecg_pipeline.analysis.fallbacks import (
     with_less_memory,
 )
 from ecg_pipeline.analysis.models import JobModels
+from ecg_pipeline.analysis.part_usage import measured
 from ecg_pipeline.analysis.progress import ProgressReporter
-from ecg_pipeline.analysis.stage_log import logged
 from ecg_pipeline.analysis.word_times import unaligned
 from ecg_pipeline.ports import Chunk, OnProgress, Samples, Sentence, Utterance, cut
 
@@ -54,7 +55,7 @@ class Stages:
             self._no_result("the audio is silent")
             return []
         self._models.check_needed()
-        with logged("vad", self._samples):
+        with self._measured(Part.VAD):
             chunks = self._models.voice_activity().find(self._samples)
         if not chunks:
             self._no_result("no speech was found")
@@ -72,7 +73,7 @@ class Stages:
 
         self._models.check_needed()
         turns = partial(diarizer.turns, self._samples, on_progress=on_progress)
-        with logged("diarization", self._samples):
+        with self._measured(Part.DIARIZATION):
             return with_less_memory("diarization", BATCH_SHARES, turns, self._progress.note)
 
     def begin_transcription(self, chunks: Sequence[Chunk]) -> Callable[[], Transcript]:
@@ -93,12 +94,12 @@ class Stages:
             return Transcript(language, [], self._models.asr_model)
         recognize = partial(self._recognize, chunks)
         plans, note = self._models.asr_plans, self._progress.note
-        with logged("recognition", self._samples):
+        with self._measured(Part.RECOGNITION):
             language, found, model = with_less_memory("transcription", plans, recognize, note)
         utterances = [u for u in found if u.text.strip()]
         if not utterances:
             self._no_result("no words were recognized")
-        with logged("alignment", self._samples):
+        with self._measured(Part.ALIGNMENT):
             return Transcript(language, self._align(utterances, language), model)
 
     def classify_emotions(self, transcript: Transcript) -> Sequence[Emotion | None]:
@@ -110,7 +111,7 @@ class Stages:
         if not self._job.emotion_detection or not chosen:
             return nothing
         try:
-            with logged("emotion", self._samples):
+            with self._measured(Part.EMOTION):
                 found = self._emotions([cut(self._samples, sentences[i]) for i in chosen], transcript.language)
         except Exception as error:
             self._degraded("emotion", error, "emotion is left out")
@@ -158,6 +159,9 @@ class Stages:
     def _no_result(self, reason: str) -> None:
         _log.warning("whisperx_pipeline_no_result", extra={"reason": reason})
         self._progress.note(reason)
+
+    def _measured(self, part: Part) -> AbstractContextManager[None]:
+        return measured(part, self._samples, self._progress.part_completed)
 
     def _on_progress(self, stage: Stage, first: float = 0.0, last: float = 1.0) -> OnProgress:
         return lambda fraction: self._progress.advance(stage, first + (last - first) * fraction)

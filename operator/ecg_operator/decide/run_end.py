@@ -11,6 +11,8 @@ from ecg_operator.decide.plan import Note, Plan
 from ecg_operator.observe.snapshot import Observed
 from ecg_operator.settings import OperatorSettings, seconds
 
+COMPLETED = "Completed"
+"""Reason of the step with which a run succeeds."""
 _CLEAN_UP_FOR = timedelta(minutes=10)
 """How long after its end an operator that has restarted cleans up again: a crash may have left something."""
 _POD_EXIT_LIMIT = timedelta(seconds=60)
@@ -28,7 +30,7 @@ def end_run(observed: Observed, error: PipelineError | None, reason: str, now: d
     text = "the result is stored" if succeeded else error.message if error else "the work was stopped"
     is_ordinary = succeeded and not status.retries and status.run == 1
     kind: Literal["Normal", "Warning"] = "Normal" if error is None else "Warning"
-    note = Note("Completed" if succeeded else reason, text, kind, is_event=not is_ordinary)
+    note = Note(COMPLETED if succeeded else reason, text, kind, is_event=not is_ordinary)
     jobs = () if succeeded else observed.active_jobs()
     return Plan(status, delete_jobs=jobs, clean_up=True, notes=(note,), again_at=now + _POD_EXIT_LIMIT)
 

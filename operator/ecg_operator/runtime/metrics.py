@@ -8,7 +8,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from ecg_callbacks.delivery import Sender
 from ecg_callbacks.sender import Delivered, Outcome
 from ecg_callbacks.types import Due, JobFacts
+from ecg_contract.host_protocol import PipelineStatus
 from ecg_operator.decide.plan import Plan
+from ecg_operator.decide.run_end import COMPLETED
+
+_PART_SECONDS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
+_REAL_TIME_FACTORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
 class Metrics:
@@ -30,6 +35,19 @@ class Metrics:
             "ecg_callbacks", "Callbacks tried, by status and outcome", ["status", "outcome"], registry=self.registry
         )
         self._seconds = Histogram("ecg_callback_seconds", "Time of a try", ["status"], registry=self.registry)
+        self._part_seconds = Histogram(
+            "ecg_part_seconds",
+            "Wall time of a part of the analysis, of completed jobs",
+            ["part"],
+            buckets=_PART_SECONDS,
+            registry=self.registry,
+        )
+        self._real_time_factor = Histogram(
+            "ecg_real_time_factor",
+            "Seconds of processing for each second of media, of completed jobs",
+            buckets=_REAL_TIME_FACTORS,
+            registry=self.registry,
+        )
 
     def watch(self, videojobs: Callable[[], int], queue: Callable[[], int], pending: Callable[[], int]) -> None:
         """Set the functions that the gauges read, each time they are asked."""
@@ -44,11 +62,19 @@ class Metrics:
     def plan_applied(self, plan: Plan) -> None:
         for note in plan.notes:
             self._events.labels(note.reason).inc()
+            if note.reason == COMPLETED and plan.status.pipeline is not None:
+                self._completed(plan.status.pipeline)
 
     def callback_tried(self, due: Due, outcome: Outcome, seconds: float) -> None:
         name = "delivered" if isinstance(outcome, Delivered) else "failed"
         self._callbacks.labels(due.status, name).inc()
         self._seconds.labels(due.status).observe(seconds)
+
+    def _completed(self, pipeline: PipelineStatus) -> None:
+        for part, usage in pipeline.parts.items():
+            self._part_seconds.labels(part).observe(usage.seconds)
+        if pipeline.result is not None and pipeline.result.duration > 0:
+            self._real_time_factor.observe(pipeline.result.processing_time / pipeline.result.duration)
 
     def serve(self, port: int) -> int:
         """Serve them in a thread; returns the port."""
