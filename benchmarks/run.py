@@ -6,9 +6,10 @@ import acoustics_vs_librosa
 import alignment_vs_whisperx
 import analyze_vs_whisperx
 import diarization_vs_pyannote
-import machine
 import operator_vs_bare
 import slow_source
+
+from ecg_pipeline.bench.machine import describe
 
 BENCHMARKS = {
     "analyze": analyze_vs_whisperx.main,
@@ -24,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=BENCHMARKS)
     only = parser.parse_args().only
-    print(f"machine: {machine.describe()}")
+    print(f"machine: {describe()}")
     for name, run in BENCHMARKS.items():
         if only in (None, name):
             print(f"\n== {name}")

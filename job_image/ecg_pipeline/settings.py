@@ -66,6 +66,9 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     }
     """Alignment model per language, as JSON: torchaudio's name, a name on the hub, or a folder. A language without
     one gets word times interpolated inside its segments."""
+    gpu_memory_limit_gb: Annotated[float, Field(gt=0)] | None = None
+    """Most GiB of the GPU's memory that torch may take, so that others can share the GPU; without it all there is.
+    CTranslate2, which runs Whisper, takes its own beside it."""
     diarization_model: str = "pyannote/speaker-diarization-community-1"
     """pyannote pipeline for diarization: a folder, whose Python modules its checkpoints may name, or a name on the hub,
     which needs HF_TOKEN and accepted conditions."""

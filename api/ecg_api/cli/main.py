@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     _add_analyze(commands.add_parser("analyze", help="analyse one file or URL, without a server"))
     doctor = commands.add_parser("doctor", help="check GPU, models, rights and addresses, and say what to do")
     doctor.add_argument("--no-models", action="store_true", help="do not load the models")
+    _add_bench(commands.add_parser("bench", help="measure what the configured models cost on this machine"))
     _add_redeliver(commands.add_parser("redeliver", help="list, or send again, final callbacks that never arrived"))
     return top
 
@@ -64,10 +65,28 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="FILE_OR_URL", help="a local file, or an http, https or s3 URL")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the result's JSON here")
+    _add_options(parser)
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the pipeline's log lines")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", choices=_LANGUAGES, default="auto", type=str.lower)
     parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
     parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the pipeline's log lines")
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a local video or sound file")
+    _add_options(parser)
+    parser.add_argument("--runs", type=int, default=1, metavar="N", help="runs, or pairs of runs, of which the median")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--against", choices=("whisperx",), help="compare with the stock command on the same file")
+    how.add_argument(
+        "--gpu-check",
+        action="store_true",
+        help="compare GPU and CPU, float16 and float32, and run with less and less of the GPU's memory",
+    )
 
 
 def _add_redeliver(parser: argparse.ArgumentParser) -> None:

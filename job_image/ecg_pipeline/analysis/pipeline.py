@@ -12,8 +12,8 @@ from ecg_contract.stages import Stage
 from ecg_pipeline.analysis.assemble import assemble
 from ecg_pipeline.analysis.load_media import load_media
 from ecg_pipeline.analysis.models import JobModels
-from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.analysis.part_usage import measured
+from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.analysis.stages import Stages
 from ecg_pipeline.ports import SAMPLE_RATE
 from ecg_pipeline.settings import PipelineSettings

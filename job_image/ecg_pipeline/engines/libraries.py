@@ -45,7 +45,11 @@ class Libraries:
         return self._cores.count
 
     def device(self, wanted: str) -> str:
-        return "cuda" if wanted == "auto" and has_gpu() else "cpu"
+        if wanted != "auto" or not has_gpu():
+            return "cpu"
+        if self._settings.gpu_memory_limit_gb is not None:
+            limit_gpu_memory(self._settings.gpu_memory_limit_gb)
+        return "cuda"
 
     def compute_type(self, device: str) -> str:
         """float16 on a GPU that has it (compute capability 7 and up), int8 elsewhere."""
@@ -129,6 +133,14 @@ def has_gpu() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+def limit_gpu_memory(limit_gb: float) -> None:
+    """Have torch raise its error for exhausted memory beyond that many GiB."""
+    import torch
+
+    _, total = torch.cuda.mem_get_info()
+    torch.cuda.set_per_process_memory_fraction(min(1.0, limit_gb * 2**30 / total))
 
 
 def provide_compiled_code() -> None:
