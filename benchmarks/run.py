@@ -5,6 +5,7 @@ import argparse
 import acoustics_vs_librosa
 import alignment_vs_whisperx
 import analyze_vs_whisperx
+import assembly
 import diarization_vs_pyannote
 import operator_vs_bare
 import slow_source
@@ -14,6 +15,7 @@ from ecg_pipeline.bench.machine import describe
 BENCHMARKS = {
     "analyze": analyze_vs_whisperx.main,
     "alignment": alignment_vs_whisperx.main,
+    "assembly": assembly.main,
     "acoustics": acoustics_vs_librosa.main,
     "diarization": diarization_vs_pyannote.main,
     "operator": operator_vs_bare.main,

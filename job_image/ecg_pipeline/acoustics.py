@@ -59,7 +59,8 @@ def word_features(samples: Samples, spans: npt.NDArray[np.float64]) -> list[Acou
     first, last = _frame_ranges(spans, len(frames.power))
     level = 10 * np.log10(np.maximum(_means(frames.power, first, last), 10 ** (SILENCE_DB / 10)))
     pitch, centroid = _voiced_medians(frames.pitch_hz, first, last), _means(frames.centroid_hz, first, last)
-    return [AcousticFeatures(float(v), float(p), float(c)) for v, p, c in zip(level, pitch, centroid, strict=True)]
+    columns = level.tolist(), pitch.tolist(), centroid.tolist()
+    return [AcousticFeatures(*values) for values in zip(*columns, strict=True)]
 
 
 def measure(samples: Samples) -> Frames:

@@ -12,9 +12,10 @@ _DECIMALS = 3
 def to_wire(result: AnalysisResult) -> wire.WireResult:
     """The specification's `result`; every number is finite and every time lies inside the media."""
     end = _finite(result.duration)
+    words = [[(word, *_span(word.start, word.end, end)) for word in segment.words] for segment in result.segments]
     return wire.WireResult(
-        segments=[_segment(segment, end) for segment in result.segments],
-        word_segments=[_word_segment(w, end) for segment in result.segments for w in segment.words],
+        segments=[_segment(segment, own, end) for segment, own in zip(result.segments, words, strict=True)],
+        word_segments=[_word_segment(*word) for own in words for word in own],
         speakers=_speakers(result.segments, end),
         text=" ".join(s.text.strip() for s in result.segments),
         language=result.language_detected,
@@ -42,20 +43,19 @@ def processing_mode(language_requested: str) -> wire.ProcessingMode:
     return "auto-detect" if language_requested == "auto" else "targeted"
 
 
-def _segment(segment: Segment, duration: float) -> wire.WireSegment:
+def _segment(segment: Segment, words: Iterable[tuple[Word, float, float]], duration: float) -> wire.WireSegment:
     start, end = _span(segment.start, segment.end, duration)
     return wire.WireSegment(
         start_time=start,
         end_time=end,
         text=segment.text,
         speaker=wire.WireSpeaker(speaker_id=segment.speaker),
-        words=[_word(word, duration) for word in segment.words],
+        words=[_word(*word) for word in words],
         emotion=_emotion(segment.emotion),
     )
 
 
-def _word(word: Word, duration: float) -> wire.WireWord:
-    start, end = _span(word.start, word.end, duration)
+def _word(word: Word, start: float, end: float) -> wire.WireWord:
     features = wire.WireFeatures(
         volume_db=_finite(word.features.volume_db),
         pitch_hz=_finite(word.features.pitch_hz),
@@ -64,8 +64,7 @@ def _word(word: Word, duration: float) -> wire.WireWord:
     return wire.WireWord(word=word.text, start=start, end=end, acoustic_features=features)
 
 
-def _word_segment(word: Word, duration: float) -> wire.WireWordSegment:
-    start, end = _span(word.start, word.end, duration)
+def _word_segment(word: Word, start: float, end: float) -> wire.WireWordSegment:
     return wire.WireWordSegment(
         word=word.text, start_time=start, end_time=end, speaker_id=word.speaker, confidence=_finite(word.score)
     )
