@@ -10,6 +10,7 @@ from pyannote.audio import Pipeline
 
 from ecg_contract.result import SpeakerTurn
 from ecg_pipeline.engines.cores import Cores
+from ecg_pipeline.engines.long_files import for_long_files
 from ecg_pipeline.engines.segmentation import speed_up
 from ecg_pipeline.engines.window_embedding import with_one_pass_per_window
 from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples
@@ -31,6 +32,7 @@ class PyannoteDiarizer:
         if pipeline is None:
             raise RuntimeError("a part of the pipeline is not in the cache")
         self._pipeline = pipeline.to(torch.device(device))
+        for_long_files(self._pipeline)
         speed_up(self._pipeline._segmentation, cores)
         self._pairs_per_window = with_one_pass_per_window(self._pipeline, cores)
         self._batch_sizes = (pipeline.segmentation_batch_size, pipeline.embedding_batch_size)

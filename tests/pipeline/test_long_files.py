@@ -1,0 +1,79 @@
+"""Joining windows, and the diarization of a long file: the same as pyannote's own."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyannote.audio import Pipeline
+from pyannote.audio.pipelines import SpeakerDiarization
+from pyannote.core import SlidingWindow, SlidingWindowFeature
+
+from ecg_pipeline.engines import linkage
+from ecg_pipeline.engines.cores import Cores
+from ecg_pipeline.engines.diarization import PyannoteDiarizer
+from ecg_pipeline.engines.long_files import reconstruct
+from ecg_pipeline.media.decode import decode
+from support.pipeline_process import ROOT
+
+_WINDOW, _LOCAL = SlidingWindow(start=0.0, duration=5.0, step=0.5), 3
+_FRAME = SlidingWindow(start=0.0, duration=0.0619375, step=0.016875)
+_FRAMES = 293
+
+
+class _Stock:
+    """What pyannote's method needs of its pipeline."""
+
+    to_diarization = staticmethod(SpeakerDiarization.to_diarization)
+
+
+def _scene(windows: int, speakers: int, seed: int, *, is_soft: bool) -> tuple[Any, Any, Any]:
+    """Scores of windows, the local speakers' numbers, and the number of speakers of each frame."""
+    random = np.random.default_rng(seed)
+    scores = random.random((windows, _FRAMES, _LOCAL)).astype(np.float32)
+    scores = scores if is_soft else (scores < 0.4).astype(np.float32)
+    everybody = max(speakers, _LOCAL)
+    clusters = np.stack([random.permutation(everybody)[:_LOCAL] for _ in range(windows)]).astype(np.int8)
+    clusters[clusters >= speakers] = -2
+    clusters[0, 0] = 0  # somebody speaks
+    binary = SlidingWindowFeature(scores.round(), _WINDOW)
+    count = SpeakerDiarization.speaker_count(binary, _FRAME, warm_up=(0.0, 0.0))
+    return SlidingWindowFeature(scores, _WINDOW), clusters, count
+
+
+@given(st.integers(1, 30), st.integers(1, 20), st.integers(0, 10**6), st.booleans())
+def test_windows_are_joined_as_pyannote_joins_them(windows: int, speakers: int, seed: int, is_soft: bool) -> None:
+    scores, clusters, count = _scene(windows, speakers, seed, is_soft=is_soft)
+    theirs = SpeakerDiarization.reconstruct(_Stock, scores, clusters, count)  # type: ignore[arg-type]
+    ours = reconstruct(scores, clusters, count)
+    np.testing.assert_array_equal(ours.data, theirs.data)
+    assert ours.data.sum() > 0
+    assert vars(ours.sliding_window) == vars(theirs.sliding_window)
+
+
+def test_two_local_speakers_in_one_cluster_count_once() -> None:
+    scores, clusters, count = _scene(5, 3, 0, is_soft=True)
+    clusters[:] = 1
+    theirs = SpeakerDiarization.reconstruct(_Stock, scores, clusters, count)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(reconstruct(scores, clusters, count).data, theirs.data)
+
+
+def test_turns_are_the_same_with_the_clustering_of_long_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = str(ROOT / "demo/models/diarization")
+    samples = decode(ROOT / "demo/samples/meeting_en.mp4", 60).samples
+    diarizer = PyannoteDiarizer(folder, "cpu", Cores(1), has_modules=True)
+    expected = diarizer.turns(samples, 1.0, lambda _: None)
+    calls = []
+
+    def lean(*arguments: Any, **more: Any) -> Any:
+        calls.append(arguments)
+        return by_centroids(*arguments, **more)
+
+    by_centroids = linkage.by_centroids
+    monkeypatch.setattr(linkage, "MOST_FOR_SCIPY", 0)
+    monkeypatch.setattr(linkage, "by_centroids", lean)
+    assert diarizer.turns(samples, 1.0, lambda _: None) == expected
+    assert len(calls) == 1
+    assert isinstance(diarizer._pipeline, Pipeline)
+    assert len({turn.speaker for turn in expected}) == 2
