@@ -32,6 +32,8 @@ class FetchSettings(EnvironmentSettings):
     """Redirects that are followed, each checked like the first address."""
     fetch_tries: Annotated[int, Field(ge=1)] = 3
     """Tries of a download that fails for reasons that may pass, with pauses of 1 s, 4 s, 16 s."""
+    fetch_connections: Annotated[int, Field(ge=1, le=16)] = 4
+    """Connections of one download of 32 MiB or more, where the server gives parts of a file; 1 never asks for parts."""
     s3_endpoint_url: str | None = None
     """Another S3 than Amazon's, or a VPC endpoint, such as `https://s3.internal:9000`."""
     s3_buckets: CommaSeparated = ()

@@ -170,6 +170,63 @@ def test_an_object_beyond_the_limit_is_refused_and_nothing_is_left(moto: str, vi
     assert not (tmp_path / "v").exists()
 
 
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Bytes of a part, so that VIDEO has three."""
+    monkeypatch.setattr("ecg_pipeline.fetch.s3.PART_BYTES", 2**20)
+    return 2**20
+
+
+def test_a_large_object_comes_in_parts(moto: str, videos: Any, tmp_path: Path, small_parts: int) -> None:
+    seen: list[tuple[int, int | None]] = []
+    source, target = "s3://videos/a/first%20video.mp4", tmp_path / "v"
+    fetch(source, target, settings(moto), lambda done, total: seen.append((done, total)))
+    assert target.read_bytes() == VIDEO
+    assert seen[-1] == (len(VIDEO), len(VIDEO))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert [path.name for path in tmp_path.iterdir()] == ["v"]
+
+
+def test_the_parts_are_those_of_one_version(moto: str, videos: Any, tmp_path: Path, small_parts: int) -> None:
+    first = videos.list_object_versions(Bucket="videos", Prefix="a/first video.mp4")["Versions"][-1]["VersionId"]
+    videos.put_object(Bucket="videos", Key="a/first video.mp4", Body=b"new" * 10**6)
+    fetch(f"s3://videos/a/first%20video.mp4?versionId={first}", tmp_path / "v", settings(moto))
+    assert (tmp_path / "v").read_bytes() == VIDEO
+
+
+@pytest.mark.parametrize("bad", [Reply(503, body=b"<Error><Code>SlowDown</Code></Error>"), Reply(raw=b"")])
+def test_after_a_part_that_fails_one_connection_reads_the_object(
+    tmp_path: Path, small_parts: int, bad: Reply
+) -> None:
+    whole = Reply(body=VIDEO, ranges=True)
+    with MediaServer() as server:
+        server.serve("/videos/v", whole, whole, bad, whole)
+        fetch("s3://videos/v", tmp_path / "v", settings(server.url, fetch_connections=2))
+    assert (tmp_path / "v").read_bytes() == VIDEO
+    asked = [request.headers.get("range") for request in server.requests]
+    assert asked[0] is None
+    assert asked[1].startswith("bytes=") and "if-match" in server.requests[1].headers
+    assert len(asked) > 3
+
+
+def test_parts_that_fail_every_time_are_given_up(tmp_path: Path, small_parts: int) -> None:
+    with MediaServer() as server:
+        server.serve("/videos/v", Reply(body=VIDEO, ranges=True), Reply(503, body=error("SlowDown")))
+        with pytest.raises(TransientError, match=r"503 Service Unavailable .*\(3 tries\)"):
+            fetch("s3://videos/v", tmp_path / "v", settings(server.url))
+
+
+def test_what_the_progress_callback_raises_ends_the_parts(
+    moto: str, videos: Any, tmp_path: Path, small_parts: int
+) -> None:
+    def cancel(done: int, total: int | None) -> None:
+        raise KeyError("cancelled")
+
+    with pytest.raises(KeyError, match="cancelled"):
+        fetch("s3://videos/a/first%20video.mp4", tmp_path / "v", settings(moto), cancel)
+    assert not (tmp_path / "v").exists()
+
+
 def test_results_are_no_videos(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="results"):
         fetch("s3://results/v", tmp_path / "v", settings("http://127.0.0.1:1", results_bucket="results"))

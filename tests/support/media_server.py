@@ -117,10 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
         status, body, headers = reply.status, reply.body, dict(reply.headers)
         if reply.ranges:
             headers |= {"ETag": '"v1"', "Accept-Ranges": "bytes"}
-            first = self._first_byte()
-            if first is not None:
-                headers["Content-Range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
-                status, body = 206, body[first:]
+            span = self._span(len(body))
+            if span is not None:
+                headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{len(body)}"
+                status, body = 206, body[span.start : span.stop]
         self.send_response(status)
         if reply.declared is not None:
             headers.setdefault("Content-Length", str(len(body) if reply.declared == -1 else reply.declared))
@@ -136,10 +136,11 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.used_once:
             self.rfile.readline()  # returns when the client sends another request or closes
 
-    def _first_byte(self) -> int | None:
-        found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+    def _span(self, length: int) -> range | None:
+        """The bytes that are asked for, where these are not all."""
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         same = '"v1"' in (self.headers.get("If-Range"), self.headers.get("If-Match"))
-        return int(found[1]) if found and same else None
+        return range(int(found[1]), min(length, int(found[2] or length) + 1)) if found and same else None
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base class's name
         """Nothing: requests are recorded."""

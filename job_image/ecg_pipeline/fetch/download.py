@@ -1,14 +1,16 @@
 """Downloads over HTTP from URLs that requests name.
 
 Every connection is checked (`ecg_common.netguard`), redirects are followed here, size and time are limited, and an
-interrupted download is resumed where the server supports it. Nothing is decompressed.
+interrupted download is resumed where the server supports it. A large file comes in parts over several connections where
+the server allows that; when one of them fails, the next try goes on from the first gap over one. Nothing is
+decompressed.
 """
 
 import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +18,12 @@ import httpx
 
 from ecg_common.addresses import AllowList
 from ecg_common.netguard import AddressGuard, AddressRefusedError, GuardedTransport, Resolve
+from ecg_contract.errors import UsageError
 from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, given_up, pause_after, refused
 from ecg_pipeline.fetch.http_answer import check_status, redirected_to
 from ecg_pipeline.fetch.least_rate import LeastRate
 from ecg_pipeline.fetch.partial import Partial
+from ecg_pipeline.fetch.parts import Parts, check_is_part, has_parts, part_headers
 from ecg_pipeline.settings import FetchSettings
 
 _REPORT_S = 0.2
@@ -56,7 +60,7 @@ class Downloader:
         )
         try:
             async with client, asyncio.timeout(self._settings.fetch_total_timeout_s):
-                await self._with_retries(client, _checked(url), _Saved(partial, rate, on_progress))
+                await self._with_retries(client, _checked(url), _Saved(partial, rate, on_progress, self._environment))
         except TimeoutError:
             raise given_up(f"not complete within {self._settings.fetch_total_timeout_s:g} s", 1) from None
         except OSError as error:
@@ -77,20 +81,20 @@ class Downloader:
 
     async def _try(self, client: httpx.AsyncClient, url: httpx.URL, saved: "_Saved") -> None:
         for _ in range(self._settings.fetch_max_redirects + 1):
-            async with self._response(client, url, saved.partial) as response:
+            async with self._response(client, url, saved.partial.request_headers()) as response:
                 target = redirected_to(response)
                 if target is None:
-                    await self._store(response, saved)
+                    await self._store(client, response, saved)
                     return
             url = _checked(target)
         raise refused(f"more than {self._settings.fetch_max_redirects} redirects")
 
     @contextlib.asynccontextmanager
     async def _response(
-        self, client: httpx.AsyncClient, url: httpx.URL, partial: Partial
+        self, client: httpx.AsyncClient, url: httpx.URL, headers: dict[str, str]
     ) -> AsyncIterator[httpx.Response]:
         """A response whose headers have arrived. Network errors become TryAgainError."""
-        request = client.build_request("GET", url, headers=partial.request_headers())
+        request = client.build_request("GET", url, headers=headers)
         try:
             async with asyncio.timeout(self._settings.fetch_connect_timeout_s + self._settings.fetch_stall_timeout_s):
                 response = await client.send(request, stream=True)
@@ -107,8 +111,8 @@ class Downloader:
         finally:
             await response.aclose()
 
-    async def _store(self, response: httpx.Response, saved: "_Saved") -> None:
-        """Write the body to the disk."""
+    async def _store(self, client: httpx.AsyncClient, response: httpx.Response, saved: "_Saved") -> None:
+        """Write the body to the disk, or all parts of the file that the response begins."""
         partial = saved.partial
         if response.status_code == 416:
             partial.forget()
@@ -116,16 +120,53 @@ class Downloader:
         await check_status(response)
         partial.begin(response)
         saved.rate.begin()
-        reported = self._environment.clock()
-        async for piece in self._pieces(response):
-            partial.write(piece)
-            saved.rate.arrived(len(piece), None if partial.total is None else partial.total - partial.size)
-            if self._environment.clock() - reported >= _REPORT_S:
-                reported = self._environment.clock()
-                saved.report(partial.size, partial.total)
+        if saved.may_have_parts and self._settings.fetch_connections > 1 and has_parts(response, partial):
+            await self._store_parts(client, response, saved)
+        else:
+            async for piece in self._pieces(response):
+                partial.write(piece)
+                saved.arrived(len(piece), partial.size)
         if partial.total is not None and partial.size != partial.total:
             raise TryAgainError(f"the answer ended after {partial.size} of {partial.total} bytes")
         saved.report(partial.size, partial.total)
+
+    async def _store_parts(self, client: httpx.AsyncClient, first: httpx.Response, saved: "_Saved") -> None:
+        """`first` brings the first part. Raises TryAgainError when a part fails, whatever its reason."""
+        partial, total = saved.partial, saved.partial.total or 0
+        parts, saved.may_have_parts = Parts(total), False
+        begun: list[httpx.Response] = [first]
+
+        async def take_parts() -> None:
+            for part in parts.taken():
+                if begun:
+                    await self._store_part(begun.pop(), part, parts, saved)
+                    continue
+                async with self._response(client, first.request.url, part_headers(part, partial.etag or "")) as response:
+                    check_is_part(response, part, total)
+                    await self._store_part(response, part, parts, saved)
+
+        try:
+            async with asyncio.TaskGroup() as connections:
+                for _ in range(self._settings.fetch_connections):
+                    connections.create_task(take_parts())
+        except BaseExceptionGroup as errors:
+            raise _chosen_of(errors) from None
+        finally:
+            partial.keep(parts.beginning)
+        saved.may_have_parts = True
+
+    async def _store_part(self, response: httpx.Response, part: range, parts: Parts, saved: "_Saved") -> None:
+        offset = part.start
+        async for piece in self._pieces(response):
+            wanted = piece[: part.stop - offset]
+            saved.partial.write_at(offset, wanted)
+            offset += len(wanted)
+            parts.arrived += len(wanted)
+            saved.arrived(len(wanted), parts.arrived)
+            if offset == part.stop:
+                parts.completed(part)
+                return
+        raise TryAgainError(f"a part ended after {offset - part.start} of {len(part)} bytes")
 
     async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises TryAgainError when nothing does for a stall timeout."""
@@ -142,13 +183,38 @@ class Downloader:
             yield piece
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Saved:
     """What becomes of the bytes that arrive."""
 
     partial: Partial
     rate: LeastRate
     report: OnBytes
+    environment: Environment
+    may_have_parts: bool = True
+    """False after parts have failed."""
+    reported: float = 0.0
+
+    def arrived(self, size: int, done: int) -> None:
+        """`size` more bytes are written, `done` in all. Raises TryAgainError for a rate that is too low."""
+        total, now = self.partial.total, self.environment.clock()
+        self.rate.arrived(size, None if total is None else total - done)
+        if now - self.reported >= _REPORT_S:
+            self.reported = now
+            self.report(done, total)
+
+
+def _chosen_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error with which the download goes on: a refused part is tried again, over one connection."""
+    single = list(_single(errors))
+    others = [error for error in single if not isinstance(error, TryAgainError | UsageError)]
+    chosen = (others or single)[0]
+    return TryAgainError(chosen.message) if isinstance(chosen, UsageError) else chosen
+
+
+def _single(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in errors.exceptions:
+        yield from _single(error) if isinstance(error, BaseExceptionGroup) else (error,)
 
 
 def _checked(url: str | httpx.URL) -> httpx.URL:

@@ -14,7 +14,8 @@ class Partial:
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path, self._max = path, max_bytes
-        self._etag: str | None = None
+        self.etag: str | None = None
+        """A strong one, which promises the same bytes."""
         self._file: BinaryIO | None = None
         self.size = 0
         self.total: int | None = None
@@ -22,9 +23,9 @@ class Partial:
 
     def request_headers(self) -> dict[str, str]:
         """Headers that ask for the rest, or for the whole file where it has changed."""
-        if not (self.size and self._etag):
+        if not (self.size and self.etag):
             return {}
-        return {"Range": f"bytes={self.size}-", "If-Range": self._etag}
+        return {"Range": f"bytes={self.size}-", "If-Range": self.etag}
 
     def begin(self, response: httpx.Response) -> None:
         """Open the file for a response's body. Raises UsageError when it will be too large, TryAgainError, OSError."""
@@ -37,7 +38,7 @@ class Partial:
             self.total = int(length) if length.isascii() and length.isdigit() else None
         check_size(self.total or 0, self._max, self._path.parent)
         etag = response.headers.get("etag", "")
-        self._etag = etag if etag.startswith('"') else None  # a weak ETag does not promise the same bytes
+        self.etag = etag if etag.startswith('"') else None
         self._file = self._path.open("ab" if self.size else "wb")
 
     def write(self, piece: bytes) -> None:
@@ -48,9 +49,21 @@ class Partial:
         self._file.write(piece)
         self.size += len(piece)
 
+    def write_at(self, offset: int, piece: bytes) -> None:
+        """Write a piece of a part; `size` stays as it is. Raises OSError."""
+        assert self._file is not None
+        self._file.seek(offset)
+        self._file.write(piece)
+
+    def keep(self, size: int) -> None:
+        """The first `size` bytes are there; what was written beyond them is dropped."""
+        if self._file is not None:
+            self._file.truncate(size)
+        self.size = size
+
     def forget(self) -> None:
         """Start over."""
-        self.size, self.total, self._etag = 0, None, None
+        self.size, self.total, self.etag = 0, None, None
 
     def close(self) -> None:
         if self._file is not None:

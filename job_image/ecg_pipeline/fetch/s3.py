@@ -1,5 +1,6 @@
 """Reads from S3 by boto3, with the process's own credentials, else anonymously."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,16 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
+from s3transfer.manager import TransferConfig, TransferManager
+from s3transfer.subscribers import BaseSubscriber
+
 from ecg_common.s3_url import S3Object
 from ecg_contract.errors import UsageError
 from ecg_pipeline.fetch.common import Log, OnBytes, TryAgainError, check_size, given_up, pause_after, refused, too_large
 from ecg_pipeline.fetch.http_answer import status_line
 from ecg_pipeline.fetch.least_rate import LeastRate
+from ecg_pipeline.fetch.parts import PART_BYTES
 from ecg_pipeline.settings import FetchSettings
 
 _PIECE = 1024 * 1024
@@ -101,6 +107,7 @@ class _Download:
         self._limit, self._deadline = settings.fetch_max_bytes, time.monotonic() + settings.fetch_total_timeout_s
         self._time_limit_s = settings.fetch_total_timeout_s
         self._rate = LeastRate(settings)
+        self._connections = settings.fetch_connections
         self._etag: str | None = None
         self._total = 0
         self.size = 0
@@ -110,7 +117,11 @@ class _Download:
         try:
             answer = self._client.get_object(**self._request())
             self._begin(answer)
-            self._store(answer["Body"])
+            if self._connections > 1 and self.size == 0 and self._total >= 2 * PART_BYTES:
+                answer["Body"].close()
+                self._store_parts()
+            else:
+                self._store(answer["Body"])
         except _NO_CREDENTIALS:
             raise _NotAllowedError from None
         except ClientError as error:
@@ -148,12 +159,59 @@ class _Download:
                 self.size += len(piece)
                 if self.size > self._limit:
                     raise too_large(self.size, self._limit)
-                if time.monotonic() > self._deadline:
-                    raise given_up(f"not complete within {self._time_limit_s:g} s", 1)
-                self._rate.arrived(len(piece), self._total - self.size)
-                self._on_progress(self.size, self._total)
+                self._arrived(len(piece))
         if self.size != self._total:
             raise TryAgainError(f"S3's answer ended after {self.size} of {self._total} bytes")
+
+
+    def _store_parts(self) -> None:
+        """Have boto3's transfer manager read parts side by side. When it fails, the next try is over one connection."""
+        connections, self._connections = self._connections, 1
+        config = TransferConfig(
+            multipart_threshold=1, multipart_chunksize=PART_BYTES, max_request_concurrency=connections
+        )
+        self._rate.begin()
+        version = {"VersionId": self._source.version_id} if self._source.version_id else {}
+        try:
+            with TransferManager(self._client, config) as manager:
+                watcher = _Watcher(self._total, self._etag, self._part_arrived)
+                manager.download(
+                    self._source.bucket, self._source.key, str(self._target), version, [watcher]
+                ).result()
+        except BaseException as error:
+            self.size, self._etag = 0, None
+            if isinstance(error, RetriesExceededError | S3DownloadFailedError):
+                raise TryAgainError(f"S3's answers end early: {error}") from None
+            raise
+        self._connections = connections
+
+    def _part_arrived(self, size: int) -> None:
+        """Called in the manager's threads, one at a time."""
+        self.size += size
+        self._arrived(size)
+
+    def _arrived(self, size: int) -> None:
+        if time.monotonic() > self._deadline:
+            raise given_up(f"not complete within {self._time_limit_s:g} s", 1)
+        self._rate.arrived(size, self._total - self.size)
+        self._on_progress(self.size, self._total)
+
+
+class _Watcher(BaseSubscriber):  # type: ignore[misc]  # s3transfer ships no types
+    """Tells the transfer manager what is known of the object, and is told of each piece that arrives."""
+
+    def __init__(self, total: int, etag: str | None, on_piece: Callable[[int], None]) -> None:
+        self._total, self._etag, self._on_piece = total, etag, on_piece
+        self._lock = threading.Lock()
+
+    def on_queued(self, future: Any, **_: Any) -> None:
+        future.meta.provide_transfer_size(self._total)
+        future.meta.provide_object_etag(self._etag)
+
+    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:  # noqa: ARG002 - s3transfer's names
+        """`bytes_transferred` is negative where a part begins anew."""
+        with self._lock:
+            self._on_piece(bytes_transferred)
 
 
 def _meaning_of(error: ClientError, source: S3Object) -> UsageError | TryAgainError | _NotAllowedError:
