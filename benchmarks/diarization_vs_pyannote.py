@@ -72,7 +72,7 @@ def main() -> None:
 def _ours(folder: str) -> Any:
     pipeline, cores = Pipeline.from_pretrained(folder), Cores(available_cores())
     speed_up(pipeline._segmentation, cores)
-    pipeline.embedding_batch_size *= with_one_pass_per_window(pipeline, cores)
+    with_one_pass_per_window(pipeline, cores)
     return pipeline
 
 

@@ -1,87 +1,111 @@
 """One pass of the embedding network per window gives what pyannote gets with one per window and speaker."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from pyannote.audio import Pipeline
-from pyannote.audio.models.embedding import WeSpeakerResNet34
-from pyannote.audio.pipelines.speaker_verification import PyannoteAudioPretrainedSpeakerEmbedding
+from pyannote.audio.pipelines import SpeakerDiarization
+from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ecg_pipeline.engines.cores import Cores
-from ecg_pipeline.engines.window_embedding import WindowEmbedding, with_one_pass_per_window
+from ecg_pipeline.engines.window_embedding import WindowEmbeddings, with_one_pass_per_window
 from ecg_pipeline.media.decode import decode
 from ecg_pipeline.ports import SAMPLE_RATE
 from support.hub_models import DIARIZATION, hub_models
 from support.pipeline_process import ROOT
 
 CORES = Cores(2)
-WINDOW_S, FRAMES = 3, 180
+WINDOW_S, STEP_S, FRAMES = 3, 1, 176
 DEMO = ROOT / "demo/models/diarization"
+Span = tuple[int, int]
 
 
 @pytest.fixture(scope="module")
-def wespeaker() -> Any:
-    torch.manual_seed(0)
-    model = WeSpeakerResNet34()
-    model.build()
-    return model.eval()
+def pipeline() -> Any:
+    """The default pipeline, with a tiny network of the real one's class."""
+    return Pipeline.from_pretrained(str(hub_models() / DIARIZATION))
 
 
-def _windows(*kinds: int) -> torch.Tensor:
-    """A window of noise for each number, equal ones for equal numbers; (windows, 1, samples)."""
-    noise = [torch.randn(1, WINDOW_S * SAMPLE_RATE, generator=torch.Generator().manual_seed(kind)) for kind in kinds]
-    return torch.stack(noise) * 0.1
+def _scene(*windows: Sequence[Sequence[Span]]) -> tuple[dict[str, Any], SlidingWindowFeature]:
+    """Noise, and scores: for each window the spans of frames in which each of three speakers speaks."""
+    samples = (WINDOW_S + (len(windows) - 1) * STEP_S) * SAMPLE_RATE - 1000  # the last window ends beyond the file
+    noise = torch.randn(1, samples, generator=torch.Generator().manual_seed(0)) * 0.1
+    scores = np.zeros((len(windows), FRAMES, 3), np.float32)
+    for window, speakers in enumerate(windows):
+        for speaker, spans in enumerate(speakers):
+            for start, end in spans:
+                scores[window, start:end, speaker] = 1.0
+    sliding = SlidingWindow(start=0.0, duration=float(WINDOW_S), step=float(STEP_S))
+    return {"waveform": noise, "sample_rate": SAMPLE_RATE}, SlidingWindowFeature(scores, sliding)
 
 
-def _mask(*spans: tuple[int, int]) -> torch.Tensor:
-    mask = torch.zeros(FRAMES)
-    for start, end in spans:
-        mask[start:end] = 1.0
-    return mask
-
-
-EMPTY, FULL = _mask(), _mask((0, FRAMES))
-BATCHES = {
-    "one window, three speakers": ((1, 1, 1), (_mask((0, 90)), _mask((60, 150)), FULL)),
-    "speakers who are silent": ((1, 1, 1, 2, 2, 2), (EMPTY, FULL, EMPTY, _mask((10, 40)), EMPTY, EMPTY)),
-    "a window without speech": ((1, 1, 1, 2, 2, 2), (EMPTY, EMPTY, EMPTY, FULL, _mask((5, 60)), EMPTY)),
-    "nothing but silence": ((1, 1, 1), (EMPTY, EMPTY, EMPTY)),
-    "part of a window": ((1, 2, 2, 2, 3), (FULL, _mask((0, 9), (100, 160)), FULL, _mask((50, 51)), FULL)),
-    "two windows of the same sound": ((4, 4, 4, 4, 4, 4), (FULL, EMPTY, _mask((0, 70)), _mask((0, 30)), FULL, EMPTY)),
+ALL = [(0, FRAMES)]
+SCENES = {
+    "three speakers at once": _scene([[(0, 90)], [(60, 150)], ALL]),
+    "speakers who are silent": _scene([[], ALL, []], [[(10, 40)], [], []]),
+    "a window without speech": _scene([[], [], []], [ALL, [(5, 60)], []]),
+    "nothing but silence": _scene([[], [], []], [[], [], []]),
+    "short spans and many windows": _scene(*[[[(9 * n, 9 * n + n)], [(0, 9), (100, 160)], ALL] for n in range(7)]),
+    "alone for a moment": _scene([[(0, 3), (50, 170)], [(50, 170)], []]),
 }
 
 
-@pytest.mark.parametrize("batch", BATCHES)
-def test_the_embeddings_are_pyannotes(wespeaker: Any, batch: str) -> None:
-    kinds, masks = BATCHES[batch]
-    waveforms, stacked = _windows(*kinds), torch.stack(masks)
-    expected = PyannoteAudioPretrainedSpeakerEmbedding(wespeaker)(waveforms, masks=stacked)
-    found = WindowEmbedding(wespeaker, cores=CORES)(waveforms, masks=stacked)
+@pytest.mark.parametrize("exclude_overlap", [True, False])
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_embeddings_are_pyannotes(pipeline: Any, scene: str, exclude_overlap: bool) -> None:
+    file, scores = SCENES[scene]
+    expected = SpeakerDiarization.get_embeddings(pipeline, file, scores, exclude_overlap)
+    found = WindowEmbeddings(pipeline, CORES)(file, scores, exclude_overlap)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert batch == "nothing but silence" or np.ptp(found, axis=0).max() > 1e-3, "all embeddings are alike"
+    assert scene == "nothing but silence" or np.ptp(found, axis=(0, 1)).max() > 1e-3, "all embeddings are alike"
 
 
-@pytest.mark.parametrize(("batch", "passes"), [("speakers who are silent", 2), ("a window without speech", 1)])
+@pytest.mark.parametrize("size", [1, 3, 7, 50])
+def test_in_batches_they_are_the_same(pipeline: Any, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    file, scores = SCENES["short spans and many windows"]
+    expected = WindowEmbeddings(pipeline, CORES)(file, scores, True)
+    monkeypatch.setattr(WindowEmbeddings, "_windows_a_task", lambda _: size)
+    np.testing.assert_allclose(WindowEmbeddings(pipeline, CORES)(file, scores, True), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("scene", "passes"), [("speakers who are silent", 2), ("a window without speech", 1)])
 def test_the_network_runs_once_for_each_window_with_speech(
-    wespeaker: Any, monkeypatch: pytest.MonkeyPatch, batch: str, passes: int
+    pipeline: Any, monkeypatch: pytest.MonkeyPatch, scene: str, passes: int
 ) -> None:
-    seen: list[int] = []
-    run = wespeaker.forward_frames
+    file, scores = SCENES[scene]
+    embeddings = WindowEmbeddings(pipeline, CORES)
+    seen = _counted(pipeline, monkeypatch)
+    embeddings(file, scores)
+    embeddings(file, scores)
+    assert seen == [1] * (1 + 2 * passes), "one for the empty mask, then each window alone, as it is on the CPU"
 
-    def counted(waveforms: torch.Tensor) -> torch.Tensor:
-        seen.append(len(waveforms))
-        frames: torch.Tensor = run(waveforms)
+
+def _counted(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of windows in each pass from now on."""
+    seen: list[int] = []
+    model = pipeline._embedding.model_
+    run = model.forward_frames
+
+    def counted(windows: torch.Tensor) -> torch.Tensor:
+        seen.append(len(windows))
+        frames: torch.Tensor = run(windows)
         return frames
 
-    monkeypatch.setattr(wespeaker, "forward_frames", counted)
-    embedding = WindowEmbedding(wespeaker, cores=CORES)
-    kinds, masks = BATCHES[batch]
-    embedding(_windows(*kinds), masks=torch.stack(masks))
-    embedding(_windows(*kinds), masks=torch.stack(masks))
-    assert seen == [1] * (1 + 2 * passes), "one for the empty mask, then each window alone, as it is on the CPU"
+    monkeypatch.setattr(model, "forward_frames", counted)
+    return seen
+
+
+def test_progress_counts_windows(pipeline: Any) -> None:
+    file, scores = SCENES["short spans and many windows"]
+    seen: list[tuple[str, int, int]] = []
+    WindowEmbeddings(pipeline, CORES)(
+        file, scores, hook=lambda step, _, total, completed: seen.append((step, completed, total))
+    )
+    assert seen == [("embeddings", 0, 7), ("embeddings", 7, 7)]
 
 
 def _turns(pipeline: Any, samples: Any) -> list[tuple[float, float, str]]:
@@ -95,17 +119,10 @@ def test_turns_are_equal(sample: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(DEMO)
     samples = decode(ROOT / f"demo/samples/{sample}.mp4", 60.0).samples
     stock, ours = (Pipeline.from_pretrained(str(DEMO)) for _ in range(2))
-    ours.embedding_batch_size *= with_one_pass_per_window(ours, CORES)
-    assert type(ours._embedding) is WindowEmbedding
+    assert with_one_pass_per_window(ours, CORES)
     expected = _turns(stock, samples)
     assert _turns(ours, samples) == expected
     assert len({speaker for _, _, speaker in expected}) == 2
-
-
-def test_the_default_pipeline_has_three_speakers_a_window() -> None:
-    pipeline = Pipeline.from_pretrained(str(hub_models() / DIARIZATION))
-    assert with_one_pass_per_window(pipeline, CORES) == 3
-    assert type(pipeline._embedding) is WindowEmbedding
 
 
 def test_a_model_of_another_shape_is_left_to_pyannote() -> None:
@@ -114,10 +131,11 @@ def test_a_model_of_another_shape_is_left_to_pyannote() -> None:
 
     class Other:
         _embedding = Embedding()
+        get_embeddings = "as it was"
 
     other = Other()
-    assert with_one_pass_per_window(other, CORES) == 1
-    assert type(other._embedding) is Embedding
+    assert not with_one_pass_per_window(other, CORES)
+    assert other.get_embeddings == "as it was"
 
 
 def test_a_short_file_and_one_without_speech_are_diarized_as_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,14 +34,14 @@ class PyannoteDiarizer:
         self._pipeline = pipeline.to(torch.device(device))
         for_long_files(self._pipeline)
         speed_up(self._pipeline._segmentation, cores)
-        self._pairs_per_window = with_one_pass_per_window(self._pipeline, cores)
+        with_one_pass_per_window(self._pipeline, cores)
         self._batch_sizes = (pipeline.segmentation_batch_size, pipeline.embedding_batch_size)
 
     def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
         """Turns without overlap: where two people speak at once, the one whom pyannote finds more likely."""
         segmentation, embedding = (max(1, int(size * batch_share)) for size in self._batch_sizes)
         self._pipeline.segmentation_batch_size = segmentation
-        self._pipeline.embedding_batch_size = embedding * self._pairs_per_window  # as many passes of the network
+        self._pipeline.embedding_batch_size = embedding
         audio = {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE}
         output = self._pipeline(audio, hook=_hook(on_progress))
         turns = output.exclusive_speaker_diarization.itertracks(yield_label=True)

@@ -4,77 +4,117 @@ pyannote asks for an embedding per window and speaker, and its models run anew f
 also for speakers who are silent in it. Frames do not depend on the mask, so one pass serves all masks of a window.
 """
 
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pyannote.audio.pipelines.speaker_verification import PyannoteAudioPretrainedSpeakerEmbedding
+from pyannote.core import SlidingWindowFeature
 
 from ecg_pipeline.engines.cores import Cores
 
+_CPU_TASK = 8
+"""Windows of one task on the CPU."""
+Masks = NDArray[np.float32]
+"""Shape (speakers, frames): 1.0 where the speaker's sound counts."""
 
-class WindowEmbedding(PyannoteAudioPretrainedSpeakerEmbedding):  # type: ignore[misc]  # pyannote ships no types
-    """Replaces pyannote's class, for models that have `forward_frames` and `forward_embedding`."""
 
-    def __init__(self, model: Any, device: torch.device | None = None, *, cores: Cores) -> None:
-        super().__init__(model, device=device)
-        self._cores = cores
-        self._empty: torch.Tensor | None = None
+def with_one_pass_per_window(pipeline: Any, cores: Cores) -> bool:
+    """Have a SpeakerDiarization pipeline use WindowEmbeddings. False, and no effect, where its model does not allow it."""
+    model = getattr(pipeline._embedding, "model_", None)
+    if not (hasattr(model, "forward_frames") and hasattr(model, "forward_embedding")):
+        return False
+    pipeline.get_embeddings = WindowEmbeddings(pipeline, cores)
+    return True
 
-    def __call__(self, waveforms: torch.Tensor, masks: torch.Tensor | None = None) -> NDArray[np.float32]:
-        """Embeddings (pairs, dimension) of waveforms (pairs, 1, samples) and masks (pairs, frames).
 
-        Equal waveforms that follow one another, as those of a window's speakers do, share one pass of the network. The
-        embedding of an empty mask is the same in every window, and takes none.
+class WindowEmbeddings:
+    """Stands in for SpeakerDiarization.get_embeddings, for models with `forward_frames` and `forward_embedding`."""
+
+    def __init__(self, pipeline: Any, cores: Cores) -> None:
+        self._pipeline, self._cores, self._model = pipeline, cores, pipeline._embedding.model_
+        self._empty: NDArray[np.float32] | None = None
+
+    def __call__(
+        self,
+        file: Any,
+        binary_segmentations: SlidingWindowFeature,
+        exclude_overlap: bool = False,
+        hook: Callable[..., None] = lambda *_, **__: None,
+    ) -> NDArray[np.float32]:
+        """Shape (windows, speakers, dimension), from scores (windows, frames, speakers) that are 0 or 1.
+
+        With `exclude_overlap` only the frames count in which nobody else speaks, where there are enough of them.
         """
-        if masks is None:
-            return np.asarray(super().__call__(waveforms))
-        with torch.inference_mode():
-            waveforms, masks = waveforms.to(self.device), masks.to(self.device)
-            is_used = masks.any(dim=1)
-            found = self._of_empty_mask(masks).expand(len(masks), -1).clone()
-            if is_used.any():
-                found[is_used] = self._of_pairs(waveforms[is_used], masks[is_used])
-        return np.asarray(found.cpu().numpy())
+        windows, _, speakers = binary_segmentations.data.shape
+        found = np.empty((windows, speakers, self._pipeline._embedding.dimension), np.float32)
+        done = 0
+        hook("embeddings", None, total=windows, completed=done)
+        for embeddings in self._in_batches(file, binary_segmentations, exclude_overlap):
+            found[done : done + len(embeddings)] = embeddings
+            done += len(embeddings)
+            hook("embeddings", embeddings, total=windows, completed=done)
+        return found
 
-    def _of_pairs(self, waveforms: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-        is_new = torch.ones(len(waveforms), dtype=torch.bool, device=waveforms.device)
-        is_new[1:] = (waveforms[1:] != waveforms[:-1]).flatten(1).any(dim=1)
-        window = is_new.cumsum(0) - 1
-        place = torch.arange(len(window), device=window.device) - is_new.nonzero()[window, 0]
-        weights = masks.new_zeros((int(window[-1]) + 1, int(place.max()) + 1, masks.shape[1]))
-        weights[window, place] = masks
-        frames = self._frames(waveforms[is_new])
-        embeddings: torch.Tensor = self.model_.forward_embedding(frames, weights=weights)[window, place]
-        return embeddings
+    def _in_batches(self, file: Any, scores: SlidingWindowFeature, exclude_overlap: bool) -> Iterator[Masks]:
+        device, size = self._pipeline._embedding.device, self._windows_a_task()
+        least = self._least_frames(scores) if exclude_overlap else None
+        empty = self._of_empty_mask(scores.data.shape[1], device)
 
-    def _frames(self, windows: torch.Tensor) -> torch.Tensor:
-        """On the CPU one window a pass: the memory of a batch costs more than it saves (decision 0083)."""
-        if self.device.type == "cpu":
-            return torch.cat(list(self._cores.map(self._pass, torch.split(windows, 1))))
-        return self._pass(windows)
+        def embeddings(first: int) -> NDArray[np.float32]:
+            batch = range(first, min(first + size, len(scores.data)))
+            masks = np.stack([_masks(scores.data[window], least) for window in batch])  # (windows, speakers, frames)
+            has_mask = masks.any(axis=2)
+            result = np.tile(empty, (*has_mask.shape, 1))
+            heard = np.flatnonzero(has_mask.any(axis=1))
+            if len(heard):
+                sound = torch.stack([self._sound(file, scores, first + int(window)) for window in heard])
+                pooled = self._pooled(sound.to(device), torch.from_numpy(masks[heard]).to(device))
+                result[heard] = np.where(has_mask[heard, :, None], pooled, result[heard])
+            return result
+
+        starts = range(0, len(scores.data), size)
+        return self._cores.map(embeddings, starts) if device.type == "cpu" else map(embeddings, starts)
+
+    def _windows_a_task(self) -> int:
+        on_cpu = self._pipeline._embedding.device.type == "cpu"
+        return _CPU_TASK if on_cpu else int(self._pipeline.embedding_batch_size)
 
     @torch.inference_mode()
-    def _pass(self, windows: torch.Tensor) -> torch.Tensor:
-        frames: torch.Tensor = self.model_.forward_frames(windows)
-        return frames
+    def _pooled(self, windows: torch.Tensor, masks: torch.Tensor) -> NDArray[np.float32]:
+        """Embeddings (windows, speakers, dimension) of windows (windows, 1, samples).
 
-    def _of_empty_mask(self, masks: torch.Tensor) -> torch.Tensor:
+        On the CPU one window a pass: the memory of a batch costs more than it saves (decision 0083).
+        """
+        passes = torch.split(windows, 1 if windows.device.type == "cpu" else len(windows))
+        frames = torch.cat([self._model.forward_frames(part) for part in passes])
+        return np.asarray(self._model.forward_embedding(frames, weights=masks).cpu().numpy())
+
+    def _sound(self, file: Any, scores: SlidingWindowFeature, window: int) -> torch.Tensor:
+        """Shape (1, samples); zeros beyond the end of the file."""
+        samples: torch.Tensor = self._pipeline._audio.crop(file, scores.sliding_window[window], mode="pad")[0]
+        return samples
+
+    def _least_frames(self, scores: SlidingWindowFeature) -> int:
+        """Frames that the network needs at least."""
+        embedding = self._pipeline._embedding
+        samples = scores.sliding_window.duration * embedding.sample_rate
+        return math.ceil(scores.data.shape[1] * embedding.min_num_samples / samples)
+
+    def _of_empty_mask(self, frames: int, device: torch.device) -> NDArray[np.float32]:
         """Shape (dimension,); no frame counts in it, so those of silence will do."""
         if self._empty is None:
-            frames = self.model_.forward_frames(torch.zeros((1, 1, self.sample_rate), device=self.device))
-            self._empty = self.model_.forward_embedding(frames, weights=masks.new_zeros((1, 1, masks.shape[1])))[0, 0]
+            silence = torch.zeros((1, 1, self._pipeline._embedding.sample_rate), device=device)
+            self._empty = self._pooled(silence, torch.zeros((1, 1, frames), device=device))[0, 0]
         return self._empty
 
 
-def with_one_pass_per_window(pipeline: Any, cores: Cores) -> int:
-    """Have a SpeakerDiarization pipeline use WindowEmbedding where its model allows it.
-
-    Returns how many pairs of window and speaker one pass of the network serves.
-    """
-    model = getattr(pipeline._embedding, "model_", None)
-    if not (hasattr(model, "forward_frames") and hasattr(model, "forward_embedding")):
-        return 1
-    pipeline._embedding = WindowEmbedding(model, device=pipeline._embedding.device, cores=cores)
-    return len(pipeline._segmentation.model.specifications.classes)
+def _masks(scores: NDArray[np.float32], least: int | None) -> Masks:
+    """Of one window, with scores (frames, speakers); `least` as for `exclude_overlap`."""
+    whole = np.nan_to_num(scores, nan=0.0).astype(np.float32).T
+    if least is None:
+        return whole
+    alone = whole * (scores.sum(axis=1) < 2)
+    return np.where(alone.sum(axis=1, keepdims=True) > least, alone, whole).astype(np.float32)
