@@ -1,7 +1,7 @@
 """Assembling the result of four hours: 50,000 words in 5,000 sentences, 10,000 turns of six speakers.
 
-The acoustic features, which read the whole sound, are measured by the benchmark `acoustics`, so they are taken out here.
-The rival is whisperX's own assignment of words to speakers on the same words and turns.
+The acoustic features, which read the whole sound, are measured by the benchmark `acoustics` and taken out here. The
+rival is whisperX's own assignment of words to speakers on the same words and turns.
 """
 
 import copy

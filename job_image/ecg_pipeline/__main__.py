@@ -28,10 +28,10 @@ from ecg_pipeline.doctor.self_test import self_test
 from ecg_pipeline.engines.libraries import Libraries
 from ecg_pipeline.hosts.pod.settings import PodSettings, pod_settings
 from ecg_pipeline.hosts.select import beside_a_host, in_a_pod
+from ecg_pipeline.memory import keep_freed_memory
 from ecg_pipeline.process import logs
 from ecg_pipeline.process.fetch_runner import FetchRunner
 from ecg_pipeline.process.job_runner import JobRunner
-from ecg_pipeline.process.memory import keep_freed_memory
 from ecg_pipeline.process.one_job import OneJob
 from ecg_pipeline.process.process_setup import claim_stdout, die_with_parent, exit_on_sigterm
 from ecg_pipeline.process.serve import serve

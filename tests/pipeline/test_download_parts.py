@@ -48,7 +48,8 @@ def _ranges(server: MediaServer) -> list[str | None]:
 
 
 def test_the_parts_make_the_file(server: MediaServer, tmp_path: Path) -> None:
-    url, seen = server.serve("/v.mp4", Reply(body=VIDEO, ranges=True)), []
+    seen: list[int] = []
+    url = server.serve("/v.mp4", Reply(body=VIDEO, ranges=True))
     assert _get(url, tmp_path / "v", seen) == len(VIDEO)
     assert (tmp_path / "v").read_bytes() == VIDEO
     wanted = [f"bytes={first}-{min(first + PART, len(VIDEO)) - 1}" for first in range(PART, len(VIDEO), PART)]
@@ -102,7 +103,7 @@ def test_after_a_part_that_fails_one_connection_goes_on(server: MediaServer, tmp
 
 def test_a_server_that_fails_every_time_is_given_up_after_three_tries(server: MediaServer, tmp_path: Path) -> None:
     url = server.serve("/v.mp4", Reply(body=VIDEO, ranges=True), Reply(503))
-    with pytest.raises(TransientError, match="503.*3 tries"):
+    with pytest.raises(TransientError, match=r"503.*3 tries"):
         _get(url, tmp_path / "v")
 
 

@@ -16,7 +16,8 @@ def _points(count: int, dimensions: int, seed: int, centres: int = 5, spread: fl
     random = np.random.default_rng(seed)
     around = random.normal(size=(centres, dimensions))
     points = around[random.integers(0, centres, count)] + spread * random.normal(size=(count, dimensions))
-    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    single: NDArray[np.float32] = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    return single
 
 
 @pytest.mark.parametrize(("count", "dimensions"), [(2, 8), (3, 1), (40, 2), (700, 32), (1500, 256)])
@@ -37,7 +38,7 @@ def test_the_dendrogram_is_scipy_s(count: int, dimensions: int) -> None:
     st.sampled_from([0.01, 0.1, 0.5]),
     st.sampled_from([0.3, 0.6, 0.8, 1.2]),
 )
-def test_flat_clusters_are_scipy_s(  # noqa: PLR0917 - what the points depend on
+def test_flat_clusters_are_scipy_s(
     count: int, dimensions: int, seed: int, centres: int, spread: float, threshold: float
 ) -> None:
     points = _points(count, dimensions + 1, seed, centres, spread)

@@ -45,7 +45,7 @@ def _scene(windows: int, speakers: int, seed: int, *, is_soft: bool) -> tuple[An
 @given(st.integers(1, 30), st.integers(1, 20), st.integers(0, 10**6), st.booleans())
 def test_windows_are_joined_as_pyannote_joins_them(windows: int, speakers: int, seed: int, is_soft: bool) -> None:
     scores, clusters, count = _scene(windows, speakers, seed, is_soft=is_soft)
-    theirs = SpeakerDiarization.reconstruct(_Stock, scores, clusters, count)  # type: ignore[arg-type]
+    theirs = SpeakerDiarization.reconstruct(_Stock, scores, clusters, count)
     ours = reconstruct(scores, clusters, count)
     np.testing.assert_array_equal(ours.data, theirs.data)
     assert ours.data.sum() > 0
@@ -55,7 +55,7 @@ def test_windows_are_joined_as_pyannote_joins_them(windows: int, speakers: int, 
 def test_two_local_speakers_in_one_cluster_count_once() -> None:
     scores, clusters, count = _scene(5, 3, 0, is_soft=True)
     clusters[:] = 1
-    theirs = SpeakerDiarization.reconstruct(_Stock, scores, clusters, count)  # type: ignore[arg-type]
+    theirs = SpeakerDiarization.reconstruct(_Stock, scores, clusters, count)
     np.testing.assert_array_equal(reconstruct(scores, clusters, count).data, theirs.data)
 
 

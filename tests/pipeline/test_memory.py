@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import resource, threading
-from ecg_pipeline.process.memory import keep_freed_memory, return_freed_memory
+from ecg_pipeline.memory import keep_freed_memory, return_freed_memory
 {before}
 
 def work():

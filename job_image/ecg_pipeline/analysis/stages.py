@@ -1,9 +1,9 @@
 """The work of each stage, with its fallbacks for a missing model or exhausted GPU memory."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.analysis.part_usage import measured
 from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.analysis.word_times import unaligned
+from ecg_pipeline.memory import return_freed_memory
 from ecg_pipeline.ports import Chunk, OnProgress, Samples, Sentence, Utterance, cut
 
 _log = logging.getLogger(__name__)
@@ -160,8 +161,12 @@ class Stages:
         _log.warning("whisperx_pipeline_no_result", extra={"reason": reason})
         self._progress.note(reason)
 
-    def _measured(self, part: Part) -> AbstractContextManager[None]:
-        return measured(part, self._samples, self._progress.part_completed)
+    @contextmanager
+    def _measured(self, part: Part) -> Iterator[None]:
+        """Afterwards the memory that the part freed is given back: the next one allocates blocks of other sizes."""
+        with measured(part, self._samples, self._progress.part_completed):
+            yield
+        return_freed_memory()
 
     def _on_progress(self, stage: Stage, first: float = 0.0, last: float = 1.0) -> OnProgress:
         return lambda fraction: self._progress.advance(stage, first + (last - first) * fraction)

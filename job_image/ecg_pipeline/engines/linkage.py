@@ -62,9 +62,9 @@ class _Clusters:
         """Merge the two nearest clusters: their ids, their distance, and the size of the merged one."""
         slot = self._nearest()
         other, distance = int(self._neighbours[slot]), float(np.sqrt(self._bounds[slot]))
-        ids = sorted((float(self._ids[slot]), float(self._ids[other])))
+        low, high = sorted((float(self._ids[slot]), float(self._ids[other])))
         self._merge(slot, other, new_id)
-        merged = (*ids, distance, float(self._sizes[slot]))
+        merged = (low, high, distance, float(self._sizes[slot]))
         self._compact()
         return merged
 

@@ -16,8 +16,8 @@ _NOBODY = -2
 def for_long_files(pipeline: Any) -> None:
     """Have `pipeline`, a SpeakerDiarization, cluster and join windows in memory that grows with the file's length.
 
-    For ten hours scipy's distances of all pairs of embeddings take more than 16 GB, and pyannote's scores of all windows
-    for all speakers another GB for three of them.
+    For ten hours scipy's distances of all pairs of embeddings take more than 16 GB, and pyannote's scores of all
+    windows for all speakers a GB for each six of them.
     """
     pyannote.audio.pipelines.clustering.linkage = linkage
     pipeline.reconstruct = reconstruct
@@ -28,8 +28,8 @@ def reconstruct(
 ) -> SlidingWindowFeature:
     """Who speaks in each frame, as SpeakerDiarization.reconstruct returns it: shape (frames, speakers), 0 or 1.
 
-    `segmentations` has the shape (windows, frames of a window, local speakers), `hard_clusters` the shape (windows, local
-    speakers) with a local speaker's number among all, `count` the number of speakers of each frame.
+    `segmentations` has the shape (windows, frames of a window, local speakers), `hard_clusters`, with a local speaker's
+    number among all, the shape (windows, local speakers); `count` is the number of speakers of each frame.
     """
     activations = _activations(segmentations, hard_clusters, count.sliding_window)
     missing = int(np.max(count.data)) - activations.data.shape[1]

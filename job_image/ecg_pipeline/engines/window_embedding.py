@@ -22,7 +22,7 @@ Masks = NDArray[np.float32]
 
 
 def with_one_pass_per_window(pipeline: Any, cores: Cores) -> bool:
-    """Have a SpeakerDiarization pipeline use WindowEmbeddings. False, and no effect, where its model does not allow it."""
+    """Have a SpeakerDiarization pipeline use WindowEmbeddings; False where its model does not allow it."""
     model = getattr(pipeline._embedding, "model_", None)
     if not (hasattr(model, "forward_frames") and hasattr(model, "forward_embedding")):
         return False
@@ -66,9 +66,9 @@ class WindowEmbeddings:
         def embeddings(first: int) -> NDArray[np.float32]:
             batch = range(first, min(first + size, len(scores.data)))
             masks = np.stack([_masks(scores.data[window], least) for window in batch])  # (windows, speakers, frames)
-            has_mask = masks.any(axis=2)
+            has_mask: NDArray[np.bool_] = np.any(masks > 0, axis=2)
             result = np.tile(empty, (*has_mask.shape, 1))
-            heard = np.flatnonzero(has_mask.any(axis=1))
+            heard = np.flatnonzero(np.any(has_mask, axis=1))
             if len(heard):
                 sound = torch.stack([self._sound(file, scores, first + int(window)) for window in heard])
                 pooled = self._pooled(sound.to(device), torch.from_numpy(masks[heard]).to(device))
@@ -101,7 +101,8 @@ class WindowEmbeddings:
         """Frames that the network needs at least."""
         embedding = self._pipeline._embedding
         samples = scores.sliding_window.duration * embedding.sample_rate
-        return math.ceil(scores.data.shape[1] * embedding.min_num_samples / samples)
+        least: float = scores.data.shape[1] * embedding.min_num_samples / samples
+        return math.ceil(least)
 
     def _of_empty_mask(self, frames: int, device: torch.device) -> NDArray[np.float32]:
         """Shape (dimension,); no frame counts in it, so those of silence will do."""

@@ -141,7 +141,9 @@ class Downloader:
                 if begun:
                     await self._store_part(begun.pop(), part, parts, saved)
                     continue
-                async with self._response(client, first.request.url, part_headers(part, partial.etag or "")) as response:
+                async with self._response(
+                    client, first.request.url, part_headers(part, partial.etag or "")
+                ) as response:
                     check_is_part(response, part, total)
                     await self._store_part(response, part, parts, saved)
 

@@ -17,7 +17,6 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
 )
-
 from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
@@ -163,7 +162,6 @@ class _Download:
         if self.size != self._total:
             raise TryAgainError(f"S3's answer ended after {self.size} of {self._total} bytes")
 
-
     def _store_parts(self) -> None:
         """Have boto3's transfer manager read parts side by side. When it fails, the next try is over one connection."""
         connections, self._connections = self._connections, 1
@@ -175,9 +173,7 @@ class _Download:
         try:
             with TransferManager(self._client, config) as manager:
                 watcher = _Watcher(self._total, self._etag, self._part_arrived)
-                manager.download(
-                    self._source.bucket, self._source.key, str(self._target), version, [watcher]
-                ).result()
+                manager.download(self._source.bucket, self._source.key, str(self._target), version, [watcher]).result()
         except BaseException as error:
             self.size, self._etag = 0, None
             if isinstance(error, RetriesExceededError | S3DownloadFailedError):
@@ -197,7 +193,7 @@ class _Download:
         self._on_progress(self.size, self._total)
 
 
-class _Watcher(BaseSubscriber):  # type: ignore[misc]  # s3transfer ships no types
+class _Watcher(BaseSubscriber):
     """Tells the transfer manager what is known of the object, and is told of each piece that arrives."""
 
     def __init__(self, total: int, etag: str | None, on_piece: Callable[[int], None]) -> None:
@@ -208,7 +204,7 @@ class _Watcher(BaseSubscriber):  # type: ignore[misc]  # s3transfer ships no typ
         future.meta.provide_transfer_size(self._total)
         future.meta.provide_object_etag(self._etag)
 
-    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:  # noqa: ARG002 - s3transfer's names
+    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:
         """`bytes_transferred` is negative where a part begins anew."""
         with self._lock:
             self._on_piece(bytes_transferred)

@@ -14,9 +14,9 @@ from ecg_pipeline.analysis.eager_models import EagerModels
 from ecg_pipeline.analysis.models import JobModels, ModelCache
 from ecg_pipeline.analysis.pipeline import analyze
 from ecg_pipeline.analysis.progress import ProgressReporter
+from ecg_pipeline.memory import return_freed_memory
 from ecg_pipeline.ports import Engines, Reporter, ResultSink
 from ecg_pipeline.process.logs import JobIdFilter
-from ecg_pipeline.process.memory import return_freed_memory
 from ecg_pipeline.process.one_job import OneJob
 from ecg_pipeline.settings import PipelineSettings
 
