@@ -1,7 +1,8 @@
 """`ecg analyze` compared with the `whisperx` command by `ecg bench`: same models, same file, cold processes.
 
 Both transcribe, align and diarize; `ecg analyze` also measures acoustic features and classifies emotion. The files are
-a clip, ten minutes, and two minutes with models of the default models' true shapes (random weights).
+a clip, ten minutes, and two minutes with models of the default models' true shapes (random weights), of which one minute
+with Whisper large-v3-turbo's, too.
 """
 
 import json
@@ -19,7 +20,7 @@ from dotenv import dotenv_values
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from ecg_pipeline.media.decode import decode
-from support.hub_models import ALIGNERS, DIARIZATION, EMOTIONS, TRUE, WHISPER, hub_models
+from support.hub_models import ALIGNERS, DIARIZATION, EMOTIONS, TRUE, WHISPER, hub_models, large_v3_turbo
 from support.sounds import write_wav
 
 ROOT = Path(__file__).parents[1]
@@ -55,10 +56,15 @@ def true_settings() -> Settings:
     }
 
 
+def turbo_settings() -> Settings:
+    return {**true_settings(), "ASR_MODEL": str(large_v3_turbo())}
+
+
 CASES = (
     Case("20 s, demo models", 1, 5, demo_settings),
     Case("10 min, demo models", 29, 5, demo_settings),
     Case("2 min, true shapes", 6, 1, true_settings),
+    Case("1 min, true shapes, large-v3-turbo", 3, 1, turbo_settings),
 )
 
 

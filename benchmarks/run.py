@@ -7,6 +7,7 @@ import alignment_vs_whisperx
 import analyze_vs_whisperx
 import assembly
 import diarization_vs_pyannote
+import downloads
 import operator_vs_bare
 import slow_source
 
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "diarization": diarization_vs_pyannote.main,
     "operator": operator_vs_bare.main,
     "slow-source": slow_source.main,
+    "downloads": downloads.main,
 }
 
 

@@ -1,8 +1,9 @@
 """The repositories of the default models with the files that they have on the hub, with tiny weights or of true shape.
 
 Weights are random, but for the tiny Whisper, which is the demo's, so that words are recognized. `python -m
-support.hub_models FOLDER [true]` builds them, in half a minute (true shapes: 4 GB, two minutes); `hub_models()` does so
-once and keeps them in the cache folder.
+support.hub_models FOLDER [true | large-v3-turbo]` builds them, in half a minute (true shapes: 4 GB, two minutes), or a
+Whisper of that shape alone (1.6 GB, a minute); `hub_models()` and `large_v3_turbo()` do so once and keep them in the
+cache folder.
 """
 
 import fcntl
@@ -94,24 +95,34 @@ TRUE = Shapes(
 
 def hub_models(shapes: Shapes = TINY) -> Path:
     """The folder `OWNER/NAME/FILES...`."""
+    return _kept("hub-models", repr(shapes), ["true"] if shapes.is_true else [])
+
+
+def large_v3_turbo() -> Path:
+    """The folder of a Whisper of that shape."""
+    return _kept("whisper-large-v3-turbo", "", ["large-v3-turbo"])
+
+
+def _kept(name: str, of: str, arguments: list[str]) -> Path:
+    """What this module builds with `arguments`, once for each version of the sources and libraries."""
     versions = [importlib.metadata.version(name) for name in ("transformers", "pyannote-audio", "torch")]
     sources = b"".join(Path(__file__).with_name(name).read_bytes() for name in ("hub_models.py", "true_whisper.py"))
-    key = hashlib.sha256(sources + repr((versions, shapes)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(sources + repr((versions, of)).encode()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecg-audio-analyzer"
-    folder = cache / f"hub-models-{key}"
+    folder = cache / f"{name}-{key}"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "hub-models.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            _build_in_a_process(folder, shapes)
+            _build_in_a_process(folder, arguments)
     return folder
 
 
-def _build_in_a_process(folder: Path, shapes: Shapes) -> None:
+def _build_in_a_process(folder: Path, arguments: list[str]) -> None:
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYANNOTE_METRICS_ENABLED": "0"}
-    command = [sys.executable, "-m", "support.hub_models", str(temporary), *(["true"] if shapes.is_true else [])]
+    command = [sys.executable, "-m", "support.hub_models", str(temporary), *arguments]
     subprocess.run(command, env=environment, check=True, timeout=600, stdout=subprocess.DEVNULL)
     temporary.rename(folder)
 
@@ -133,9 +144,9 @@ def build(root: Path, shapes: Shapes) -> None:
 def _whisper(folder: Path, shapes: Shapes) -> None:
     folder.mkdir(parents=True)
     if shapes.is_true:
-        from support.true_whisper import build_base
+        from support.true_whisper import build
 
-        build_base(folder)
+        build(folder)
         return
     demo = ROOT / "demo/models/whisper"
     for name in ("config.json", "model.bin", "tokenizer.json"):
@@ -234,5 +245,17 @@ def _checkpoint(model: Any, path: Path) -> None:
     torch.save(content, path)
 
 
+def _large_v3_turbo(folder: Path) -> None:
+    from support.true_whisper import LARGE_V3_TURBO
+    from support.true_whisper import build as build_whisper
+
+    folder.mkdir(parents=True)
+    build_whisper(folder, LARGE_V3_TURBO)
+
+
 if __name__ == "__main__":
-    build(Path(sys.argv[1]), TRUE if sys.argv[2:] == ["true"] else TINY)
+    target, kind = Path(sys.argv[1]), "".join(sys.argv[2:])
+    if kind == "large-v3-turbo":
+        _large_v3_turbo(target)
+    else:
+        build(target, TRUE if kind == "true" else TINY)

@@ -1,9 +1,11 @@
-"""A Whisper of the shape of `base` with random weights, which says 90 of the demo's words for a chunk and then ends.
+"""A Whisper of the shape of `base` or `large-v3-turbo` with random weights, which says 90 of the demo's words for a
+chunk and then ends.
 
 Its tokens are the demo's, with fillers up to Whisper's number, so that each step of decoding costs what it costs there.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,18 +26,32 @@ _TEXT_TOKENS = 50_257
 _TIMESTAMPS = 1501
 _WORDS = 90
 """Some three a second of a chunk of 30 s."""
-_WIDTH = 512
 
 
-def build_base(folder: Path) -> None:
+@dataclass(frozen=True)
+class Size:
+    """Of a Whisper."""
+
+    width: int
+    encoder_layers: int
+    decoder_layers: int
+    heads: int
+    mels: int
+
+
+BASE = Size(512, 6, 6, 8, 80)
+LARGE_V3_TURBO = Size(1280, 32, 4, 20, 128)
+
+
+def build(folder: Path, size: Size = BASE) -> None:
     """Write `folder` as the hub's conversions of Whisper are: CTranslate2 weights in float16."""
     tokenizer = _tokenizer()
-    model = _model(tokenizer)
+    model = _model(tokenizer, size)
     with TemporaryDirectory() as own:
         model.save_pretrained(own)
         tokenizer.save_pretrained(own)
-        WhisperFeatureExtractor().save_pretrained(own)
-        converter = TransformersConverter(own, copy_files=["tokenizer.json"])
+        WhisperFeatureExtractor(feature_size=size.mels).save_pretrained(own)
+        converter = TransformersConverter(own, copy_files=["tokenizer.json", "preprocessor_config.json"])
         converter.convert(str(folder), quantization="float16", force=True)
     words = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
     (folder / "vocabulary.json").unlink()
@@ -62,18 +78,19 @@ def _tokenizer() -> WhisperTokenizerFast:
     )
 
 
-def _model(tokenizer: WhisperTokenizerFast) -> WhisperForConditionalGeneration:
+def _model(tokenizer: WhisperTokenizerFast, size: Size) -> WhisperForConditionalGeneration:
     of: Any = tokenizer.convert_tokens_to_ids
     end, start = of("<|endoftext|>"), of("<|startoftranscript|>")
     config = WhisperConfig(
         vocab_size=len(tokenizer) + _TIMESTAMPS,
-        d_model=_WIDTH,
-        encoder_layers=6,
-        decoder_layers=6,
-        encoder_attention_heads=8,
-        decoder_attention_heads=8,
-        encoder_ffn_dim=2048,
-        decoder_ffn_dim=2048,
+        d_model=size.width,
+        num_mel_bins=size.mels,
+        encoder_layers=size.encoder_layers,
+        decoder_layers=size.decoder_layers,
+        encoder_attention_heads=size.heads,
+        decoder_attention_heads=size.heads,
+        encoder_ffn_dim=4 * size.width,
+        decoder_ffn_dim=4 * size.width,
         decoder_start_token_id=start,
         bos_token_id=end,
         eos_token_id=end,
@@ -95,7 +112,7 @@ def _model(tokenizer: WhisperTokenizerFast) -> WhisperForConditionalGeneration:
         lang_to_id={token: of(token) for token in languages},
         task_to_id={"transcribe": of("<|transcribe|>"), "translate": of("<|translate|>")},
         no_timestamps_token_id=of("<|notimestamps|>"),
-        alignment_heads=[[3, 1], [4, 2], [4, 3], [4, 7], [5, 1], [5, 2], [5, 4], [5, 6]],
+        alignment_heads=[[size.decoder_layers - 1, head] for head in range(size.heads)],
         is_multilingual=True,
         max_length=448,
     )
@@ -105,14 +122,15 @@ def _model(tokenizer: WhisperTokenizerFast) -> WhisperForConditionalGeneration:
 def _have_it_say_words(decoder: Any, tokenizer: WhisperTokenizerFast, end: int) -> None:
     """Another word at each place, and the end after _WORDS of them: the output weights are the embeddings'."""
     tokens, places = decoder.embed_tokens.weight.data, decoder.embed_positions.weight.data
+    width = tokens.shape[1]
     words = [
         i for token, i in tokenizer.get_vocab().items() if token.startswith("\u0120") and len(token) > 2 and i < end
     ]
     tokens.mul_(0.2)
     for word in words:
-        tokens[word] = torch.randn(_WIDTH) * 0.06
+        tokens[word] = torch.randn(width) * 0.06
     places.copy_(torch.randn_like(places) * 0.1)
-    direction = torch.randn(_WIDTH)
+    direction = torch.randn(width)
     direction /= direction.norm()
     places[_WORDS:] += direction * 8
     tokens[end] = direction * 3

@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, NamedTuple
 
+import ctranslate2
 import numpy as np
 import torch
 from faster_whisper.tokenizer import Tokenizer
@@ -16,12 +18,27 @@ from ecg_pipeline.ports import Chunk, OnProgress, Samples, Utterance, cut
 _LANGUAGE_SAMPLES = 5
 
 
+class Encoded(NamedTuple):
+    """The encoder's output of some chunks, in place of their features."""
+
+    output: ctranslate2.StorageView
+    shape: tuple[int, ...]
+
+
+class Model(WhisperModel):  # type: ignore[misc]  # whisperx ships no types
+    """A model that encodes nothing twice."""
+
+    def encode(self, features: Any) -> ctranslate2.StorageView:
+        """The encoder's output of features (chunks, mels, 3000); of `Encoded` its own."""
+        return features.output if isinstance(features, Encoded) else super().encode(features)
+
+
 class WhisperXTranscriber:
     """`folder` holds a CTranslate2 model."""
 
     def __init__(self, folder: str, device: str, compute_type: str, cores: Cores) -> None:
         self._cores = cores
-        self._model = WhisperModel(
+        self._model = Model(
             folder,
             device=device,
             compute_type=compute_type,
@@ -31,14 +48,17 @@ class WhisperXTranscriber:
         self._is_on_cpu = device == "cpu"
         # whisperX's options for decoding; the VAD is never called, but one that is missing would be loaded
         self._options = load_model(folder, device, model=self._model, vad_model=object()).options
+        self._encoded: dict[Chunk, np.ndarray] = {}
+        """Output (1, frames, width) of chunks that the language was detected in."""
 
     def detect_language(self, samples: Samples, chunks: Sequence[Chunk]) -> str:
         """The most probable language, summed over several chunks from the whole audio, not only its first 30 s."""
         if not self._model.model.is_multilingual:
             return "en"
-        encoded = self._cores.map(
-            lambda c: self._model.encode(self._mels(samples, [c])), spread(chunks, _LANGUAGE_SAMPLES)
-        )
+        asked = spread(chunks, _LANGUAGE_SAMPLES)
+        encoded = list(self._cores.map(lambda c: self._model.encode(self._mels(samples, [c])), asked))
+        if self._is_on_cpu:  # on a GPU encoding takes less time than copying
+            self._encoded = {chunk: np.array(output) for chunk, output in zip(asked, encoded, strict=True)}
         totals: defaultdict[str, float] = defaultdict(float)
         for output in encoded:
             for token, probability in self._model.model.detect_language(output)[0]:
@@ -51,19 +71,26 @@ class WhisperXTranscriber:
         """One utterance per chunk. On the CPU, `batch_size` chunks are worked on at a time in one batch per core."""
         model = self._model
         tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+        encoded, self._encoded = self._encoded, {}
 
         def texts(batch: Sequence[Chunk]) -> Sequence[str]:
-            found = model.generate_segment_batched(self._mels(samples, batch), tokenizer, self._options)
+            known = [encoded[chunk] for chunk in batch if chunk in encoded]
+            features = _joined(known) if known else self._mels(samples, batch)
+            found = model.generate_segment_batched(features, tokenizer, self._options)
             said: Sequence[str] = found["text"]
             return said
 
         size = max(1, batch_size // self._cores.count) if self._is_on_cpu else batch_size
-        batches = [chunks[first : first + size] for first in range(0, len(chunks), size)]
-        utterances: list[Utterance] = []
+        batches = [
+            same[first : first + size]
+            for same in ([c for c in chunks if c in encoded], [c for c in chunks if c not in encoded])
+            for first in range(0, len(same), size)
+        ]
+        said: dict[Chunk, str] = {}
         for batch, found in zip(batches, self._cores.map(texts, batches), strict=True):
-            utterances += [Utterance(round(c.start, 3), round(c.end, 3), t) for c, t in zip(batch, found, strict=True)]
-            on_progress(len(utterances) / len(chunks))
-        return utterances
+            said.update(zip(batch, found, strict=True))
+            on_progress(len(said) / len(chunks))
+        return [Utterance(round(chunk.start, 3), round(chunk.end, 3), said[chunk]) for chunk in chunks]
 
     def _mels(self, samples: Samples, chunks: Sequence[Chunk]) -> np.ndarray:
         """Shape (chunks, mels, 3000): up to 30 s each, padded."""
@@ -71,6 +98,11 @@ class WhisperXTranscriber:
         windows = [np.ascontiguousarray(cut(samples, chunk)[:N_SAMPLES]) for chunk in chunks]
         found = [log_mel_spectrogram(window, n_mels=mels, padding=N_SAMPLES - len(window)) for window in windows]
         return torch.stack(found).numpy()
+
+
+def _joined(outputs: Sequence[np.ndarray]) -> Encoded:
+    joined = np.concatenate(outputs)
+    return Encoded(ctranslate2.StorageView.from_array(joined), joined.shape)
 
 
 def spread(chunks: Sequence[Chunk], count: int) -> list[Chunk]:
