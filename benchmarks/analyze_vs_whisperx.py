@@ -1,8 +1,8 @@
 """`ecg analyze` compared with the `whisperx` command by `ecg bench`: same models, same file, cold processes.
 
 Both transcribe, align and diarize; `ecg analyze` also measures acoustic features and classifies emotion. The files are
-a clip, ten minutes, and two minutes with models of the default models' true shapes (random weights), of which one minute
-with Whisper large-v3-turbo's, too.
+a clip, ten minutes, two minutes with models of the default models' true shapes (random weights), and one minute with
+these and a Whisper of large-v3-turbo's shape.
 """
 
 import json

@@ -24,6 +24,10 @@ def speed_up(inference: Inference, cores: Cores) -> None:
     if type(getattr(model, "sincnet", None)) is SincNet:
         model.sincnet = OverlappingSincNet(model.sincnet)
 
+    reduce = inference.pre_aggregation_hook
+    if reduce is not None:
+        inference.pre_aggregation_hook = _as_they_are
+
     def infer(windows: torch.Tensor) -> NDArray[np.float32]:
         """Scores (windows, frames, classes) of windows (windows, 1, samples)."""
         return np.concatenate(list(cores.map(scores, torch.split(windows, _WINDOWS))))
@@ -31,10 +35,14 @@ def speed_up(inference: Inference, cores: Cores) -> None:
     def scores(windows: torch.Tensor) -> NDArray[np.float32]:
         with torch.inference_mode():
             found: NDArray[np.float32] = inference.conversion(model(windows)).numpy()
-            return found
+            return found if reduce is None else reduce(found)  # now, not for all windows at once
 
     inference.infer = infer
     inference.batch_size = max(inference.batch_size, _WINDOWS * available_cores())
+
+
+def _as_they_are(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    return scores
 
 
 class OverlappingSincNet(SincNet):  # type: ignore[misc]  # pyannote ships no types
