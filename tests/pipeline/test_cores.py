@@ -73,6 +73,23 @@ def test_a_failed_task_raises_and_the_others_are_not_begun() -> None:
     assert len(begun) <= 4
 
 
+def test_a_failed_task_raises_when_its_neighbours_have_ended() -> None:
+    """A smaller batch that is tried after exhausted memory must not meet the larger ones."""
+    beside, ended = threading.Event(), list[int]()
+
+    def task(number: int) -> None:
+        if number == 0:
+            assert beside.wait(10)
+            raise MemoryError
+        beside.set()
+        threading.Event().wait(0.2)  # goes on after the failure
+        ended.append(number)
+
+    with pytest.raises(MemoryError):
+        list(Cores(2).map(task, range(2)))
+    assert ended == [1]
+
+
 def test_a_limit_holds_for_the_next_tasks() -> None:
     cores = Cores(3)
     cores.limit(1)

@@ -9,7 +9,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,7 +35,8 @@ class Cores:
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """The results in the order of `items`, of which only as many are taken as keep the cores busy.
 
-        Raises what `work` raises. Must not be called by a task, which would wait for itself.
+        Raises what `work` raises, when no task runs any more that would use memory. Must not be called by a task, which
+        would wait for itself.
         """
         rest = iter(items)
         running: deque[Future[R]] = deque()
@@ -47,8 +48,7 @@ class Cores:
                     return
                 yield running.popleft().result()
         finally:
-            for task in running:
-                task.cancel()
+            wait([task for task in running if not task.cancel()])
 
 
 def available_cores(control_group: Path = _CONTROL_GROUP) -> int:
