@@ -14,8 +14,6 @@ from ecg_contract.host_protocol import PipelineJob, PipelineStatus
 from ecg_contract.result import Emotion, SpeakerTurn
 
 SAMPLE_RATE = 16_000
-WITHOUT_SPACES = frozenset({"ja", "zh"})
-"""Languages in which each character counts as a word, as in whisperX."""
 
 Samples = npt.NDArray[np.float32]
 """Shape (n,), mono, at SAMPLE_RATE."""

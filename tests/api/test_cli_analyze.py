@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ecg_api.cli.output_file import saved
+from ecg_api.cli.output_formats import outputs_of
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import Device, PipelineError, PipelineJob, PipelineStatus, Report
 from ecg_contract.options import Language
@@ -50,6 +51,37 @@ def test_the_transcript_is_printed_and_the_result_written(tmp_path: Path, media:
     assert done.stdout.splitlines()[0] == "[00:01.50 - 00:03.20] SPEAKER_00: 안녕하세요"
     assert (tmp_path / "o/r.json").read_bytes() == result.read_bytes()
     assert done.stderr.splitlines() == [f"{s.progress:3}%  {s.message}" for s in Stage]
+
+
+def test_subtitles_are_written_beside_the_json(tmp_path: Path, media: Path) -> None:
+    result, out = stored_result(tmp_path), tmp_path / "out"
+    environment = write_pipeline(tmp_path / "p", lines=PROGRESS, result=result)
+    formats = [argument for kind in ("srt", "vtt", "json", "srt") for argument in ("-f", kind)]
+    done = _ecg(environment, "analyze", media, "-o", tmp_path / "own.TXT", *formats, "--output-dir", out)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "own.TXT").read_text() == "SPEAKER_00: 안녕하세요\n"
+    assert sorted(path.name for path in out.iterdir()) == ["회의.json", "회의.srt", "회의.vtt"]
+    assert (out / "회의.json").read_bytes() == result.read_bytes()
+    assert (out / "회의.srt").read_text().splitlines()[:3] == [
+        "1",
+        "00:00:01,500 --> 00:00:01,800",
+        "SPEAKER_00: 안녕하세요",
+    ]
+    assert (out / "회의.vtt").read_text().startswith("WEBVTT\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("https://media.example/a/My%20talk.final.mp4?sig=x", "My talk.final.srt"),
+        ("s3://b/k/v.mp4", "v.srt"),
+        ("a/b.c", "b.srt"),
+    ],
+)
+def test_outputs_are_named_after_the_source(source: str, name: str) -> None:
+    assert outputs_of(source, None, ["srt"], None) == [Path(name)]
+    assert outputs_of(source, None, [], Path("out")) == [Path("out") / name.replace(".srt", ".json")]
+    assert outputs_of(source, None, [], None) == []
 
 
 @pytest.mark.parametrize(("output", "why"), [(".", "is a folder; name a file in it"), ("/proc/x/r.json", "written (")])

@@ -12,6 +12,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from ecg_contract.subtitles.formats import MEDIA_TYPES, TextFormat, write
+from ecg_contract.subtitles.transcript import Transcript
 from ecg_contract.wire.models import WireResult
 from ecg_dev.waiting import wait_until_async
 
@@ -157,6 +159,23 @@ class HostContract:
         assert status["completed_at"].endswith("Z")
         assert status["processing_time"] >= 0
         assert WireResult.model_validate_json((await host.client.get("/jobs/j/result")).content)
+
+    @pytest.mark.parametrize(("wanted", "kind"), [(kind.value, name) for kind, name in MEDIA_TYPES.items()])
+    async def test_a_result_comes_as_subtitles_and_as_text(self, host: Host, wanted: str, kind: str) -> None:
+        job_id = "영상/1"
+        url = (await host.client.post(PATH, json=body(job_id))).json()["status_url"]
+        await host.complete(job_id)
+        found = await host.client.get(f"{url}/result", params={"format": wanted})
+        assert (found.status_code, found.headers["content-type"]) == (200, f"{kind}; charset=utf-8")
+        assert found.headers["content-disposition"].endswith(f"%2F1.{wanted}")
+        stored = Transcript.model_validate_json((await host.client.get(f"{url}/result?format=json")).content)
+        assert found.text == write(stored, TextFormat(wanted))
+
+    async def test_a_format_that_there_is_not_is_refused(self, host: Host) -> None:
+        await host.client.post(PATH, json=body("j"))
+        await host.complete("j")
+        refused = await host.client.get("/jobs/j/result?format=docx")
+        assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
 
     async def test_a_failed_job_says_why(self, host: Host) -> None:
         await host.client.post(PATH, json=body("j"))

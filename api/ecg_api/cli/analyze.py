@@ -13,10 +13,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from ecg_api.cli.output_file import saved, why_not_writable
+from ecg_api.cli.output_formats import in_format, outputs_of
 from ecg_api.cli.stage_words import progress_message
 from ecg_api.cli.terminal import Progress, complain, say, transcript
 
@@ -30,9 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     if source is None:
         complain(f"ecg analyze: there is no file {arguments.source}")
         return _USAGE
-    if arguments.output is not None and (why := why_not_writable(arguments.output)):
-        complain(f"ecg analyze: --output {arguments.output}: {why}")
-        return _USAGE
+    outputs = outputs_of(arguments.source, arguments.output, arguments.output_format, arguments.output_dir)
+    for output in outputs:
+        if why := why_not_writable(output):
+            complain(f"ecg analyze: {output}: {why}")
+            return _USAGE
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="ecg-") as folder:
         work = Path(folder)
@@ -42,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             complain("trying again on the CPU")
             status = _attempt({**job, "device": "cpu", "attempt": 2}, work, arguments.verbose)
         if status == 0:
-            return _deliver(Path(job["resultPath"]), arguments.output)
+            return _deliver(Path(job["resultPath"]), outputs)
         return status
 
 
@@ -133,11 +137,12 @@ def _explain(status: int, error: dict[str, str] | None, log_file: Path) -> None:
     complain("\n".join(log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]))
 
 
-def _deliver(result: Path, output: Path | None) -> int:
+def _deliver(result: Path, outputs: Sequence[Path]) -> int:
     if not result.is_file():
         complain("the pipeline ended well and left no result")
         return _DIED
     text = result.read_text(encoding="utf-8")
     for line in transcript(json.loads(text)):
         say(line)
-    return 0 if output is None or saved(text, output) else _DIED
+    written = [saved(in_format(text, output.suffix), output) for output in outputs]
+    return 0 if all(written) else _DIED

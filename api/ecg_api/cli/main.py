@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 _LANGUAGES = ("auto", "ko", "en", "ja", "zh")
+_FORMATS = ("json", "srt", "vtt", "txt", "tsv")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +65,11 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="FILE_OR_URL", help="a local file, or an http, https or s3 URL")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the result's JSON here")
+    ending = "write the result here, in the format of the ending: .srt, .vtt, .txt, .tsv, else JSON"
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=ending)
+    several = "write SOURCE's name with this ending; may be given several times"
+    parser.add_argument("-f", "--output-format", action="append", choices=_FORMATS, default=[], help=several)
+    parser.add_argument("--output-dir", type=Path, metavar="DIR", help="where --output-format writes; else here")
     _add_options(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="show the pipeline's log lines")
 

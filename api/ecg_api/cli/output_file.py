@@ -24,7 +24,10 @@ def why_not_writable(output: Path) -> str | None:
 
 def saved(text: str, output: Path) -> bool:
     """Write the text to the file, or, where that fails, next to it, or into the temporary folder, and say where."""
-    others = [output.with_name(f"{output.name}.{os.getpid()}"), Path(tempfile.gettempdir()) / f"ecg-{os.getpid()}.json"]
+    others = [
+        output.with_name(f"{output.name}.{os.getpid()}"),
+        Path(tempfile.gettempdir()) / f"ecg-{os.getpid()}{output.suffix}",
+    ]
     for place in (output, *others):
         try:
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
-from ecg_pipeline.ports import WITHOUT_SPACES, AlignedWord, Sentence, Utterance
+from ecg_contract.spelling import WITHOUT_SPACES
+from ecg_pipeline.ports import AlignedWord, Sentence, Utterance
 
 
 @dataclass(frozen=True, slots=True)

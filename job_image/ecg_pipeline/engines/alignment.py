@@ -16,12 +16,13 @@ import torchaudio
 from numpy.typing import NDArray
 from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
 
+from ecg_contract.spelling import WITHOUT_SPACES
 from ecg_pipeline.engines.aligned_words import CharacterTime, aligned_sentences
 from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.ctc import best_path
 from ecg_pipeline.engines.emissions import Emissions, TorchaudioEmissions, TransformersEmissions
 from ecg_pipeline.engines.punkt import sentence_splitter
-from ecg_pipeline.ports import SAMPLE_RATE, WITHOUT_SPACES, OnProgress, Samples, Sentence, Utterance, cut
+from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples, Sentence, Utterance, cut
 
 TORCHAUDIO_MODELS = frozenset(torchaudio.pipelines.__all__)
 _SILENCE_S = 30.0

@@ -11,13 +11,16 @@ from ecg_api.context import ContextOf
 from ecg_api.errors import ProblemError
 from ecg_api.http.job_paths import JobIdInPath
 from ecg_api.http.openapi import JOB_ID_IN_PATH, problems
+from ecg_api.http.result_text import as_text
 from ecg_api.jobs.status import status_of
 from ecg_api.ports import JobState
 from ecg_common.logs import job_logger
+from ecg_contract.subtitles.formats import MEDIA_TYPES, TextFormat
 from ecg_contract.wire.models import JobStatusResponse, WireResult
 
 router = APIRouter(tags=["jobs"])
 _CHUNK_BYTES = 256 * 1024
+ResultFormat = Literal["json", "srt", "vtt", "txt", "tsv"]
 
 
 def _unknown() -> ProblemError:
@@ -38,15 +41,19 @@ async def list_undelivered(
     "/jobs/{job_id:path}/result",
     summary="The stored result",
     response_model=WireResult,
-    responses=problems(404, 409, 503),
+    responses={200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}, **problems(404, 409, 413, 422, 503)},
     openapi_extra=JOB_ID_IN_PATH,
 )
-async def result(job_id: JobIdInPath, context: ContextOf) -> Response:
-    """The result as it was stored; 409 while there is none."""
+async def result(
+    job_id: JobIdInPath, context: ContextOf, wanted: Annotated[ResultFormat, Query(alias="format")] = "json"
+) -> Response:
+    """The result as it was stored, or as subtitles or text; 409 while there is none."""
     stored = await context.store.result(job_id)
-    if stored is not None:
+    if stored is not None and wanted == "json":
         headers = {"content-length": str(os.fstat(stored.fileno()).st_size)}
         return StreamingResponse(_chunks(stored), media_type="application/json", headers=headers)
+    if stored is not None:
+        return await as_text(stored, TextFormat(wanted), job_id)
     job = await context.store.get(job_id)
     if job is None:
         raise _unknown()

@@ -1,0 +1,1 @@
+"""A stored result as subtitles and as text."""
