@@ -38,11 +38,11 @@ def _transcript(*segments: dict[str, Any], language: str = "en") -> Transcript:
 
 
 def _srt(transcript: Transcript) -> list[Any]:
-    return list(webvtt.from_buffer(io.StringIO(write(transcript, TextFormat.SRT)), format="srt"))
+    return list(webvtt.from_buffer(io.StringIO(write(transcript, TextFormat.SRT)), format="srt").captions)
 
 
 def _vtt(transcript: Transcript) -> list[Any]:
-    return list(webvtt.from_buffer(io.StringIO(write(transcript, TextFormat.VTT)), format="vtt"))
+    return list(webvtt.from_buffer(io.StringIO(write(transcript, TextFormat.VTT)), format="vtt").captions)
 
 
 DIALOGUE = _transcript(
