@@ -1,9 +1,9 @@
 """The options of an analysis. A new one is a field here: requests, VideoJob, job record and pipeline job inherit it."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Language(StrEnum):
@@ -20,6 +20,8 @@ def _lowered(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+MOST_SPEAKERS = 100
+SpeakerCount = Annotated[int, Field(ge=1, le=MOST_SPEAKERS)]
 AnyCaseLanguage = Annotated[Language, BeforeValidator(_lowered)]
 
 
@@ -34,6 +36,21 @@ class AnalysisOptions(BaseModel):
     """Classify the emotion of each segment where a model is configured for its language."""
     language: AnyCaseLanguage = Language.AUTO
     """Language that is spoken; `auto` detects it."""
+    num_speakers: SpeakerCount | None = None
+    """How many people speak, where that is known."""
+    min_speakers: SpeakerCount | None = None
+    """How many people speak at least."""
+    max_speakers: SpeakerCount | None = None
+    """How many people speak at most."""
+    vocabulary: Annotated[str, Field(max_length=600)] = ""
+    """Names and terms that may be said, separated by commas; Whisper is given them as hotwords."""
+
+    @model_validator(mode="after")
+    def _speakers_are_possible(self) -> Self:
+        least, most = self.min_speakers or 1, self.max_speakers or self.num_speakers or MOST_SPEAKERS
+        if least > most or not least <= (self.num_speakers or least) <= most:
+            raise ValueError("num_speakers must lie between min_speakers and max_speakers")
+        return self
 
 
 class JobOptions(AnalysisOptions):

@@ -60,6 +60,18 @@ class Sentence:
     words: Sequence[AlignedWord] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SpeakerCounts:
+    """How many people speak: exactly, at least, at most, as far as it is known."""
+
+    exactly: int | None = None
+    least: int | None = None
+    most: int | None = None
+
+
+ANY_COUNT = SpeakerCounts()
+
+
 def cut(samples: Samples, span: Chunk | Utterance | Sentence) -> Samples:
     return samples[int(span.start * SAMPLE_RATE) : int(span.end * SAMPLE_RATE)]
 
@@ -80,6 +92,15 @@ class ModelDownload:
 OnModelDownload = Callable[[ModelDownload], None]
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechHints:
+    """What is known about the speech before it is recognized."""
+
+    language: str
+    vocabulary: str = ""
+    """Names and terms that may be said, separated by commas."""
+
+
 class VoiceActivity(Protocol):
     def find(self, samples: Samples) -> Sequence[Chunk]: ...
 
@@ -88,7 +109,7 @@ class Transcriber(Protocol):
     def detect_language(self, samples: Samples, chunks: Sequence[Chunk]) -> str: ...
 
     def transcribe(
-        self, samples: Samples, chunks: Sequence[Chunk], language: str, batch_size: int, on_progress: OnProgress
+        self, samples: Samples, chunks: Sequence[Chunk], hints: SpeechHints, batch_size: int, on_progress: OnProgress
     ) -> Sequence[Utterance]: ...
 
 
@@ -99,7 +120,9 @@ class Aligner(Protocol):
 
 
 class Diarizer(Protocol):
-    def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
+    def turns(
+        self, samples: Samples, speakers: SpeakerCounts, batch_share: float, on_progress: OnProgress
+    ) -> Sequence[SpeakerTurn]:
         """`batch_share` scales the configured batch sizes, for a GPU that is short of memory."""
         ...
 

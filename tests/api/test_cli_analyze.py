@@ -109,10 +109,13 @@ def test_a_result_whose_output_fails_after_the_work_is_written_next_to_it(
 
 def test_the_job_file_is_a_job_of_the_contract(tmp_path: Path, media: Path) -> None:
     environment = write_pipeline(tmp_path / "p", result=stored_result(tmp_path))
-    _ecg(environment, "analyze", media, "--language", "KO", "--no-emotion", "--cpu")
+    hints = ("--min-speakers", 2, "--max-speakers", 4, "--vocabulary", "Ada Lovelace, VideoJob")
+    _ecg(environment, "analyze", media, "--language", "KO", "--no-emotion", "--cpu", *hints)
     job = PipelineJob.model_validate_json(jobs_seen(tmp_path / "p")[0], extra="forbid")
     assert (job.source.path, job.language, job.device) == (media, Language.KO, Device.CPU)
     assert not job.emotion_detection
+    assert (job.num_speakers, job.min_speakers, job.max_speakers) == (None, 2, 4)
+    assert job.vocabulary == "Ada Lovelace, VideoJob"
 
 
 def test_a_url_is_handed_on_as_one(tmp_path: Path) -> None:

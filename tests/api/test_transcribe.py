@@ -71,7 +71,14 @@ async def test_an_upload_is_stored_and_analysed_with_its_fields(
     request = client.post(
         "/transcribe",
         files={"file": ("C:\\clips\\회의.wav", MEDIA, "audio/wav")},
-        data={"language": "KO", "emotion_detection": "false", "enable_gpu": ""},
+        data={
+            "language": "KO",
+            "emotion_detection": "false",
+            "enable_gpu": "",
+            "num_speakers": "2",
+            "max_speakers": "",
+            "vocabulary": "회의, 보고서",
+        },
     )
     answer, _ = await asyncio.gather(request, _complete(store, tmp_path))
     submission = store.jobs[answer.headers["x-job-id"]].submission
@@ -79,6 +86,8 @@ async def test_an_upload_is_stored_and_analysed_with_its_fields(
     assert submission.source.path is not None
     assert submission.source.path.read_bytes() == MEDIA
     assert submission.kind is JobKind.TRANSCRIPTION
+    assert (submission.options.num_speakers, submission.options.max_speakers) == (2, None)
+    assert submission.options.vocabulary == "회의, 보고서"
     assert (submission.options.language, submission.options.emotion_detection, submission.options.enable_gpu) == (
         Language.KO,
         False,

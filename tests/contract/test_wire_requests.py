@@ -20,8 +20,30 @@ def test_a_minimal_request_has_the_defaults_of_the_specification() -> None:
         "emotion_detection": True,
         "language": "auto",
         "max_workers": 4,
-        "priority": 0,  # an addition
+        "priority": 0,  # an addition, as the hints are
+        "num_speakers": None,
+        "min_speakers": None,
+        "max_speakers": None,
+        "vocabulary": "",
     }
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"min_speakers": 3, "max_speakers": 2},
+        {"num_speakers": 3, "max_speakers": 2},
+        {"num_speakers": 1, "min_speakers": 2},
+    ],
+)
+def test_counts_of_speakers_that_exclude_each_other_are_refused(counts: dict[str, int]) -> None:
+    with pytest.raises(ValidationError, match="num_speakers must lie between min_speakers and max_speakers"):
+        ProcessVideoRequest.model_validate({**MINIMAL, **counts})
+
+
+@pytest.mark.parametrize("counts", [{"min_speakers": 2}, {"num_speakers": 2, "min_speakers": 2, "max_speakers": 2}])
+def test_counts_of_speakers_that_are_possible_are_taken(counts: dict[str, int]) -> None:
+    assert ProcessVideoRequest.model_validate({**MINIMAL, **counts})
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -50,6 +72,9 @@ def test_the_case_of_a_language_does_not_matter(language: str) -> None:
         ("job_id", 7, "valid string"),
         ("video_url", "", "at least 1 character"),
         ("enable_gpu", "perhaps", "valid boolean"),
+        ("num_speakers", 0, "greater than or equal to 1"),
+        ("max_speakers", 101, "less than or equal to 100"),
+        ("vocabulary", "x" * 601, "at most 600 characters"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(field: str, value: Any, allowed: str) -> None:

@@ -9,10 +9,10 @@ from ecg_pipeline.engines.asr import Encoded, Model, WhisperXTranscriber, spread
 from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.vad import PyannoteVoiceActivity
 from ecg_pipeline.media.decode import decode
-from ecg_pipeline.ports import Chunk, Samples
+from ecg_pipeline.ports import Chunk, Samples, SpeechHints
 from support.pipeline_process import ROOT
 
-CORES = Cores(2)
+CORES, ENGLISH = Cores(2), SpeechHints("en")
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +46,30 @@ def test_what_the_language_was_detected_in_is_not_encoded_again(
     detected_in = sum(encoded)
     assert detected_in == 5 < len(chunks)
     progress: list[float] = []
-    after = transcriber.transcribe(samples, chunks, "en", 4, progress.append)
+    after = transcriber.transcribe(samples, chunks, ENGLISH, 4, progress.append)
     assert sum(encoded) == len(chunks)
     assert progress[-1] == 1.0
-    again = transcriber.transcribe(samples, chunks, "en", 4, lambda _: None)
+    again = transcriber.transcribe(samples, chunks, ENGLISH, 4, lambda _: None)
     assert sum(encoded) == 2 * len(chunks), "another file may have equal chunks"
     assert after == again
     assert sum(len(utterance.text.split()) for utterance in after) > 40
+
+
+def test_the_vocabulary_is_given_as_hotwords(
+    samples: Samples, chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    generate = Model.generate_segment_batched
+
+    def watched(model: Model, features: Any, tokenizer: Any, options: Any) -> Any:
+        seen.append((tokenizer.language_code, options.hotwords))
+        return generate(model, features, tokenizer, options)
+
+    monkeypatch.setattr(Model, "generate_segment_batched", watched)
+    transcriber = _transcriber()
+    transcriber.transcribe(samples, chunks[:1], SpeechHints("ko", "Peter, the report"), 1, lambda _: None)
+    transcriber.transcribe(samples, chunks[:1], ENGLISH, 1, lambda _: None)
+    assert seen == [("ko", "Peter, the report"), ("en", None)]
 
 
 def test_the_language_is_looked_for_in_the_whole_file() -> None:

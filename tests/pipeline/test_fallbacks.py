@@ -16,6 +16,7 @@ from ecg_pipeline.analysis.fallbacks import model_error
 from ecg_pipeline.analysis.models import JobModels, ModelCache
 from ecg_pipeline.hosts.standalone.file_sink import FileSink
 from ecg_pipeline.model_hub.faults import FaultKind, ModelFault
+from ecg_pipeline.ports import SpeakerCounts, SpeechHints
 from ecg_pipeline.process.job_runner import JobRunner
 from ecg_pipeline.process.logs import JobIdFilter
 from ecg_pipeline.settings import PipelineSettings
@@ -203,6 +204,13 @@ def test_only_what_the_job_asks_for_is_loaded(tmp_path: Path, emotion: bool) -> 
     engines = FakeEngines()
     host(tmp_path, engines).run(language="en", emotion_detection=emotion)
     assert bool([call for call in engines.calls if call[:2] == ("load", "emotion")]) is emotion
+
+
+def test_hints_reach_the_models(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    host(tmp_path, engines).run(language="auto", num_speakers=3, min_speakers=2, max_speakers=4, vocabulary="Ada")
+    assert engines.speakers == SpeakerCounts(exactly=3, least=2, most=4)
+    assert engines.hints == SpeechHints("fr", "Ada"), "the language that was detected"
 
 
 def test_a_folder_has_no_smaller_model(tmp_path: Path) -> None:

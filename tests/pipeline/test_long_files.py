@@ -15,6 +15,7 @@ from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.diarization import PyannoteDiarizer
 from ecg_pipeline.engines.long_files import reconstruct
 from ecg_pipeline.media.decode import decode
+from ecg_pipeline.ports import ANY_COUNT, SpeakerCounts
 from support.pipeline_process import ROOT
 
 _WINDOW, _LOCAL = SlidingWindow(start=0.0, duration=5.0, step=0.5), 3
@@ -59,11 +60,21 @@ def test_two_local_speakers_in_one_cluster_count_once() -> None:
     np.testing.assert_array_equal(reconstruct(scores, clusters, count).data, theirs.data)
 
 
+@pytest.mark.parametrize(
+    ("counts", "speakers"),
+    [(ANY_COUNT, 2), (SpeakerCounts(exactly=1), 1), (SpeakerCounts(most=1), 1), (SpeakerCounts(least=3), 3)],
+)
+def test_as_many_speakers_are_found_as_are_known(counts: SpeakerCounts, speakers: int) -> None:
+    samples = decode(ROOT / "demo/samples/meeting_en.mp4", 60).samples
+    diarizer = PyannoteDiarizer(str(ROOT / "demo/models/diarization"), "cpu", Cores(2), has_modules=True)
+    assert len({turn.speaker for turn in diarizer.turns(samples, counts, 1.0, lambda _: None)}) == speakers
+
+
 def test_turns_are_the_same_with_the_clustering_of_long_files(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = str(ROOT / "demo/models/diarization")
     samples = decode(ROOT / "demo/samples/meeting_en.mp4", 60).samples
     diarizer = PyannoteDiarizer(folder, "cpu", Cores(1), has_modules=True)
-    expected = diarizer.turns(samples, 1.0, lambda _: None)
+    expected = diarizer.turns(samples, ANY_COUNT, 1.0, lambda _: None)
     calls = []
 
     def lean(*arguments: Any, **more: Any) -> Any:
@@ -73,7 +84,7 @@ def test_turns_are_the_same_with_the_clustering_of_long_files(monkeypatch: pytes
     by_centroids = linkage.by_centroids
     monkeypatch.setattr(linkage, "MOST_FOR_SCIPY", 0)
     monkeypatch.setattr(linkage, "by_centroids", lean)
-    assert diarizer.turns(samples, 1.0, lambda _: None) == expected
+    assert diarizer.turns(samples, ANY_COUNT, 1.0, lambda _: None) == expected
     assert len(calls) == 1
     assert isinstance(diarizer._pipeline, Pipeline)
     assert len({turn.speaker for turn in expected}) == 2

@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.result import Emotion, SpeakerTurn
-from ecg_pipeline.ports import AlignedWord, Chunk, OnModelDownload, OnProgress, Samples, Sentence, Utterance
+from ecg_pipeline.ports import (
+    AlignedWord,
+    Chunk,
+    OnModelDownload,
+    OnProgress,
+    Samples,
+    Sentence,
+    SpeakerCounts,
+    SpeechHints,
+    Utterance,
+)
 
 Script = Callable[..., None]
 
@@ -23,6 +33,8 @@ class FakeEngines:
     speech: bool = True
     diarization_steps: int = 0
     calls: list[tuple[object, ...]] = field(default_factory=list)
+    hints: SpeechHints | None = None
+    speakers: SpeakerCounts | None = None
 
     def record(self, *call: object) -> None:
         self.calls.append(call)
@@ -79,8 +91,9 @@ class FakeWorker:
         return "fr"
 
     def transcribe(
-        self, samples: Samples, chunks: Sequence[Chunk], language: str, batch_size: int, on_progress: OnProgress
+        self, samples: Samples, chunks: Sequence[Chunk], hints: SpeechHints, batch_size: int, on_progress: OnProgress
     ) -> Sequence[Utterance]:
+        self.engines.hints = hints
         self.engines.record("transcribe", *self.details, batch_size)
         on_progress(1.0)
         return [Utterance(c.start, c.end, "Hello there.") for c in chunks]
@@ -90,7 +103,10 @@ class FakeWorker:
         words = [AlignedWord("Hello", 0.1, 0.4, 0.9), AlignedWord("there.", 0.5, 0.9, 0.8)]
         return [Sentence(u.start, u.end, u.text, words) for u in utterances]
 
-    def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
+    def turns(
+        self, samples: Samples, speakers: SpeakerCounts, batch_share: float, on_progress: OnProgress
+    ) -> Sequence[SpeakerTurn]:
+        self.engines.speakers = speakers
         self.engines.record("turns", batch_share)
         for step in range(self.engines.diarization_steps):
             on_progress(step / self.engines.diarization_steps)

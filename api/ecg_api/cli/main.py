@@ -71,6 +71,7 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--output-format", action="append", choices=_FORMATS, default=[], help=several)
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="where --output-format writes; else here")
     _add_options(parser)
+    _add_hints(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="show the pipeline's log lines")
 
 
@@ -78,6 +79,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", choices=_LANGUAGES, default="auto", type=str.lower)
     parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
     parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
+
+
+def _add_hints(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--num-speakers", type=int, metavar="N", help="how many people speak, where that is known")
+    parser.add_argument("--min-speakers", type=int, metavar="N", help="how many people speak at least")
+    parser.add_argument("--max-speakers", type=int, metavar="N", help="how many people speak at most")
+    terms = "names and terms that may be said, separated by commas"
+    parser.add_argument("--vocabulary", default="", metavar="TERMS", help=terms)
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ from ecg_pipeline.analysis.part_usage import measured
 from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.analysis.word_times import unaligned
 from ecg_pipeline.memory import return_freed_memory
-from ecg_pipeline.ports import Chunk, OnProgress, Samples, Sentence, Utterance, cut
+from ecg_pipeline.ports import Chunk, OnProgress, Samples, Sentence, SpeakerCounts, SpeechHints, Utterance, cut
 
 _log = logging.getLogger(__name__)
 UNDETERMINED = "und"
@@ -73,7 +73,9 @@ class Stages:
             advance(fraction)
 
         self._models.check_needed()
-        turns = partial(diarizer.turns, self._samples, on_progress=on_progress)
+        job = self._job
+        speakers = SpeakerCounts(job.num_speakers, job.min_speakers, job.max_speakers)
+        turns = partial(diarizer.turns, self._samples, speakers, on_progress=on_progress)
         with self._measured(Part.DIARIZATION):
             return with_less_memory("diarization", BATCH_SHARES, turns, self._progress.note)
 
@@ -127,7 +129,8 @@ class Stages:
         requested, on_progress = self._job.language, self._on_progress(Stage.TRANSCRIPTION, 0.0, _ASR_PART)
         detected = transcriber.detect_language(self._samples, chunks) if requested is Language.AUTO else requested.value
         _log.info("language_chosen", extra={"language": detected, "requested": requested.value})
-        utterances = transcriber.transcribe(self._samples, chunks, detected, batch_size, on_progress)
+        hints = SpeechHints(detected, self._job.vocabulary)
+        utterances = transcriber.transcribe(self._samples, chunks, hints, batch_size, on_progress)
         return detected, utterances, model
 
     def _align(self, utterances: Sequence[Utterance], language: str) -> Sequence[Sentence]:

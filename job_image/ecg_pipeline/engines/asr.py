@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from whisperx.asr import WhisperModel, load_model
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
 from ecg_pipeline.engines.cores import Cores, available_cores
-from ecg_pipeline.ports import Chunk, OnProgress, Samples, Utterance, cut
+from ecg_pipeline.ports import Chunk, OnProgress, Samples, SpeechHints, Utterance, cut
 
 _LANGUAGE_SAMPLES = 5
 
@@ -66,17 +67,19 @@ class WhisperXTranscriber:
         return max(totals, key=totals.__getitem__).strip("<|>")
 
     def transcribe(
-        self, samples: Samples, chunks: Sequence[Chunk], language: str, batch_size: int, on_progress: OnProgress
+        self, samples: Samples, chunks: Sequence[Chunk], hints: SpeechHints, batch_size: int, on_progress: OnProgress
     ) -> Sequence[Utterance]:
         """One utterance per chunk. On the CPU, `batch_size` chunks are worked on at a time in one batch per core."""
         model = self._model
-        tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+        is_multilingual = model.model.is_multilingual
+        tokenizer = Tokenizer(model.hf_tokenizer, is_multilingual, task="transcribe", language=hints.language)
+        options = replace(self._options, hotwords=hints.vocabulary or None)
         encoded, self._encoded = self._encoded, {}
 
         def texts(batch: Sequence[Chunk]) -> Sequence[str]:
             known = [encoded[chunk] for chunk in batch if chunk in encoded]
             features = _joined(known) if known else self._mels(samples, batch)
-            found = model.generate_segment_batched(features, tokenizer, self._options)
+            found = model.generate_segment_batched(features, tokenizer, options)
             said: Sequence[str] = found["text"]
             return said
 

@@ -13,7 +13,7 @@ from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.long_files import for_long_files
 from ecg_pipeline.engines.segmentation import speed_up
 from ecg_pipeline.engines.window_embedding import with_one_pass_per_window
-from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples
+from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples, SpeakerCounts
 
 _STEPS = {"segmentation": (0.0, 0.5), "embeddings": (0.5, 0.99)}
 """First and last share of the progress for each of pyannote's steps."""
@@ -37,13 +37,20 @@ class PyannoteDiarizer:
         with_one_pass_per_window(self._pipeline, cores)
         self._batch_sizes = (pipeline.segmentation_batch_size, pipeline.embedding_batch_size)
 
-    def turns(self, samples: Samples, batch_share: float, on_progress: OnProgress) -> Sequence[SpeakerTurn]:
+    def turns(
+        self, samples: Samples, speakers: SpeakerCounts, batch_share: float, on_progress: OnProgress
+    ) -> Sequence[SpeakerTurn]:
         """Turns without overlap: where two people speak at once, the one whom pyannote finds more likely."""
         segmentation, embedding = (max(1, int(size * batch_share)) for size in self._batch_sizes)
         self._pipeline.segmentation_batch_size = segmentation
         self._pipeline.embedding_batch_size = embedding
         audio = {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE}
-        output = self._pipeline(audio, hook=_hook(on_progress))
+        counts = {
+            "num_speakers": speakers.exactly,
+            "min_speakers": speakers.least,
+            "max_speakers": speakers.most,
+        }
+        output = self._pipeline(audio, hook=_hook(on_progress), **counts)
         turns = output.exclusive_speaker_diarization.itertracks(yield_label=True)
         return [SpeakerTurn(float(turn.start), float(turn.end), str(speaker)) for turn, _, speaker in turns]
 
