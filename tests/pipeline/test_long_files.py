@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyannote.audio import Pipeline
 from pyannote.audio.pipelines import SpeakerDiarization
+from pyannote.audio.utils.signal import binarize
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ecg_pipeline.engines import linkage
 from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.diarization import PyannoteDiarizer
-from ecg_pipeline.engines.long_files import reconstruct
+from ecg_pipeline.engines.long_files import in_blocks, reconstruct
 from ecg_pipeline.media.decode import decode
 from ecg_pipeline.ports import ANY_COUNT, SpeakerCounts
 from support.pipeline_process import ROOT
@@ -51,6 +52,15 @@ def test_windows_are_joined_as_pyannote_joins_them(windows: int, speakers: int, 
     np.testing.assert_array_equal(ours.data, theirs.data)
     assert ours.data.sum() > 0
     assert vars(ours.sliding_window) == vars(theirs.sliding_window)
+
+
+@pytest.mark.parametrize("windows", [1, 255, 256, 257, 600])
+@pytest.mark.parametrize("options", [{"onset": 0.5, "initial_state": False}, {"onset": 0.6, "offset": 0.3}])
+def test_thresholds_are_pyannotes(windows: int, options: dict[str, Any]) -> None:
+    scores, _, _ = _scene(windows, 3, windows, is_soft=True)
+    ours, theirs = in_blocks(scores, **options), binarize(scores, **options)
+    np.testing.assert_array_equal(ours.data, theirs.data)
+    assert 0 < ours.data.sum() < ours.data.size
 
 
 def test_two_local_speakers_in_one_cluster_count_once() -> None:

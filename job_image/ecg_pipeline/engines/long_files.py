@@ -4,11 +4,15 @@ from typing import Any
 
 import numpy as np
 import pyannote.audio.pipelines.clustering
+import pyannote.audio.pipelines.speaker_diarization
 from numpy.typing import NDArray
+from pyannote.audio.utils.signal import binarize
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ecg_pipeline.engines.linkage import linkage
 
+_BLOCK = 256
+"""Windows that are made binary at once."""
 _NOBODY = -2
 """pyannote's cluster of a speaker who is silent in a window."""
 
@@ -16,11 +20,21 @@ _NOBODY = -2
 def for_long_files(pipeline: Any) -> None:
     """Have `pipeline`, a SpeakerDiarization, cluster and join windows in memory that grows with the file's length.
 
-    For ten hours scipy's distances of all pairs of embeddings take more than 16 GB, and pyannote's scores of all
-    windows for all speakers a GB for each six of them.
+    For ten hours scipy's distances of all pairs of embeddings take more than 16 GB, pyannote's scores of all windows
+    for all speakers a GB for each six of them, and the thresholds of models without power sets 3 GB.
     """
     pyannote.audio.pipelines.clustering.linkage = linkage
+    pyannote.audio.pipelines.speaker_diarization.binarize = in_blocks
     pipeline.reconstruct = reconstruct
+
+
+def in_blocks(scores: SlidingWindowFeature, **options: Any) -> SlidingWindowFeature:
+    """As pyannote's `binarize`, of scores (windows, frames, speakers): 0.0 or 1.0, by thresholds with a memory."""
+    found = np.empty(scores.data.shape, np.float32)
+    for first in range(0, len(found), _BLOCK):
+        block = SlidingWindowFeature(scores.data[first : first + _BLOCK], scores.sliding_window)
+        found[first : first + _BLOCK] = binarize(block, **options).data
+    return SlidingWindowFeature(found, scores.sliding_window)
 
 
 def reconstruct(
