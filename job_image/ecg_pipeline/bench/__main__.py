@@ -11,7 +11,6 @@ from typing import Any
 
 from ecg_common.load_settings import load_settings
 from ecg_contract.host_protocol import PipelineStatus
-from ecg_contract.options import Language
 from ecg_pipeline.bench import tables
 from ecg_pipeline.bench.gpu_check import check
 from ecg_pipeline.bench.machine import describe
@@ -77,19 +76,18 @@ def _run_figures(run: PipelineRun) -> dict[str, Any]:
 
 
 def _against(file: Path, request: BenchRequest, settings: PipelineSettings, first: PipelineRun) -> dict[str, Any]:
-    """Compare the outputs, then time both commands in turns."""
-    chosen = first.chosen
-    language = Language(first.result["language"])
-    rival = Rival(settings, language.value, chosen["device"], chosen["compute_type"])
-    _working(f"{file.name}: whisperx")
-    heard, _ = rival.run(file)
-    apart = difference(heard, words_of(first.result))
-    _say("", f"compared with whisperx: {apart}")
-    ours, theirs = [], []
-    for number in range(request.runs):
-        ours.append(_run(file, request.model_copy(update={"language": language})).cost)
-        _working(f"{file.name}: whisperx, pair {number + 1} of {request.runs}")
-        theirs.append(rival.run(file)[1])
+    """Run `whisperx` after the `first` run, compare their outputs, then run further pairs."""
+    rival = Rival(settings, first.result["language"], first.chosen["device"], first.chosen["compute_type"])
+    ours, theirs = [first.cost], []
+    for number in range(1, request.runs + 1):
+        _working(f"{file.name}: whisperx, pair {number} of {request.runs}")
+        heard, cost = rival.run(file)
+        theirs.append(cost)
+        if number == 1:
+            apart = difference(heard, words_of(first.result))
+            _say("", f"compared with whisperx: {apart}")
+        if number < request.runs:
+            ours.append(_run(file, request).cost)
     _say(*tables.pairs(ours, theirs))
     return {
         "difference_from_whisperx": apart.__dict__,
