@@ -62,7 +62,7 @@ def turbo_settings() -> Settings:
 
 CASES = (
     Case("20 s, demo models", 1, 5, demo_settings),
-    Case("10 min, demo models", 29, 5, demo_settings),
+    Case("10 min, demo models", 29, 3, demo_settings),
     Case("2 min, true shapes", 6, 1, true_settings),
     Case("1 min, true shapes, large-v3-turbo", 3, 1, turbo_settings),
 )

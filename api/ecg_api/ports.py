@@ -1,6 +1,6 @@
 """The ports between the HTTP API and the job store: SQLite on this host, or VideoJobs in a cluster."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -79,6 +79,34 @@ class JobView:
     """1 for the job that starts next; None where it does not wait for a slot."""
     eta: datetime | None = None
     """When it will probably be completed; None where nothing is known of it."""
+    submitted_at: datetime | None = None
+    language: str | None = None
+    """The language that was found, or else the one that the request names."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Which jobs are listed; all conditions hold."""
+
+    states: frozenset[JobState] = frozenset()
+    """Empty for any."""
+    language: str | None = None
+    submitted_since: datetime | None = None
+    submitted_before: datetime | None = None
+    undelivered: bool = False
+    """Only jobs whose terminal callback was given up, or rejected for good."""
+    limit: int = 50
+    after: str | None = None
+    """The cursor of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Jobs, the newest first."""
+
+    jobs: Sequence[JobView]
+    cursor: str | None
+    """With which the next page is asked for; None on the last one."""
 
 
 class JobStore(Protocol):
@@ -101,8 +129,14 @@ class JobStore(Protocol):
     async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
         """The job once it is final, or its state after `timeout_s`; None where it is removed."""
 
+    def follow(self, job_id: str) -> AsyncIterator[JobView]:
+        """The job now and after each change, up to its final state or its removal."""
+
     async def cancel(self, job_id: str) -> None:
         """Stop the work and mark the job `CANCELLED`; does nothing to a job that is final or unknown."""
+
+    async def list_jobs(self, query: JobQuery) -> JobPage:
+        """The newest jobs that `query` names. Raises ValueError for a cursor that is none."""
 
     async def missing(self) -> Sequence[str]:
         """The reasons, a sentence each, why this store cannot accept jobs; empty when it is ready."""
@@ -125,9 +159,6 @@ class Uploads(Protocol):
 
 class Redelivery(Protocol):
     """Terminal callbacks that the backend has not accepted."""
-
-    async def undelivered(self) -> Sequence[JobView]:
-        """Jobs whose terminal callback was given up, or rejected for good."""
 
     async def redeliver(self, job_id: str) -> bool:
         """Schedule the terminal callback again; False where the job has none."""

@@ -97,10 +97,10 @@ async def test_an_undelivered_callback_is_listed_and_sent_again(client: httpx.As
     await client.post(PATH, json=_body("a/b"))
     assert (await client.post("/jobs/a%2Fb/redeliver")).status_code == 409
     await store.move("a/b", JobState.COMPLETED, callback=CallbackView(state="undelivered", tries=90))
-    listed = (await client.get("/jobs", params={"callback": "undelivered"})).json()
+    listed = (await client.get("/jobs", params={"callback": "undelivered"})).json()["jobs"]
     assert [job["job_id"] for job in listed] == ["a/b"]
     assert (await client.post("/jobs/a%2Fb/redeliver")).json()["callback"]["state"] == "pending"
-    assert (await client.get("/jobs", params={"callback": "undelivered"})).json() == []
+    assert (await client.get("/jobs", params={"callback": "undelivered"})).json() == {"jobs": [], "cursor": None}
 
 
 async def test_fifty_posts_in_parallel_make_one_job(client: httpx.AsyncClient, store: FakeStore) -> None:

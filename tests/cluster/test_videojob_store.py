@@ -196,6 +196,6 @@ async def test_undelivered_jobs_are_listed_and_sent_once_more(
         gone = {"type": "CallbackDelivered", "status": "False", "reason": "Undelivered", "message": "HTTP 500"}
         body_ = {"status": {"conditions": [*conditions, gone | {"lastTransitionTime": now}]}}
         admin.patch(path, json=body_, headers={"content-type": "application/merge-patch+json"}).raise_for_status()
-    assert [j["job_id"] for j in (await api.get("/jobs?callback=undelivered")).json()] == ["lost"]
+    assert [j["job_id"] for j in (await api.get("/jobs?callback=undelivered")).json()["jobs"]] == ["lost"]
     assert (await api.post("/jobs/lost/redeliver")).status_code == 202
     assert videojobs.get("lost")["spec"]["redelivery"] == 1

@@ -182,6 +182,17 @@ def test_a_word_without_length_is_shown_and_has_no_time_of_its_own() -> None:
     assert (cue.start, cue.end) == ("00:00:01.000", "00:00:01.001")
 
 
+def test_a_result_of_a_stranger_breaks_no_line() -> None:
+    segment = _segment("a\nb c")
+    segment["words"][0]["word"] = "a\n\n2\nb"
+    segment["speaker"]["speaker_id"] = "x" * 100 + "\n\n7"
+    transcript = _transcript(segment)
+    (srt,), (vtt,) = _srt(transcript), _vtt(transcript)
+    assert srt.text.replace("\n", " ").endswith(" 7: a 2 b b c")
+    assert vtt.voice == "x" * 100 + " 7"
+    assert write(transcript, TextFormat.TXT).count("\n") == 1
+
+
 def test_hours_are_told() -> None:
     (cue,) = _srt(_transcript(_segment("late", 36_000.0)))
     assert (cue.start, cue.end) == ("10:00:00.000", "10:00:00.270")

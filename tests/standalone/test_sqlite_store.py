@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
-from ecg_api.ports import JobKind, JobView, Submission, SubmitOutcome
+from ecg_api.ports import JobKind, JobQuery, JobView, Submission, SubmitOutcome
 from ecg_api.standalone.storage.callback_ledger import CallbackLedger
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.run_queue import RunQueue, key_of
@@ -19,6 +19,7 @@ from ecg_contract.attempt_outcome import AttemptCounts, Complete, Fail, Retry
 from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError, PipelineStatus, ResultReference
+from ecg_contract.options import Language
 from support.sqlite_storage import TTL, Clock, open_storage
 from support.submissions import submission
 
@@ -250,9 +251,32 @@ async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
         Database(tmp_path / "jobs.sqlite3")
 
 
+FROM_3_TO_2 = (
+    "DROP INDEX jobs_listed",
+    "ALTER TABLE jobs DROP COLUMN submitted_at",
+    "ALTER TABLE jobs DROP COLUMN language",
+    "PRAGMA user_version = 2",
+)
+
+
+async def test_a_database_of_an_earlier_release_is_listed(storage: Storage, tmp_path: Path) -> None:
+    before = SqliteStore(storage, queue_limit=3)
+    await before.submit(submission("old", language=Language.JA))
+    submitted_at = (await before.list_jobs(JobQuery())).jobs[0].submitted_at
+    for statement in FROM_3_TO_2:
+        await storage.database.query(lambda c, statement=statement: c.execute(statement))  # type: ignore[misc]
+    with open_storage(tmp_path, Clock()) as opened:
+        store = SqliteStore(opened, queue_limit=3)
+        assert [job.job_id for job in (await store.list_jobs(JobQuery(language="ja"))).jobs] == ["old"]
+        assert submitted_at is not None
+        since, before = submitted_at - timedelta(milliseconds=1), submitted_at + timedelta(seconds=1)
+        assert len((await store.list_jobs(JobQuery(submitted_since=since, submitted_before=before))).jobs) == 1
+
+
 async def test_a_database_of_the_first_release_goes_on_with_its_jobs(storage: Storage, tmp_path: Path) -> None:
     await SqliteStore(storage, queue_limit=3).submit(submission("old"))
     backwards = (
+        *FROM_3_TO_2,
         "DROP INDEX jobs_recent",
         "DROP INDEX jobs_claim",
         "ALTER TABLE jobs DROP COLUMN priority",
@@ -317,7 +341,9 @@ async def _view(store: SqliteStore, job_id: str) -> JobView:
         "SELECT record FROM jobs WHERE state = 'completed' ORDER BY seq DESC LIMIT 20",
         "SELECT uid FROM jobs WHERE callback_due IS NOT NULL",
         "SELECT record FROM jobs WHERE expires_at IS NOT NULL AND expires_at <= 1",
-        "SELECT record FROM jobs WHERE callback_state IN ('undelivered', 'rejected')",
+        "SELECT seq FROM jobs WHERE callback_state IN ('undelivered', 'rejected')",
+        "SELECT seq FROM jobs WHERE seq < 9 AND language = 'ko' AND submitted_at >= 1 AND state IN ('failed') "
+        "ORDER BY seq DESC LIMIT 51",
     ],
 )
 async def test_no_question_reads_the_whole_table(storage: Storage, query: str) -> None:

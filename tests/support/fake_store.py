@@ -1,14 +1,14 @@
 """A job store in memory with the rules of the real ones; tests set the states of jobs by `move`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
-from ecg_api.ports import JobState, JobView, Submission, SubmitOutcome, UploadSlot
+from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, UploadSlot
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.wire.models import CallbackView
 
@@ -71,10 +71,35 @@ class FakeStore:
             pass
         return await self.get(job_id)
 
+    async def follow(self, job_id: str) -> AsyncIterator[JobView]:
+        seen = None
+        while (job := await self.get(job_id)) is not None:
+            if job != seen:
+                yield job
+                seen = job
+            if job.state.is_final:
+                return
+            async with self.changed:
+                if job == await self.get(job_id):
+                    await self.changed.wait()
+
     async def cancel(self, job_id: str) -> None:
         entry = self.jobs.get(job_id)
         if entry is not None and not entry.view.state.is_final:
             await self.move(job_id, JobState.CANCELLED)
+
+    async def list_jobs(self, query: JobQuery) -> JobPage:
+        """Of the conditions, all but `language`."""
+        jobs = [entry.view for entry in reversed(self.jobs.values())]
+        since, before = query.submitted_since, query.submitted_before
+        jobs = [job for job in jobs if since is None or (job.submitted_at and job.submitted_at >= since)]
+        jobs = [job for job in jobs if before is None or (job.submitted_at and job.submitted_at < before)]
+        if query.undelivered:
+            jobs = [job for job in jobs if job.callback.state == "undelivered"]
+        jobs = [job for job in jobs if not query.states or job.state in query.states]
+        first = int(query.after or 0)
+        page = jobs[first : first + query.limit]
+        return JobPage(page, str(first + query.limit) if first + query.limit < len(jobs) else None)
 
     async def missing(self) -> Sequence[str]:
         return self.missing_parts
@@ -83,9 +108,6 @@ class FakeStore:
         if self.broken:
             raise StoreUnavailableError("the disk is full")
         return UploadSlot(self.folder / f"upload-{len(list(self.folder.iterdir()))}", name)
-
-    async def undelivered(self) -> Sequence[JobView]:
-        return [e.view for e in self.jobs.values() if e.view.callback.state == "undelivered"]
 
     async def redeliver(self, job_id: str) -> bool:
         entry = self.jobs.get(job_id)
@@ -137,4 +159,6 @@ def _queued(submission: Submission) -> JobView:
         pipeline=None,
         error=None,
         callback=CallbackView(state="pending" if submission.callback_base else "disabled"),
+        submitted_at=datetime.now(UTC),
+        language=submission.options.language.value,
     )

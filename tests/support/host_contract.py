@@ -4,6 +4,7 @@ A test module subclasses `HostContract` and offers the fixture `host`; the tests
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -79,6 +80,12 @@ def accepted(job_id: str) -> dict[str, Any]:
 async def _state(host: Host, job_id: str) -> str:
     answer = await host.client.get(f"/jobs/{quote(job_id, safe='')}")
     return str(answer.json().get("status"))
+
+
+def _events(stream: str) -> list[dict[str, str]]:
+    """The fields of each event, without heartbeats."""
+    blocks = [block for block in stream.split("\n\n") if block and not block.startswith(":")]
+    return [dict(line.split(": ", 1) for line in block.splitlines()) for block in blocks]
 
 
 class HostContract:
@@ -176,6 +183,52 @@ class HostContract:
         await host.complete("j")
         refused = await host.client.get("/jobs/j/result?format=docx")
         assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+
+    async def test_jobs_are_listed_and_filtered(self, host: Host) -> None:
+        for job_id in ("first", "second"):
+            await host.client.post(PATH, json=body(job_id))
+        await host.complete("first")
+        page = (await host.client.get("/jobs?limit=1")).json()
+        rest = (await host.client.get("/jobs", params={"limit": 1, "cursor": page["cursor"]})).json()
+        found = [*page["jobs"], *rest["jobs"]]
+        assert {job["job_id"] for job in found} == {"first", "second"}
+        assert all(job["submitted_at"].endswith("Z") for job in found)
+        assert rest["cursor"] is None
+        done = (await host.client.get("/jobs?state=completed&state=failed")).json()["jobs"]
+        assert [job["job_id"] for job in done] == ["first"]
+        assert (await host.client.get("/jobs?since=2100-01-01")).json() == {"jobs": [], "cursor": None}
+
+    @pytest.mark.parametrize("query", ["state=done", "limit=0", "limit=201", "since=yesterday", "cursor=x"])
+    async def test_a_list_that_cannot_be_made_is_refused(self, host: Host, query: str) -> None:
+        refused = await host.client.get(f"/jobs?{query}")
+        assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+
+    async def test_a_cancelled_job_is_kept_and_a_completed_one_is_not_cancelled(self, host: Host) -> None:
+        for job_id in ("done", "unwanted"):
+            await host.client.post(PATH, json=body(job_id))
+            if job_id == "done":
+                await host.complete("done")
+        for _ in range(2):
+            answer = await host.client.post("/jobs/unwanted/cancel")
+            assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+        assert await _state(host, "unwanted") == "cancelled"
+        assert (await host.client.post("/jobs/done/cancel")).status_code == 409
+        assert (await host.client.post("/jobs/nobody/cancel")).status_code == 404
+
+    async def test_a_job_is_followed_to_its_end(self, host: Host) -> None:
+        await host.client.post(PATH, json=body("j"))
+        followed, _ = await asyncio.gather(host.client.get("/jobs/j/events", timeout=30), host.complete("j"))
+        assert followed.headers["content-type"].startswith("text/event-stream")
+        seen = _events(followed.text)
+        assert [event["event"] for event in seen] == ["status"] * len(seen)
+        told = [json.loads(event["data"]) for event in seen]
+        assert {status["job_id"] for status in told} == {"j"}
+        assert [status["status"] for status in told[:-1]] == ["processing"] * (len(told) - 1)
+        assert told[-1]["status"] == "completed"
+        again = await host.client.get("/jobs/j/events", headers={"last-event-id": seen[-1]["id"]})
+        assert again.text == "", "nothing that the client does not know"
+        assert _events((await host.client.get("/jobs/j/events")).text)[0]["id"] == seen[-1]["id"]
+        assert (await host.client.get("/jobs/nobody/events")).status_code == 404
 
     async def test_a_failed_job_says_why(self, host: Host) -> None:
         await host.client.post(PATH, json=body("j"))

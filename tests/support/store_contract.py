@@ -6,13 +6,25 @@ A test module subclasses `StoreContract` and offers the fixture `hand`; the test
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Literal, Protocol
+from datetime import timedelta
+from typing import Any, Literal, Protocol
 
 import pytest
 
-from ecg_api.ports import JobKind, JobState, JobStore, JobView, Redelivery, Submission, SubmitOutcome, Uploads
+from ecg_api.ports import (
+    JobKind,
+    JobQuery,
+    JobState,
+    JobStore,
+    JobView,
+    Redelivery,
+    Submission,
+    SubmitOutcome,
+    Uploads,
+)
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError, Source
+from ecg_contract.options import Language
 from support.submissions import submission
 from support.wire_results import result_json
 
@@ -48,6 +60,12 @@ async def viewed(hand: Hand, job_id: str = "j") -> JobView:
     view = await hand.store.get(job_id)
     assert view is not None
     return view
+
+
+async def listed(hand: Hand, **conditions: Any) -> list[str]:
+    """The ids of a page's jobs, sorted."""
+    page = await hand.store.list_jobs(JobQuery(**conditions))
+    return sorted(view.job_id for view in page.jobs)
 
 
 async def fifty(hand: Hand, wanted: Submission) -> list[SubmitOutcome]:
@@ -107,7 +125,7 @@ class StoreContract:
         view = await viewed(hand)
         assert (view.state, view.error, view.completed_at) == (JobState.QUEUED, None, None)
         assert (view.pipeline, view.callback.state) == (None, "pending")
-        assert await hand.store.undelivered() == []
+        assert await listed(hand, undelivered=True) == []
         await hand.complete("j")
         assert (await viewed(hand)).state is JobState.COMPLETED
 
@@ -184,16 +202,58 @@ class StoreContract:
         assert view is not None
         assert view.state is JobState.QUEUED
 
+    async def test_pages_hold_every_job_once_the_newest_first(self, hand: Hand) -> None:
+        for number in range(5):
+            await hand.store.submit(submission(f"j{number}"))
+        pages, cursor = [], None
+        while not pages or cursor is not None:
+            page = await hand.store.list_jobs(JobQuery(limit=2, after=cursor))
+            pages.append(page.jobs)
+            cursor = page.cursor
+            if len(pages) == 1:
+                await hand.store.submit(submission("newer"))  # no job of a later page moves
+        assert [len(jobs) for jobs in pages] == [2, 2, 1]
+        found = [view for jobs in pages for view in jobs]
+        assert sorted(view.job_id for view in found) == [f"j{number}" for number in range(5)]
+        times = [view.submitted_at for view in found if view.submitted_at is not None]
+        assert times == sorted(times, reverse=True)
+        assert len(times) == 5
+
+    async def test_a_list_has_the_jobs_that_are_asked_for(self, hand: Hand) -> None:
+        for job_id, language in (("j", Language.AUTO), ("japanese", Language.JA), ("waiting", Language.EN)):
+            await hand.store.submit(submission(job_id, language=language))
+            if job_id == "j":
+                await hand.complete("j")
+        assert await listed(hand) == ["j", "japanese", "waiting"]
+        assert await listed(hand, states=frozenset({JobState.COMPLETED})) == ["j"]
+        assert await listed(hand, states=frozenset({JobState.QUEUED, JobState.FAILED})) == ["japanese", "waiting"]
+        assert await listed(hand, language="ja") == ["japanese"]
+        found = (await viewed(hand)).language
+        assert found not in (None, "auto"), "the language that was detected"
+        assert "j" in await listed(hand, language=found)
+        at = (await viewed(hand, "waiting")).submitted_at
+        assert at is not None
+        assert "waiting" in await listed(hand, submitted_since=at)
+        assert await listed(hand, submitted_since=at + timedelta(seconds=2)) == []
+        assert await listed(hand, submitted_before=at + timedelta(seconds=2)) == ["j", "japanese", "waiting"]
+        assert "waiting" not in await listed(hand, submitted_before=at)
+
+    @pytest.mark.parametrize("cursor", ["x", "", "-1", "9" * 30, "١"])
+    async def test_a_cursor_that_is_none_is_refused(self, hand: Hand, cursor: str) -> None:
+        with pytest.raises(ValueError, match="no cursor"):
+            await hand.store.list_jobs(JobQuery(after=cursor))
+
     @pytest.mark.parametrize("outcome", ["undelivered", "rejected"])
     async def test_what_was_not_delivered_is_listed_until_it_is_asked_for(self, hand: Hand, outcome: Outcome) -> None:
         for job_id in ("j", "other"):
             await hand.store.submit(submission(job_id))
         await hand.fail("j")
         await hand.settle("j", outcome)
-        assert [(view.job_id, view.callback.state) for view in await hand.store.undelivered()] == [("j", outcome)]
+        found = await hand.store.list_jobs(JobQuery(undelivered=True))
+        assert [(view.job_id, view.callback.state) for view in found.jobs] == [("j", outcome)]
         assert await hand.store.redeliver("j")
         assert (await viewed(hand)).callback.state == "pending"
-        assert await hand.store.undelivered() == []
+        assert await listed(hand, undelivered=True) == []
         assert await hand.store.redeliver("j"), "asked for twice is asked for"
 
     async def test_there_is_nothing_to_deliver_before_the_end_and_without_a_backend(self, hand: Hand) -> None:

@@ -6,13 +6,18 @@ from ecg_contract.options import JobOptions, Language
 
 
 def submission(
-    job_id: str, *, body_key: str = "key", callback_base: str | None = "https://b.example", priority: int = 0
+    job_id: str,
+    *,
+    body_key: str = "key",
+    callback_base: str | None = "https://b.example",
+    priority: int = 0,
+    language: Language = Language.KO,
 ) -> Submission:
     return Submission(
         job_id=job_id,
         kind=JobKind.VIDEO,
         source=Source(url="https://example.com/v.mp4"),
-        options=JobOptions(language=Language.KO, priority=priority),
+        options=JobOptions(language=language, priority=priority),
         callback_base=callback_base,
         body_key=body_key,
     )

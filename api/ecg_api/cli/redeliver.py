@@ -4,8 +4,9 @@ import argparse
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from ecg_api.cli.terminal import complain, say
 from ecg_api.settings import Settings
@@ -35,13 +36,24 @@ def _own_server(settings: Settings) -> str:
 
 
 def _list(server: str) -> int:
-    jobs = _ask("GET", f"{server}/jobs?callback=undelivered")
-    for job in jobs:
-        callback = job["callback"]
+    count = 0
+    for job in _undelivered(server):
+        callback, count = job["callback"], count + 1
         say(f"{job['job_id']}  {job['status']}  {callback['tries']} tries  {callback['last_error'] or ''}")
-    if not jobs:
+    if count == 0:
         say("every final callback was delivered, or is still being tried")
     return 0
+
+
+def _undelivered(server: str) -> Iterator[dict[str, Any]]:
+    """Page by page."""
+    asked = {"callback": "undelivered", "limit": "200"}
+    while True:
+        page = _ask("GET", f"{server}/jobs?{urlencode(asked)}")
+        yield from page["jobs"]
+        if page["cursor"] is None:
+            return
+        asked["cursor"] = page["cursor"]
 
 
 def _redeliver(server: str, job_id: str) -> int:

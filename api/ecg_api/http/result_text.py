@@ -1,4 +1,4 @@
-"""A stored result as subtitles or text, in a thread, one after the other: a long one takes a second and 50 MB."""
+"""A stored result as subtitles or text, in a thread, one after the other: a long one takes a second and 100 MB."""
 
 import asyncio
 import os

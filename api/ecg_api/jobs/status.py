@@ -28,6 +28,8 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
         processing_time=processing_time_of(job, now),
         completed_at=to_second(job.completed_at) if job.completed_at else None,
         job_id=job.job_id,
+        submitted_at=to_second(job.submitted_at) if job.submitted_at else None,
+        language=job.language,
         progress=100.0 if job.state is JobState.COMPLETED else pipeline.progress if pipeline else 0.0,
         stage=_stage(job),
         message=Stage.COMPLETED.message if job.state is JobState.COMPLETED else pipeline.message if pipeline else "",

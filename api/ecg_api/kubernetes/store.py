@@ -6,19 +6,20 @@ the two, the backend's next request stores the Secret.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import IO
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
 from ecg_api.jobs.sources import source_name
 from ecg_api.kubernetes.backlog import Backlog
 from ecg_api.kubernetes.manifests import can_run_again, videojob_manifest
+from ecg_api.kubernetes.page import page_of
 from ecg_api.kubernetes.result_file import fetched
 from ecg_api.kubernetes.retries import retry_on_conflict, unavailable_on_cluster_error
 from ecg_api.kubernetes.uploads import BucketUploads
 from ecg_api.kubernetes.videojob_client import VideoJobClient
-from ecg_api.kubernetes.view import awaits_redelivery, is_undelivered, state_of, view
-from ecg_api.ports import JobState, JobView, Submission, SubmitOutcome, UploadSlot
+from ecg_api.kubernetes.view import awaits_redelivery, state_of, view
+from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, UploadSlot
 from ecg_callbacks.ports import ResultSource
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 from ecg_common.logs import job_logger
@@ -74,6 +75,10 @@ class VideoJobStore:
             return await self.get(job_id)
         return view(videojob) if videojob else None
 
+    async def follow(self, job_id: str) -> AsyncIterator[JobView]:
+        async for videojob in self._client.follow(job_id):
+            yield view(videojob)
+
     async def cancel(self, job_id: str) -> None:
         async def cancel() -> None:
             videojob = await self._client.find(job_id)
@@ -84,6 +89,11 @@ class VideoJobStore:
         with unavailable_on_cluster_error():
             await retry_on_conflict(cancel)
 
+    async def list_jobs(self, query: JobQuery) -> JobPage:
+        with unavailable_on_cluster_error():
+            manifests = await self._client.list_manifests()
+        return page_of(manifests, query)
+
     async def missing(self) -> Sequence[str]:
         try:
             await self._client.check()
@@ -93,11 +103,6 @@ class VideoJobStore:
 
     async def slot(self, name: str) -> UploadSlot:
         return self._bucket().slot(name)
-
-    async def undelivered(self) -> Sequence[JobView]:
-        with unavailable_on_cluster_error():
-            videojobs, _ = await self._client.list_videojobs()
-        return [view(videojob) for videojob in videojobs if is_undelivered(videojob)]
 
     async def redeliver(self, job_id: str) -> bool:
         async def redeliver() -> bool:

@@ -54,6 +54,8 @@ def view(videojob: VideoJob) -> JobView:
         callback=_callback(videojob, waits_for_new_run=waits_for_new_run),
         queue_position=status.queue.position if status.queue and state is JobState.QUEUED else None,
         eta=None if state.is_final or waits_for_new_run else status.estimated_completion_time,
+        submitted_at=videojob.metadata.creation_timestamp,
+        language=status.report.result.language if status.report and status.report.result else spec.language.value,
     )
 
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ecg_contract.spelling import WITHOUT_SPACES
-from ecg_contract.subtitles.layout import SpokenWord, Words, cues_of, lines_of
+from ecg_contract.subtitles.layout import LINE_COLUMNS, SpokenWord, Words, cues_of, lines_of
 from ecg_contract.subtitles.transcript import Transcript, TranscriptSegment
 
 
@@ -43,7 +43,7 @@ def write(transcript: Transcript, wanted: TextFormat) -> str:
 def _srt(transcript: Transcript) -> str:
     """Each cue begins with its speaker's name."""
     space = _space(transcript)
-    cues = enumerate(_cues(transcript, lambda speaker: len(f"{speaker}: ")), 1)
+    cues = enumerate(_cues(transcript, lambda speaker: min(len(f"{speaker}: "), LINE_COLUMNS // 2)), 1)
     return "\n".join(
         f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{cue.speaker}: {_plain_lines(cue, space)}\n"
         for number, cue in cues
@@ -62,14 +62,14 @@ def _vtt(transcript: Transcript) -> str:
 
 def _txt(transcript: Transcript) -> str:
     """A line for each turn: the speaker, and what was said until another one speaks."""
-    turns = groupby(transcript.segments, key=lambda segment: segment.speaker.speaker_id)
+    turns = groupby(transcript.segments, key=lambda segment: _line(segment.speaker.speaker_id))
     return "".join(f"{speaker}: {' '.join(_text(segment) for segment in own)}\n" for speaker, own in turns)
 
 
 def _tsv(transcript: Transcript) -> str:
     """A line for each segment, times in milliseconds."""
     lines = (
-        f"{_milliseconds(s.start_time)}\t{_milliseconds(s.end_time)}\t{s.speaker.speaker_id}\t{_text(s)}\n"
+        f"{_milliseconds(s.start_time)}\t{_milliseconds(s.end_time)}\t{_line(s.speaker.speaker_id)}\t{_text(s)}\n"
         for s in transcript.segments
     )
     return "".join(["start\tend\tspeaker\ttext\n", *lines])
@@ -87,8 +87,8 @@ def _cues(transcript: Transcript, indent_of: Callable[[str], int]) -> Iterator[C
     """In the order of their starts; those of speakers who speak at once overlap."""
     space, cues = _space(transcript), []
     for segment in transcript.segments:
-        speaker = segment.speaker.speaker_id
-        words = [SpokenWord(w.word.strip(), w.start, w.end) for w in segment.words if w.word.strip()]
+        speaker = _line(segment.speaker.speaker_id)
+        words = [SpokenWord(_line(w.word), w.start, w.end) for w in segment.words if w.word.strip()]
         for own in cues_of(words, space, indent_of(speaker)):
             end = max(own[-1].end, own[0].start + 0.001)
             cues.append(Cue(own[0].start, end, speaker, lines_of(own, space, indent_of(speaker))))
@@ -118,7 +118,11 @@ def _space(transcript: Transcript) -> str:
 
 
 def _text(segment: TranscriptSegment) -> str:
-    return " ".join(segment.text.split())
+    return _line(segment.text)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _escaped(text: str) -> str:

@@ -241,6 +241,9 @@ class JobStatusResponse(BaseModel):
     """Seconds of the analysis; of the time so far while it runs."""
     completed_at: datetime | None = None
     job_id: str
+    submitted_at: datetime | None = None
+    language: str | None = None
+    """The language that was found, or else the one that the request names."""
     progress: FiniteFloat = 0.0
     stage: Literal["queued"] | Stage = "queued"
     message: str = ""
@@ -254,6 +257,14 @@ class JobStatusResponse(BaseModel):
     """When the job will probably be completed, by the running means of earlier jobs; absent while there are none."""
     error: JobError | None = None
     callback: CallbackView
+
+
+class JobListResponse(BaseModel):
+    """`GET /jobs`: the newest jobs first."""
+
+    jobs: list[JobStatusResponse]
+    cursor: str | None
+    """Asks for the next page; null on the last one."""
 
 
 class HealthResponse(BaseModel):

@@ -2,21 +2,24 @@
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import IO, Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from ecg_api.context import ContextOf
 from ecg_api.errors import ProblemError
+from ecg_api.http.job_events import events_of
 from ecg_api.http.job_paths import JobIdInPath
 from ecg_api.http.openapi import JOB_ID_IN_PATH, problems
 from ecg_api.http.result_text import as_text
 from ecg_api.jobs.status import status_of
-from ecg_api.ports import JobState
+from ecg_api.ports import JobQuery, JobState
 from ecg_common.logs import job_logger
 from ecg_contract.subtitles.formats import MEDIA_TYPES, TextFormat
-from ecg_contract.wire.models import JobStatusResponse, WireResult
+from ecg_contract.wire.models import JobListResponse, JobStatusResponse, WireResult
 
 router = APIRouter(tags=["jobs"])
 _CHUNK_BYTES = 256 * 1024
@@ -27,14 +30,49 @@ def _unknown() -> ProblemError:
     return ProblemError(404, "there is no job with this id")
 
 
-@router.get("/jobs", summary="Undelivered callbacks", responses=problems(422, 501, 503))
-async def list_undelivered(
-    context: ContextOf, callback: Annotated[Literal["undelivered"], Query()]
-) -> list[JobStatusResponse]:
-    """The jobs whose terminal callback the backend never took: `GET /jobs?callback=undelivered`."""
-    if context.redelivery is None:
-        raise ProblemError(501, "this host keeps no list of undelivered callbacks")
-    return [status_of(job, context.clock()) for job in await context.redelivery.undelivered()]
+class ListParameters(BaseModel):
+    """Of `GET /jobs`; all conditions hold."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    state: Annotated[tuple[JobState, ...], Field(max_length=len(JobState))] = ()
+    """Any of these states."""
+    language: Annotated[str, Field(max_length=16)] | None = None
+    """The language that was found, or else the one that the request names."""
+    since: datetime | None = None
+    """Submitted at this time or later."""
+    before: datetime | None = None
+    """Submitted before this time."""
+    callback: Literal["undelivered"] | None = None
+    """Only jobs whose final callback the backend never took."""
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    """Most jobs on a page."""
+    cursor: Annotated[str, Field(max_length=100)] | None = None
+    """`cursor` of the page before."""
+
+
+@router.get("/jobs", summary="List of jobs", responses=problems(422, 503))
+async def list_jobs(context: ContextOf, asked: Annotated[ListParameters, Query()]) -> JobListResponse:
+    """A page of jobs, the newest first; `cursor` asks for the next page, and is null on the last one."""
+    query = JobQuery(
+        states=frozenset(asked.state),
+        language=asked.language,
+        submitted_since=_as_utc(asked.since),
+        submitted_before=_as_utc(asked.before),
+        undelivered=asked.callback is not None,
+        limit=asked.limit,
+        after=asked.cursor,
+    )
+    try:
+        page = await context.store.list_jobs(query)
+    except ValueError:
+        raise ProblemError(422, "cursor is none that this server gave") from None
+    return JobListResponse(jobs=[status_of(job, context.clock()) for job in page.jobs], cursor=page.cursor)
+
+
+def _as_utc(time: datetime | None) -> datetime | None:
+    """A time without a zone is UTC."""
+    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @router.get(
@@ -66,6 +104,40 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
+
+
+@router.get(
+    "/jobs/{job_id:path}/events",
+    summary="The status as it changes",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}, **problems(404, 422, 503)},
+    openapi_extra=JOB_ID_IN_PATH,
+)
+async def events(
+    job_id: JobIdInPath, context: ContextOf, last_event_id: Annotated[str | None, Header()] = None
+) -> StreamingResponse:
+    """Server-sent events: `status` with what `GET /jobs/{job_id}` gives, at each change until the job is final."""
+    await status(job_id, context)
+    sent = events_of(context.store.follow(job_id), context.clock, last_event_id, context.shutdown.begun)
+    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    return StreamingResponse(sent, media_type="text/event-stream", headers=headers)
+
+
+@router.post(
+    "/jobs/{job_id:path}/cancel",
+    summary="Cancel and keep",
+    responses=problems(404, 409, 503),
+    openapi_extra=JOB_ID_IN_PATH,
+)
+async def cancel(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
+    """Stop the job's work; its status stays, no callback follows. 409 for one that is completed or has failed."""
+    await context.store.cancel(job_id)
+    job = await context.store.get(job_id)
+    if job is None:
+        raise _unknown()
+    if job.state is not JobState.CANCELLED:
+        raise ProblemError(409, f"the job is {job.state} and cannot be cancelled")
+    return status_of(job, context.clock())
 
 
 @router.post(

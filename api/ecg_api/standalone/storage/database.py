@@ -12,7 +12,7 @@ from ecg_api.errors import StoreUnavailableError
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -26,6 +26,8 @@ CREATE TABLE jobs (
     callback_retried INTEGER NOT NULL,
     callback_state TEXT NOT NULL,
     expires_at REAL,
+    submitted_at REAL NOT NULL DEFAULT 0,
+    language TEXT NOT NULL DEFAULT '',
     record TEXT NOT NULL
 );
 CREATE INDEX jobs_claim ON jobs (state, is_transcription DESC, priority DESC, seq);
@@ -33,6 +35,7 @@ CREATE INDEX jobs_recent ON jobs (state, seq);
 CREATE INDEX jobs_callbacks ON jobs (callback_due) WHERE callback_due IS NOT NULL;
 CREATE INDEX jobs_undelivered ON jobs (callback_state) WHERE callback_state IN ('undelivered', 'rejected');
 CREATE INDEX jobs_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX jobs_listed ON jobs (seq, state, language, submitted_at, callback_state);
 """
 _FROM_1 = """
 ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
@@ -40,6 +43,16 @@ DROP INDEX jobs_claim;
 CREATE INDEX jobs_claim ON jobs (state, is_transcription DESC, priority DESC, seq);
 CREATE INDEX jobs_recent ON jobs (state, seq);
 """
+_FROM_2 = """
+ALTER TABLE jobs ADD COLUMN submitted_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN language TEXT NOT NULL DEFAULT '';
+UPDATE jobs SET
+    submitted_at = (julianday(json_extract(record, '$.submittedAt')) - 2440587.5) * 86400,
+    language = coalesce(json_extract(record, '$.pipeline.result.language'), json_extract(record, '$.language'), 'auto');
+CREATE INDEX jobs_listed ON jobs (seq, state, language, submitted_at, callback_state);
+"""
+_STEPS = {1: _FROM_1, 2: _FROM_2}
+"""By the version that they lead on from."""
 
 
 class Database:
@@ -106,10 +119,11 @@ def _open(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")  # records may have held presigned URLs
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version in (0, 1):
-        changes = _SCHEMA if version == 0 else _FROM_1
+    if version < SCHEMA_VERSION:
+        steps = (_STEPS[step] for step in range(version, SCHEMA_VERSION)) if version else (_SCHEMA,)
+        changes = "".join(steps)
         connection.executescript(f"BEGIN; {changes} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    elif version != SCHEMA_VERSION:
+    elif version > SCHEMA_VERSION:
         raise StoreUnavailableError(
             f"{path} has schema {version}, this release knows {SCHEMA_VERSION}: use the release that wrote it, "
             "or name another DATA_DIR"

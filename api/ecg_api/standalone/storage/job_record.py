@@ -186,7 +186,13 @@ def view(job: JobRecord, queue_position: int | None = None, eta: datetime | None
         callback=callback_view(job.delivery, facts(job)),
         queue_position=queue_position,
         eta=eta,
+        submitted_at=job.submitted_at,
+        language=language_of(job),
     )
+
+
+def language_of(job: JobRecord) -> str:
+    return job.pipeline.result.language if job.pipeline and job.pipeline.result else job.language.value
 
 
 def _attempt_over(job: JobRecord, now: datetime) -> JobRecord:

@@ -4,8 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ecg_api.ports import JobKind, JobState
-from ecg_api.standalone.storage.job_record import JobRecord, expires_at, facts
+from ecg_api.ports import JobKind, JobQuery, JobState
+from ecg_api.standalone.storage.job_record import JobRecord, expires_at, facts, language_of
 from ecg_callbacks.decision import callback_view
 from ecg_callbacks.ports import Pending, pending_of
 from ecg_contract.pace import Pace, updated
@@ -23,6 +23,8 @@ _COLUMNS = (
     "callback_retried",
     "callback_state",
     "expires_at",
+    "submitted_at",
+    "language",
     "record",
 )
 _PUT = (
@@ -60,6 +62,8 @@ class JobTable:
             bool(pending and pending.is_retried_terminal),
             callback_view(job.delivery, known).state,
             expiry.timestamp() if expiry else None,
+            job.submitted_at.timestamp(),
+            language_of(job),
             job.to_json(),
         )
         self.connection.execute(_PUT, values)
@@ -105,8 +109,32 @@ class JobTable:
             for uid, base, due, retried, ended in rows
         ]
 
-    def undelivered(self) -> list[JobRecord]:
-        return self._records("callback_state IN ('undelivered', 'rejected')")
+    def page(self, query: JobQuery, before: int | None) -> tuple[list[JobRecord], int | None]:
+        """The newest jobs that `query` names, of those in the table `before` that row; the row of the last one if there
+        are more. The rows are found in an index that holds all conditions."""
+        conditions: dict[str, object] = {
+            "seq < ?": before,
+            "language = ?": query.language,
+            "submitted_at >= ?": query.submitted_since and query.submitted_since.timestamp(),
+            "submitted_at < ?": query.submitted_before and query.submitted_before.timestamp(),
+        }
+        given = {text: value for text, value in conditions.items() if value is not None}
+        texts, values = ["1", *given], [*given.values()]
+        if query.states:
+            texts.append(f"state IN ({', '.join('?' * len(query.states))})")
+            values += sorted(query.states)
+        if query.undelivered:
+            texts.append("callback_state IN ('undelivered', 'rejected')")
+        found = f"SELECT seq FROM jobs WHERE {' AND '.join(texts)} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - our own text
+        rows = [seq for (seq,) in self.connection.execute(found, (*values, query.limit + 1))]
+        chosen = rows[: query.limit]
+        jobs = self._records(f"seq IN ({', '.join('?' * len(chosen))})", *chosen, order="seq DESC")
+        return jobs, chosen[-1] if len(rows) > len(chosen) else None
+
+    def queue_positions(self) -> dict[str, int]:
+        """Of all queued jobs."""
+        queued = self.connection.execute(f"SELECT job_id FROM jobs WHERE state = 'queued' ORDER BY {_QUEUE_ORDER}")  # noqa: S608 - as above
+        return {job_id: number for number, (job_id,) in enumerate(queued, 1)}
 
     def expired(self) -> list[JobRecord]:
         return self._records("expires_at IS NOT NULL AND expires_at <= ?", self.now.timestamp())

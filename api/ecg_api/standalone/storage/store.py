@@ -1,13 +1,13 @@
 """The standalone host's jobs as the API sees them: submitted, read, cancelled and removed."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import IO
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
-from ecg_api.ports import JobState, JobView, Submission, SubmitOutcome, UploadSlot
+from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, UploadSlot
 from ecg_api.standalone.storage import job_record
 from ecg_api.standalone.storage.database import SCHEMA_VERSION
 from ecg_api.standalone.storage.job_record import JobRecord
@@ -17,9 +17,12 @@ from ecg_callbacks.decision import redeliver
 from ecg_common.logs import job_logger
 from ecg_contract.pace import Pace, completion_of_queued, completion_of_running
 
+_LONGEST_ROW = 18
+"""Digits of a row that SQLite takes."""
+
 
 class SqliteStore:
-    """`JobStore`, `Uploads` and `Redelivery` on SQLite."""
+    """`JobStore`, `Uploads` and `Redelivery` on SQLite; a cursor is the row of a page's last job."""
 
     def __init__(
         self, storage: Storage, queue_limit: int, trouble: Callable[[], Sequence[str]] = tuple, workers: int = 1
@@ -69,6 +72,15 @@ class SqliteStore:
                 pass
         return await self.get(job_id)
 
+    async def follow(self, job_id: str) -> AsyncIterator[JobView]:
+        with self._storage.changes.subscribed(job_id) as changed:
+            while (job := await self.get(job_id)) is not None:
+                yield job
+                if job.state.is_final:
+                    return
+                await changed.wait()
+                changed.clear()
+
     async def cancel(self, job_id: str) -> None:
         async with self._storage.transaction() as table:
             job = table.get(job_id)
@@ -78,6 +90,10 @@ class SqliteStore:
         self._storage.files.forget_media(job)
         job_logger(__name__, job_id).info("job_cancelled")
         self._storage.changes.announce(job_id)
+
+    async def list_jobs(self, query: JobQuery) -> JobPage:
+        before = None if query.after is None else _row(query.after)
+        return await self._storage.query(lambda table: _page(table, query, before, self._workers))
 
     async def missing(self) -> Sequence[str]:
         try:
@@ -89,9 +105,6 @@ class SqliteStore:
 
     async def slot(self, name: str) -> UploadSlot:
         return UploadSlot(self._storage.files.new_upload(), name)
-
-    async def undelivered(self) -> Sequence[JobView]:
-        return [job_record.view(job) for job in await self._storage.query(JobTable.undelivered)]
 
     async def redeliver(self, job_id: str) -> bool:
         async with self._storage.transaction() as table:
@@ -124,6 +137,28 @@ def _view(table: JobTable, job_id: str, workers: int) -> JobView | None:
         return job_record.view(job) if job else None
     position, pace = table.queue_position(job_id), table.pace()
     return job_record.view(job, position, _eta(table, job, position, pace, workers) if pace else None)
+
+
+def _page(table: JobTable, query: JobQuery, before: int | None, workers: int) -> JobPage:
+    jobs, last = table.page(query, before)
+    positions = table.queue_positions() if any(job.state is JobState.QUEUED for job in jobs) else {}
+    pace = None if all(job.state.is_final for job in jobs) else table.pace()
+    views = [
+        job_record.view(job)
+        if job.state.is_final
+        else job_record.view(
+            job, position := positions.get(job.job_id), _eta(table, job, position, pace, workers) if pace else None
+        )
+        for job in jobs
+    ]
+    return JobPage(views, None if last is None else str(last))
+
+
+def _row(cursor: str) -> int:
+    """Raises ValueError."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _LONGEST_ROW):
+        raise ValueError("no cursor")
+    return int(cursor)
 
 
 def _eta(table: JobTable, job: JobRecord, position: int | None, pace: Pace, workers: int) -> datetime | None:
