@@ -251,6 +251,7 @@ async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
         Database(tmp_path / "jobs.sqlite3")
 
 
+_MOMENT = timedelta(milliseconds=1)
 FROM_3_TO_2 = (
     "DROP INDEX jobs_listed",
     "ALTER TABLE jobs DROP COLUMN submitted_at",
@@ -269,8 +270,8 @@ async def test_a_database_of_an_earlier_release_is_listed(storage: Storage, tmp_
         store = SqliteStore(opened, queue_limit=3)
         assert [job.job_id for job in (await store.list_jobs(JobQuery(language="ja"))).jobs] == ["old"]
         assert submitted_at is not None
-        since, before = submitted_at - timedelta(milliseconds=1), submitted_at + timedelta(seconds=1)
-        assert len((await store.list_jobs(JobQuery(submitted_since=since, submitted_before=before))).jobs) == 1
+        about = JobQuery(submitted_since=submitted_at - _MOMENT, submitted_before=submitted_at + _MOMENT)
+        assert len((await store.list_jobs(about)).jobs) == 1
 
 
 async def test_a_database_of_the_first_release_goes_on_with_its_jobs(storage: Storage, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ A test module subclasses `StoreContract` and offers the fixture `hand`; the test
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal, Protocol
@@ -205,7 +205,8 @@ class StoreContract:
     async def test_pages_hold_every_job_once_the_newest_first(self, hand: Hand) -> None:
         for number in range(5):
             await hand.store.submit(submission(f"j{number}"))
-        pages, cursor = [], None
+        pages: list[Sequence[JobView]] = []
+        cursor = None
         while not pages or cursor is not None:
             page = await hand.store.list_jobs(JobQuery(limit=2, after=cursor))
             pages.append(page.jobs)

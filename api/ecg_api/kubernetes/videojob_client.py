@@ -1,7 +1,7 @@
 """Reads, watches and writes VideoJobs, and the Secrets of their source URLs, at the Kubernetes API server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from ecg_api.kubernetes.manifests import is_credential, source_secret_manifest
@@ -41,7 +41,7 @@ class VideoJobClient:
         found, version = await self._cluster.list(paths.videojobs(self._namespace), fields=fields)
         return [VideoJob.from_manifest(manifest) for manifest in found], version
 
-    async def list_manifests(self) -> list[Manifest]:
+    async def list_manifests(self) -> Sequence[Manifest]:
         """All VideoJobs, unparsed: models of 5,000 take 300 MB."""
         found, _ = await self._cluster.list(paths.videojobs(self._namespace))
         return found
