@@ -5,6 +5,7 @@ rival is whisperX's own assignment of words to speakers on the same words and tu
 """
 
 import copy
+import gc
 import statistics
 import time
 import warnings
@@ -28,6 +29,7 @@ RUNS = 5
 
 def main() -> None:
     warnings.filterwarnings("ignore")
+    gc.set_threshold(100_000, 50, 100)  # as the pipeline's process has it
     sentences, turns = _sentences(), _turns()
     samples = np.zeros(HOURS * 3600 * SAMPLE_RATE, np.float32)
     frames = acoustics.measure(samples)

@@ -21,14 +21,17 @@ class TransformersEmotionClassifier:
         self._extractor = AutoFeatureExtractor.from_pretrained(folder)
         self._model = AutoModelForAudioClassification.from_pretrained(folder).to(device).eval()
         self._device = device
-        self._run = cores.map if device == "cpu" else map  # one batch after the other on a GPU
+        self._cores = cores
 
     def classify(self, clips: Sequence[Samples], batch_size: int, on_progress: OnProgress) -> Sequence[Emotion]:
         """One emotion per clip, in the order of `clips`; batches hold clips of similar length to save padding."""
         order = np.argsort([len(clip) for clip in clips])
         found: dict[int, Emotion] = {}
-        batches = [[int(i) for i in order[first : first + batch_size]] for first in range(0, len(order), batch_size)]
-        results = self._run(self._batch, ([clips[i] for i in batch] for batch in batches))
+        on_cpu = self._device == "cpu"
+        size = min(batch_size, -(-len(clips) // self._cores.count)) if on_cpu else batch_size  # a batch for each core
+        batches = [[int(i) for i in order[first : first + size]] for first in range(0, len(order), size)]
+        run = self._cores.map if on_cpu else map  # one batch after the other on a GPU
+        results = run(self._batch, ([clips[i] for i in batch] for batch in batches))
         for batch, emotions in zip(batches, results, strict=True):
             found.update(zip(batch, emotions, strict=True))
             on_progress(len(found) / len(clips))
