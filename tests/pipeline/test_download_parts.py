@@ -101,6 +101,16 @@ def test_after_a_part_that_fails_one_connection_goes_on(server: MediaServer, tmp
     assert last is None or last.endswith("-"), "the rest in one piece"
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 0.2], ids=["after the first part", "before it"])
+def test_a_server_that_refuses_all_parts_gives_the_file_to_the_second_try(
+    server: MediaServer, tmp_path: Path, pause_s: float
+) -> None:
+    pieces = [VIDEO[:1000], VIDEO[1000:]] if pause_s else None
+    url = server.serve("/v.mp4", Reply(body=VIDEO, ranges=True, no_parts=True, pieces=pieces, pause_s=pause_s))
+    assert _get(url, tmp_path / "v", fetch_tries=2) == len(VIDEO)
+    assert (tmp_path / "v").read_bytes() == VIDEO
+
+
 def test_a_server_that_fails_every_time_is_given_up_after_three_tries(server: MediaServer, tmp_path: Path) -> None:
     url = server.serve("/v.mp4", Reply(body=VIDEO, ranges=True), Reply(503))
     with pytest.raises(TransientError, match=r"503.*3 tries"):

@@ -208,6 +208,13 @@ def test_after_a_part_that_fails_one_connection_reads_the_object(tmp_path: Path,
     assert len(asked) > 3
 
 
+def test_an_s3_that_refuses_all_parts_gives_the_object_to_the_second_try(tmp_path: Path, small_parts: int) -> None:
+    with MediaServer() as server:
+        server.serve("/videos/v", Reply(body=VIDEO, ranges=True, no_parts=True))
+        fetch("s3://videos/v", tmp_path / "v", settings(server.url, fetch_tries=2))
+    assert (tmp_path / "v").read_bytes() == VIDEO
+
+
 def test_parts_that_fail_every_time_are_given_up(tmp_path: Path, small_parts: int) -> None:
     with MediaServer() as server:
         server.serve("/videos/v", Reply(body=VIDEO, ranges=True), Reply(503, body=error("SlowDown")))

@@ -33,6 +33,8 @@ class Reply:
     """Before the answer."""
     ranges: bool = False
     """Support range requests and send an ETag."""
+    no_parts: bool = False
+    """Answer 503 to a range with an end."""
     used_once: bool = False
     """Send no `Connection: close`, but close the connection without an answer when it is used again."""
     raw: bytes | None = None
@@ -115,6 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, reply: Reply) -> None:
         status, body, headers = reply.status, reply.body, dict(reply.headers)
+        if reply.no_parts and re.search(r"\d-\d", self.headers.get("Range", "")):
+            reply, status, body = Reply(503), 503, b""
         if reply.ranges:
             headers |= {"ETag": '"v1"', "Accept-Ranges": "bytes"}
             span = self._span(len(body))
