@@ -126,9 +126,6 @@ class JobStore(Protocol):
     async def delete(self, job_id: str) -> bool:
         """Stop the work and remove the job with its files, without a callback; False where there is no such job."""
 
-    async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
-        """The job once it is final, or its state after `timeout_s`; None where it is removed."""
-
     def follow(self, job_id: str) -> AsyncIterator[JobView]:
         """The job now and after each change, up to its final state or its removal."""
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from ecg_api.errors import StoreUnavailableError
+from ecg_api.jobs.following import at_its_end
 from ecg_api.kubernetes.host import build_app
 from ecg_api.kubernetes.settings import KubernetesSettings
 from ecg_api.kubernetes.store import VideoJobStore
@@ -174,6 +175,6 @@ async def test_a_job_that_nobody_touches_is_waited_for_quietly(
     control_plane.start_api_server()  # watches go on from no version that is older than it
     requests: list[str] = []
     connection.on_request = lambda _method, path: requests.append(path)
-    view = await store.wait("j", 2)
+    view = await at_its_end(store, "j", 2)
     assert view is not None
     assert len(requests) < 6

@@ -60,17 +60,6 @@ class FakeStore:
         await self._announce()
         return gone is not None
 
-    async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
-        def is_over() -> bool:
-            return job_id not in self.jobs or self.jobs[job_id].view.state.is_final
-
-        try:
-            async with asyncio.timeout(timeout_s), self.changed:
-                await self.changed.wait_for(is_over)
-        except TimeoutError:
-            pass
-        return await self.get(job_id)
-
     async def follow(self, job_id: str) -> AsyncIterator[JobView]:
         seen = None
         while (job := await self.get(job_id)) is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from ecg_api.jobs.following import at_its_end
 from ecg_api.ports import JobView
 from ecg_api.settings import Settings
 from ecg_api.standalone.child import StartChild
@@ -26,6 +27,6 @@ async def host(data_dir: Path, start: StartChild, **settings: object) -> AsyncIt
 
 
 async def ended(store: SqliteStore, job_id: str = "j") -> JobView:
-    job = await store.wait(job_id, TIMEOUT_S)
+    job = await at_its_end(store, job_id, TIMEOUT_S)
     assert job is not None
     return job

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 import pytest
 
+from ecg_api.jobs.following import at_its_end
 from ecg_api.ports import (
     JobKind,
     JobQuery,
@@ -154,7 +155,7 @@ class StoreContract:
 
     async def test_nothing_is_known_of_an_unknown_job(self, hand: Hand) -> None:
         store = hand.store
-        assert (await store.get("j"), await store.result("j"), await store.wait("j", 5)) == (None, None, None)
+        assert (await store.get("j"), await store.result("j"), await at_its_end(store, "j", 5)) == (None, None, None)
         assert (await store.delete("j"), await store.redeliver("j")) == (False, False)
         await store.cancel("j")
 
@@ -188,7 +189,7 @@ class StoreContract:
         }
         states = {"complete": JobState.COMPLETED, "fail": JobState.FAILED, "cancel": JobState.CANCELLED}
         await hand.store.submit(submission("j"))
-        waiting = asyncio.create_task(hand.store.wait("j", 30))
+        waiting = asyncio.create_task(at_its_end(hand.store, "j", 30))
         await hand.begin("j")
         assert not waiting.done()
         await ends[end]("j")
@@ -198,7 +199,7 @@ class StoreContract:
 
     async def test_waiting_is_given_up_when_the_time_is_over(self, hand: Hand) -> None:
         await hand.store.submit(submission("j"))
-        view = await hand.store.wait("j", 0.2)
+        view = await at_its_end(hand.store, "j", 0.2)
         assert view is not None
         assert view.state is JobState.QUEUED
 

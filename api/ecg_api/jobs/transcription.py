@@ -9,6 +9,7 @@ from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from ecg_api.context import Context, to_second
 from ecg_api.errors import busy
+from ecg_api.jobs.following import at_its_end
 from ecg_api.jobs.status import processing_time_of
 from ecg_api.ports import JobState, JobView
 from ecg_contract.attempt_outcome import DEADLINE_MESSAGE
@@ -35,7 +36,7 @@ async def final_job(request: Request, context: Context, job_id: str) -> JobView 
 
     Raises ProblemError 503 when the server stops before; the job goes on.
     """
-    waiting = asyncio.ensure_future(context.store.wait(job_id, context.settings.transcribe_wait_s))
+    waiting = asyncio.ensure_future(at_its_end(context.store, job_id, context.settings.transcribe_wait_s))
     disconnect = asyncio.ensure_future(_client_disconnect(request))
     over = asyncio.ensure_future(context.shutdown.over.wait())
     job: JobView | None = None

@@ -5,7 +5,6 @@ A job is accepted when its VideoJob, and the Secret of a URL that is a credentia
 the two, the backend's next request stores the Secret.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import IO
 
@@ -66,14 +65,6 @@ class VideoJobStore:
                 return False
         job_logger(__name__, job_id).info("videojob_deleted", extra={"videojob": videojob.metadata.name})
         return True
-
-    async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
-        try:
-            async with asyncio.timeout(timeout_s):
-                videojob = await self._client.final(job_id)
-        except TimeoutError:
-            return await self.get(job_id)
-        return view(videojob) if videojob else None
 
     async def follow(self, job_id: str) -> AsyncIterator[JobView]:
         async for videojob in self._client.follow(job_id):

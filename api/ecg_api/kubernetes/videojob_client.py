@@ -19,7 +19,7 @@ _WATCH_S = 60
 
 
 class VideoJobClient:
-    """VideoJobs of one namespace. Every method but `final` and `follow` raises ClusterError."""
+    """VideoJobs of one namespace. Every method but `follow` raises ClusterError."""
 
     def __init__(self, cluster: Cluster, watching: Cluster, namespace: str) -> None:
         """`watching` is the connection for watches, each of which may last long."""
@@ -45,13 +45,6 @@ class VideoJobClient:
         """All VideoJobs, unparsed: models of 5,000 take 300 MB."""
         found, _ = await self._cluster.list(paths.videojobs(self._namespace))
         return found
-
-    async def final(self, job_id: str) -> VideoJob | None:
-        """The VideoJob once it is final; None once it is removed. Errors of the API server are retried."""
-        last = None
-        async for videojob in self.follow(job_id):
-            last = videojob
-        return last if last is not None and state_of(last).is_final else None
 
     async def follow(self, job_id: str) -> AsyncIterator[VideoJob]:
         """The VideoJob now and after each change, until it is final or removed. Errors are retried."""

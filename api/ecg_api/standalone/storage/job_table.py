@@ -81,12 +81,6 @@ class JobTable:
         queued = self._records(f"state = 'queued'{of_kind}", order=f"{_QUEUE_ORDER} LIMIT 1")
         return queued[0] if queued else None
 
-    def queue_position(self, job_id: str) -> int | None:
-        """1 for the one that starts next; None for a job that is not queued."""
-        numbered = f"SELECT job_id, row_number() OVER (ORDER BY {_QUEUE_ORDER}) FROM jobs WHERE state = 'queued'"  # noqa: S608 - our own text
-        found = self.connection.execute(f"SELECT * FROM ({numbered}) WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608 - as above
-        return int(found[1]) if found else None
-
     def pace(self) -> Pace | None:
         """Running means over the jobs that were completed last."""
         pace = None
@@ -132,8 +126,8 @@ class JobTable:
         return jobs, chosen[-1] if len(rows) > len(chosen) else None
 
     def queue_positions(self) -> dict[str, int]:
-        """Of all queued jobs."""
-        queued = self.connection.execute(f"SELECT job_id FROM jobs WHERE state = 'queued' ORDER BY {_QUEUE_ORDER}")  # noqa: S608 - as above
+        """Of all queued jobs: 1 for the one that starts next."""
+        queued = self.connection.execute(f"SELECT job_id FROM jobs WHERE state = 'queued' ORDER BY {_QUEUE_ORDER}")  # noqa: S608 - our own text
         return {job_id: number for number, (job_id,) in enumerate(queued, 1)}
 
     def expired(self) -> list[JobRecord]:

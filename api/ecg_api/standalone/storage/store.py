@@ -61,17 +61,6 @@ class SqliteStore:
         self._storage.changes.announce(job_id)
         return True
 
-    async def wait(self, job_id: str, timeout_s: float) -> JobView | None:
-        with self._storage.changes.subscribed(job_id) as changed:
-            try:
-                async with asyncio.timeout(timeout_s):
-                    while (job := await self.get(job_id)) is not None and not job.state.is_final:
-                        await changed.wait()
-                        changed.clear()
-            except TimeoutError:
-                pass
-        return await self.get(job_id)
-
     async def follow(self, job_id: str) -> AsyncIterator[JobView]:
         with self._storage.changes.subscribed(job_id) as changed:
             while (job := await self.get(job_id)) is not None:
@@ -133,25 +122,27 @@ class SqliteStore:
 
 def _view(table: JobTable, job_id: str, workers: int) -> JobView | None:
     job = table.get(job_id)
-    if job is None or job.state.is_final:
-        return job_record.view(job) if job else None
-    position, pace = table.queue_position(job_id), table.pace()
-    return job_record.view(job, position, _eta(table, job, position, pace, workers) if pace else None)
+    return _views(table, [job], workers)[0] if job else None
 
 
 def _page(table: JobTable, query: JobQuery, before: int | None, workers: int) -> JobPage:
     jobs, last = table.page(query, before)
+    return JobPage(_views(table, jobs, workers), None if last is None else str(last))
+
+
+def _views(table: JobTable, jobs: Sequence[JobRecord], workers: int) -> Sequence[JobView]:
+    """With place and probable end of those that are not final."""
     positions = table.queue_positions() if any(job.state is JobState.QUEUED for job in jobs) else {}
     pace = None if all(job.state.is_final for job in jobs) else table.pace()
-    views = [
-        job_record.view(job)
-        if job.state.is_final
-        else job_record.view(
-            job, position := positions.get(job.job_id), _eta(table, job, position, pace, workers) if pace else None
-        )
-        for job in jobs
-    ]
-    return JobPage(views, None if last is None else str(last))
+
+    def seen(job: JobRecord) -> JobView:
+        position = positions.get(job.job_id)
+        eta = None
+        if pace is not None and not job.state.is_final:
+            eta = _eta(table, job, position, pace, workers)
+        return job_record.view(job, position, eta)
+
+    return [seen(job) for job in jobs]
 
 
 def _row(cursor: str) -> int:
