@@ -69,9 +69,6 @@ class SpeakerCounts:
     most: int | None = None
 
 
-ANY_COUNT = SpeakerCounts()
-
-
 def cut(samples: Samples, span: Chunk | Utterance | Sentence) -> Samples:
     return samples[int(span.start * SAMPLE_RATE) : int(span.end * SAMPLE_RATE)]
 

@@ -90,6 +90,12 @@ def test_a_failed_task_raises_when_its_neighbours_have_ended() -> None:
     assert ended == [1]
 
 
+def test_on_a_gpu_one_item_follows_the_other_in_the_caller_s_thread() -> None:
+    cores, caller = Cores(2), threading.get_ident()
+    assert list(cores.mapper("cuda")(lambda _: threading.get_ident(), range(3))) == [caller] * 3
+    assert caller not in set(cores.mapper("cpu")(lambda _: threading.get_ident(), range(3)))
+
+
 def test_a_limit_holds_for_the_next_tasks() -> None:
     cores = Cores(3)
     cores.limit(1)

@@ -16,7 +16,7 @@ from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.diarization import PyannoteDiarizer
 from ecg_pipeline.engines.long_files import in_blocks, reconstruct
 from ecg_pipeline.media.decode import decode
-from ecg_pipeline.ports import ANY_COUNT, SpeakerCounts
+from ecg_pipeline.ports import SpeakerCounts
 from support.pipeline_process import ROOT
 
 _WINDOW, _LOCAL = SlidingWindow(start=0.0, duration=5.0, step=0.5), 3
@@ -72,7 +72,7 @@ def test_two_local_speakers_in_one_cluster_count_once() -> None:
 
 @pytest.mark.parametrize(
     ("counts", "speakers"),
-    [(ANY_COUNT, 2), (SpeakerCounts(exactly=1), 1), (SpeakerCounts(most=1), 1), (SpeakerCounts(least=3), 3)],
+    [(SpeakerCounts(), 2), (SpeakerCounts(exactly=1), 1), (SpeakerCounts(most=1), 1), (SpeakerCounts(least=3), 3)],
 )
 def test_as_many_speakers_are_found_as_are_known(counts: SpeakerCounts, speakers: int) -> None:
     samples = decode(ROOT / "demo/samples/meeting_en.mp4", 60).samples
@@ -84,7 +84,7 @@ def test_turns_are_the_same_with_the_clustering_of_long_files(monkeypatch: pytes
     folder = str(ROOT / "demo/models/diarization")
     samples = decode(ROOT / "demo/samples/meeting_en.mp4", 60).samples
     diarizer = PyannoteDiarizer(folder, "cpu", Cores(1), has_modules=True)
-    expected = diarizer.turns(samples, ANY_COUNT, 1.0, lambda _: None)
+    expected = diarizer.turns(samples, SpeakerCounts(), 1.0, lambda _: None)
     calls = []
 
     def lean(*arguments: Any, **more: Any) -> Any:
@@ -94,7 +94,7 @@ def test_turns_are_the_same_with_the_clustering_of_long_files(monkeypatch: pytes
     by_centroids = linkage.by_centroids
     monkeypatch.setattr(linkage, "MOST_FOR_SCIPY", 0)
     monkeypatch.setattr(linkage, "by_centroids", lean)
-    assert diarizer.turns(samples, ANY_COUNT, 1.0, lambda _: None) == expected
+    assert diarizer.turns(samples, SpeakerCounts(), 1.0, lambda _: None) == expected
     assert len(calls) == 1
     assert isinstance(diarizer._pipeline, Pipeline)
     assert len({turn.speaker for turn in expected}) == 2

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from ecg_contract.host_protocol import Part, PartUsage
 from ecg_pipeline.analysis.part_usage import measured
@@ -32,6 +33,24 @@ def test_a_part_that_fails_is_told_of_too(caplog: pytest.LogCaptureFixture) -> N
         raise OSError
     assert _lines(caplog) == [("alignment", 3.0)]
     assert list(seen) == [Part.ALIGNMENT]
+
+
+@pytest.mark.parametrize(("in_use", "told"), [(False, None), (True, 6)])
+def test_a_gpu_that_nobody_uses_is_not_asked(monkeypatch: pytest.MonkeyPatch, in_use: bool, told: int | None) -> None:
+    asked: list[bool] = []
+
+    def mem_get_info() -> tuple[int, int]:
+        asked.append(in_use)  # the real one makes this process use the GPU
+        return 10, 16
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: in_use)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", mem_get_info)
+    seen: dict[Part, PartUsage] = {}
+    with measured(Part.VAD, SAMPLES, seen.__setitem__):
+        pass
+    assert seen[Part.VAD].gpu_memory_bytes == told
+    assert asked == [True] * in_use
 
 
 def test_work_costs_cpu_time_and_waiting_does_not() -> None:

@@ -34,9 +34,9 @@ def measured(part: Part, samples: Samples, record: Callable[[Part, PartUsage], N
 
 
 def _gpu_memory_bytes() -> int | None:
-    """None where torch, which sees the memory of CTranslate2 too, is not loaded or has no GPU."""
+    """None where torch, which sees the memory of CTranslate2 too, does not use a GPU; asking would make it use one."""
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
+    if torch is None or not torch.cuda.is_initialized():
         return None
     free, total = torch.cuda.mem_get_info()
     return int(total - free)

@@ -18,6 +18,7 @@ from ecg_pipeline.bench.outputs import difference, words_of
 from ecg_pipeline.bench.pipeline_run import PipelineRun, RunError, run_pipeline
 from ecg_pipeline.bench.request import BenchRequest
 from ecg_pipeline.bench.rival import Rival
+from ecg_pipeline.nvidia import gpus
 from ecg_pipeline.settings import PipelineSettings
 
 
@@ -25,8 +26,8 @@ def main() -> int:
     request = BenchRequest.model_validate_json(sys.argv[1])
     settings = load_settings(PipelineSettings)
     machine = describe()
-    _say(f"machine: {machine}")
-    if request.gpu_check and "no GPU" in machine:
+    _print(f"machine: {machine}")
+    if request.gpu_check and not gpus("name"):
         _complain("no GPU is found; `ecg doctor` says why")
         return 1
     figures, failed = [], False
@@ -48,7 +49,7 @@ def _figures(file: Path, request: BenchRequest, settings: PipelineSettings) -> d
         return _gpu_check(file, request)
     runs = [_run(file, request) for _ in range(1 if request.against else request.runs)]
     run = min(runs, key=lambda run: run.cost.wall)
-    _say(tables.about(file.name, run), *tables.parts(run))
+    _print(tables.about(file.name, run), *tables.parts(run))
     figures = {"file": str(file), **_run_figures(run), "wall_seconds_of_runs": [run.cost.wall for run in runs]}
     return {**figures, **(_against(file, request, settings, run) if request.against else {})}
 
@@ -85,10 +86,10 @@ def _against(file: Path, request: BenchRequest, settings: PipelineSettings, firs
         theirs.append(cost)
         if number == 1:
             apart = difference(heard, words_of(first.result))
-            _say("", f"compared with whisperx: {apart}")
+            _print("", f"compared with whisperx: {apart}")
         if number < request.runs:
             ours.append(_run(file, request).cost)
-    _say(*tables.pairs(ours, theirs))
+    _print(*tables.pairs(ours, theirs))
     return {
         "difference_from_whisperx": apart.__dict__,
         "words_differ": apart.other_words > 0,
@@ -98,17 +99,17 @@ def _against(file: Path, request: BenchRequest, settings: PipelineSettings, firs
 
 
 def _gpu_check(file: Path, request: BenchRequest) -> dict[str, Any]:
-    _say(f"{file.name}: GPU memory is what is taken of the card at the end of a part, by any process")
+    _print(f"{file.name}: GPU memory is what is taken of the card at the end of a part, by any process")
 
     def run(cpu: bool, settings: Mapping[str, str]) -> PipelineRun:
         return _run(file, request.model_copy(update={"cpu": cpu}), settings)
 
-    found = check(run, lambda one: _say(*tables.checked(one)))
-    _say(tables.verdict(found))
+    found = check(run, lambda one: _print(*tables.checked(one)))
+    _print(tables.verdict(found))
     return {"file": str(file), "gpu_check": [one.to_json() for one in found]}
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     _working("")
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()

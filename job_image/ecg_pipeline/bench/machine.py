@@ -2,10 +2,10 @@
 
 import importlib.metadata
 import platform
-import subprocess
 from pathlib import Path
 
 from ecg_pipeline.engines.cores import available_cores
+from ecg_pipeline.nvidia import gpus
 
 _LIBRARIES = ("whisperx", "ctranslate2", "torch", "pyannote.audio")
 
@@ -14,17 +14,12 @@ def describe() -> str:
     """Processor, cores that this process may use, memory, GPUs, Python, and the libraries' versions."""
     versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
     system = f"{platform.system()}, Python {platform.python_version()}"
-    return f"{_processor()}, {available_cores()} core(s), {_memory()}; {gpus() or 'no GPU'}; {system}; {versions}"
+    return f"{_processor()}, {available_cores()} core(s), {_memory()}; {_gpus()}; {system}; {versions}"
 
 
-def gpus() -> str:
-    """Names and memory of the GPUs, as the driver's nvidia-smi tells them; empty without one."""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True).stdout  # noqa: S603 - the driver's
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return "; ".join(line.strip() for line in told.splitlines())
+def _gpus() -> str:
+    found = gpus("name", "memory.total", "driver_version")
+    return ", ".join(f"{name} ({memory} MiB, driver {driver})" for name, memory, driver in found) or "no GPU"
 
 
 def _processor() -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, Self, TypeVar
 
 from ecg_contract.host_protocol import Device, PipelineJob, PipelineStatus, Report, Source
 from ecg_pipeline.bench.request import BenchRequest
@@ -23,6 +23,11 @@ _TAIL = 1500
 
 class RunError(Exception):
     """A command failed; the message says how."""
+
+    @classmethod
+    def of(cls, command: str, code: int, log: str) -> Self:
+        """With the end of what the command logged."""
+        return cls(f"{command} ended with status {code}:\n{log[-_TAIL:]}")
 
 
 class Cost(NamedTuple):
@@ -64,7 +69,7 @@ def run_pipeline(
         log.seek(0)
         text = log.read()
         if code != 0 or status is None:
-            raise RunError(_why(code, status, text))
+            raise _failure(code, status, text)
         return PipelineRun(cost, status, json.loads(job.result_path.read_text(encoding="utf-8")), _chosen(text))
 
 
@@ -102,10 +107,10 @@ def _job(file: Path, request: BenchRequest, folder: Path) -> PipelineJob:
     )
 
 
-def _why(code: int, status: PipelineStatus | None, log: str) -> str:
+def _failure(code: int, status: PipelineStatus | None, log: str) -> RunError:
     if status is not None and status.error is not None:
-        return f"{status.error.code}: {status.error.message}"
-    return f"the pipeline ended with status {code}:\n{log[-_TAIL:]}"
+        return RunError(f"{status.error.code}: {status.error.message}")
+    return RunError.of("the pipeline", code, log)
 
 
 def _chosen(log: str) -> Mapping[str, Any]:

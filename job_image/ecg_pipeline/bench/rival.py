@@ -16,8 +16,6 @@ from ecg_pipeline.bench.outputs import HeardWord, words_of_whisperx
 from ecg_pipeline.bench.pipeline_run import Cost, RunError, timed
 from ecg_pipeline.settings import PipelineSettings
 
-_TAIL = 1500
-
 
 @dataclass(frozen=True)
 class Rival:
@@ -34,7 +32,7 @@ class Rival:
             command = [*self.command(file), "--output_dir", folder]
             done, cost = timed(lambda: self._run(command, Path(folder)))
             if done.returncode != 0:
-                raise RunError(f"whisperx ended with status {done.returncode}:\n{done.stderr[-_TAIL:]}")
+                raise RunError.of("whisperx", done.returncode, done.stderr)
             output = Path(folder) / f"{file.stem}.json"
             return words_of_whisperx(json.loads(output.read_text(encoding="utf-8"))), cost
 

@@ -1,7 +1,6 @@
 """The checks of `ecg doctor` for the GPU, the gated model and S3."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from ecg_pipeline.model_hub.contents import PYANNOTE_PIPELINE
 from ecg_pipeline.model_hub.environment import endpoint, model_hub
 from ecg_pipeline.model_hub.faults import FaultKind, ModelFault, reason_of
 from ecg_pipeline.model_hub.hub import Repository
+from ecg_pipeline.nvidia import gpus
 from ecg_pipeline.settings import FetchSettings, PipelineSettings
 
 _SPECIFIED_MIB = 15_000
@@ -25,13 +25,11 @@ _TOKEN_CHECK = "HF_TOKEN"  # noqa: S105 - the name of a check
 
 def check_gpu() -> Finding:
     """Whether there is a GPU with the recommended 16 GB."""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
-    try:
-        line = subprocess.check_output(query, text=True, timeout=_TIMEOUT_S).splitlines()[0]  # noqa: S603 - constant
-    except (OSError, subprocess.SubprocessError, IndexError):
+    found = gpus("name", "memory.total", "memory.free")
+    if not found:
         advice = "nothing, if the CPU is meant; else install the NVIDIA driver and look at nvidia-smi"
         return Finding.warn("GPU", "none was found: jobs run on the CPU, many times slower", advice)
-    name, total, free = (part.strip() for part in line.split(","))
+    name, total, free = found[0]
     return grade_gpu(name, int(total), int(free))
 
 

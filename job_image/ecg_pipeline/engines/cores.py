@@ -25,6 +25,10 @@ class Cores:
         self.count = count
         self._workers = ThreadPoolExecutor(count, thread_name_prefix="core")
 
+    def mapper(self, device: str) -> Callable[[Callable[[T], R], Iterable[T]], Iterator[R]]:
+        """`map` for work on the CPU; on a GPU one item after the other."""
+        return self.map if device == "cpu" else map
+
     def limit(self, count: int) -> None:
         """Use at most `count` cores for the tasks that begin from now on."""
         if count != self.count:

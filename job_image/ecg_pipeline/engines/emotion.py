@@ -30,8 +30,7 @@ class TransformersEmotionClassifier:
         on_cpu = self._device == "cpu"
         size = min(batch_size, -(-len(clips) // self._cores.count)) if on_cpu else batch_size  # a batch for each core
         batches = [[int(i) for i in order[first : first + size]] for first in range(0, len(order), size)]
-        run = self._cores.map if on_cpu else map  # one batch after the other on a GPU
-        results = run(self._batch, ([clips[i] for i in batch] for batch in batches))
+        results = self._cores.mapper(self._device)(self._batch, ([clips[i] for i in batch] for batch in batches))
         for batch, emotions in zip(batches, results, strict=True):
             found.update(zip(batch, emotions, strict=True))
             on_progress(len(found) / len(clips))

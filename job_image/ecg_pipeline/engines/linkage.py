@@ -98,7 +98,6 @@ class _Clusters:
 
     def _offer(self, slot: int, others: NDArray[np.intp]) -> None:
         """Make `slot` the neighbour of those of the `others` that have none as near."""
-        others = others[others != slot]
         distances = self._distances(slot, others)
         nearer = distances < self._bounds[others]
         chosen = others[nearer]

@@ -75,8 +75,7 @@ class WindowEmbeddings:
                 result[heard] = np.where(has_mask[heard, :, None], pooled, result[heard])
             return result
 
-        starts = range(0, len(scores.data), size)
-        return self._cores.map(embeddings, starts) if device.type == "cpu" else map(embeddings, starts)
+        return self._cores.mapper(device.type)(embeddings, range(0, len(scores.data), size))
 
     def _windows_a_task(self) -> int:
         on_cpu = self._pipeline._embedding.device.type == "cpu"

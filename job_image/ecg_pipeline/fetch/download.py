@@ -155,7 +155,6 @@ class Downloader:
             raise _chosen_of(errors) from None
         finally:
             partial.keep(parts.beginning)
-        saved.may_have_parts = True
 
     async def _store_part(self, response: httpx.Response, part: range, parts: Parts, saved: "_Saved") -> None:
         offset = part.start
@@ -194,7 +193,7 @@ class _Saved:
     report: OnBytes
     environment: Environment
     may_have_parts: bool = True
-    """False after parts have failed."""
+    """False once parts were tried."""
     reported: float = 0.0
 
     def arrived(self, size: int, done: int) -> None:

@@ -30,10 +30,6 @@ class Parts:
         self._complete.add(part.start)
 
     @property
-    def missing(self) -> int:
-        return self._total - self.arrived
-
-    @property
     def beginning(self) -> int:
         """Bytes from the start of the file up to the first part that is not complete."""
         size = 0

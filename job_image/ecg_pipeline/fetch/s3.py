@@ -179,7 +179,6 @@ class _Download:
             if isinstance(error, RetriesExceededError | S3DownloadFailedError):
                 raise TryAgainError(f"S3's answers end early: {error}") from None
             raise
-        self._connections = connections
 
     def _part_arrived(self, size: int) -> None:
         """Called in the manager's threads, one at a time."""
