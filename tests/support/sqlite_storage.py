@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from ecg_api.standalone.storage.changes import Changes
 from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.job_files import JobFiles
@@ -31,3 +33,14 @@ def open_storage(folder: Path, clock: Clock) -> Iterator[Storage]:
         yield Storage(database, files, Changes(), TTL, clock)
     finally:
         database.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def storage(tmp_path: Path, clock: Clock) -> Iterator[Storage]:
+    with open_storage(tmp_path, clock) as opened:
+        yield opened
