@@ -41,6 +41,10 @@ def busy(status: int, detail: str, retry_after_s: int = 5) -> ProblemError:
     return ProblemError(status, detail, headers={"Retry-After": str(retry_after_s)})
 
 
+def queue_full() -> ProblemError:
+    return busy(429, "too many jobs are waiting; try again later", retry_after_s=30)
+
+
 def wrong_field(field: str, message: str) -> ProblemError:
     return ProblemError(422, f"{field}: {message}", errors=[FieldError(field=field, message=message)])
 

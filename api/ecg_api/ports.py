@@ -1,12 +1,13 @@
 """The ports between the HTTP API and the job store: SQLite on this host, or VideoJobs in a cluster."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Protocol
 
+from ecg_contract.delivery_record import CallbackTry
 from ecg_contract.host_protocol import PipelineError, PipelineStatus, Source
 from ecg_contract.options import JobOptions
 from ecg_contract.wire.models import CallbackView
@@ -82,6 +83,10 @@ class JobView:
     submitted_at: datetime | None = None
     language: str | None = None
     """The language that was found, or else the one that the request names."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """The request's own."""
+    callback_tries: Sequence[CallbackTry] = ()
+    """The last tries of the run's callbacks, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ class JobQuery:
     submitted_before: datetime | None = None
     undelivered: bool = False
     """Only jobs whose terminal callback was given up, or rejected for good."""
+    metadata: tuple[tuple[str, str], ...] = ()
+    """Names and values that a job's request has to have."""
     limit: int = 50
     after: str | None = None
     """The cursor of the page before."""
@@ -131,6 +138,10 @@ class JobStore(Protocol):
 
     async def cancel(self, job_id: str) -> None:
         """Stop the work and mark the job `CANCELLED`; does nothing to a job that is final or unknown."""
+
+    async def retry(self, job_id: str) -> bool:
+        """Run a failed or cancelled job again, as it was posted; False where it is in another state or unknown, or its
+        media was an upload, which is gone. Raises QueueFullError."""
 
     async def list_jobs(self, query: JobQuery) -> JobPage:
         """The newest jobs that `query` names. Raises ValueError for a cursor that is none."""

@@ -20,7 +20,8 @@ from datetime import datetime, timedelta
 
 from ecg_callbacks import schedule
 from ecg_callbacks.types import Decision, Due, Failure, JobFacts, Nothing, WaitUntil
-from ecg_contract.delivery_record import ERROR_LENGTH, DeliveryRecord, Settled
+from ecg_contract.base_model import in_plain_text
+from ecg_contract.delivery_record import ERROR_LENGTH, TRIES, CallbackTry, DeliveryRecord, Settled
 from ecg_contract.stages import Stage
 from ecg_contract.wire.models import CallbackStatus, CallbackView
 
@@ -100,7 +101,7 @@ def failed_try(
     record = _tried(record, due, now)
     if _is_stale(record, due):
         return record
-    failure = Failure(failure.error[:ERROR_LENGTH], failure.http_status, failure.retry_after)
+    failure = Failure(in_plain_text(failure.error)[:ERROR_LENGTH], failure.http_status, failure.retry_after)
     if failure.retry_after is not None:
         record = record.model_copy(update={"not_before": now + schedule.bounded(failure.retry_after)})
     if due.early and record.in_hand is not None and not failure.is_final:
@@ -113,6 +114,16 @@ def failed_try(
     if due.is_terminal:
         return _settled(record, _ending(record, failure, now))
     return record.model_copy(update={"settled": max(record.settled, due.progress or 0), "in_hand": None})
+
+
+def remembered(
+    record: DeliveryRecord, due: Due, now: datetime, http_status: int | None, error: str | None
+) -> DeliveryRecord:
+    """The record with one more try in its log, unless its run is over."""
+    if due.run != record.run:
+        return record
+    one = CallbackTry(time=now, status=due.status, progress=due.progress, http_status=http_status, error=error)
+    return record.model_copy(update={"tries": (*record.tries, one)[-TRIES:]})
 
 
 def redeliver(record: DeliveryRecord, now: datetime) -> DeliveryRecord:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ecg_callbacks import schedule
 from ecg_callbacks.circuit import Circuit, Reason
-from ecg_callbacks.decision import acknowledged, early_callback, failed_try, next_callback, started
+from ecg_callbacks.decision import acknowledged, early_callback, failed_try, next_callback, remembered, started
 from ecg_callbacks.limit import Limit
 from ecg_callbacks.outcome_log import log_outcome
 from ecg_callbacks.ports import Change, Delivery, DeliveryLedger
@@ -189,7 +189,10 @@ def _change(due: Due, outcome: Outcome, now: datetime, chance: float) -> Change:
 
     def change(record: DeliveryRecord) -> DeliveryRecord:
         if isinstance(outcome, Failure):
-            return failed_try(record, due, now, outcome, lambda: chance)
-        return acknowledged(record, due, now)
+            after = failed_try(record, due, now, outcome, lambda: chance)
+        else:
+            after = acknowledged(record, due, now)
+        error = outcome.error if isinstance(outcome, Failure) else None
+        return remembered(after, due, now, outcome.http_status, error)
 
     return change

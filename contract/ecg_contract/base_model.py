@@ -1,7 +1,7 @@
 """The base class of models whose JSON follows the Kubernetes conventions, and their bounded text types."""
 
 import re
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -26,11 +26,11 @@ class CamelModel(BaseModel):
         return self.model_dump_json(by_alias=True, exclude_none=True)
 
 
-def cut_to(length: int) -> BeforeValidator:
+def cut_to(length: int, end: str = "…") -> BeforeValidator:
     """A validator that truncates a longer string instead of refusing it; for text that people read."""
 
     def cut(value: object) -> object:
-        return value[: length - 1] + "…" if isinstance(value, str) and len(value) > length else value
+        return value[: length - len(end)] + end if isinstance(value, str) and len(value) > length else value
 
     return BeforeValidator(cut)
 
@@ -48,6 +48,16 @@ PLAIN = r"^[!#-%'-;=?-\[\]-~]*$"
 """Pattern of the printable ASCII that takes one byte each in JSON: without `"&<>\\`, which are escaped."""
 
 Plain = Annotated[str, Field(pattern=PLAIN)]
+
+PLAIN_TEXT = PLAIN.replace("[", "[ ", 1)
+"""The same with spaces."""
+Text = TypeVar("Text", str, object)
+_NOT_PLAIN = re.compile(r"[^ !#-%'-;=?-\[\]-~]")
+
+
+def in_plain_text(text: Text) -> Text:
+    """The text with a question mark for each character that `PLAIN_TEXT` does not take, and `'` for `"`."""
+    return _NOT_PLAIN.sub("?", text.replace('"', "'")) if isinstance(text, str) else text
 
 
 Sentence = Annotated[str, cut_to(400), Field(max_length=400)]

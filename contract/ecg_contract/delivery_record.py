@@ -6,16 +6,26 @@ It holds no body and no credential.
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from ecg_contract.base_model import CamelModel
+from ecg_contract.base_model import PLAIN_TEXT, CamelModel, cut_to, in_plain_text
 from ecg_contract.wire.models import CallbackStatus
 
 ERROR_LENGTH = 200
 """Longest `last_error` kept, in characters."""
 
+TRIES = 8
+"""Tries that are remembered of each job."""
+_TRY_ERROR_LENGTH = 100
+
 Percent = Annotated[int, Field(ge=0, le=100)]
-ShortError = Annotated[str, Field(max_length=ERROR_LENGTH)]
+ShortError = Annotated[str, Field(max_length=ERROR_LENGTH, pattern=PLAIN_TEXT), BeforeValidator(in_plain_text)]
+TryError = Annotated[
+    str,
+    Field(max_length=_TRY_ERROR_LENGTH, pattern=PLAIN_TEXT),
+    cut_to(_TRY_ERROR_LENGTH, "..."),
+    BeforeValidator(in_plain_text),
+]
 
 
 class InHand(CamelModel):
@@ -39,6 +49,21 @@ class InHand(CamelModel):
         return self.status != "processing"
 
 
+class CallbackTry(CamelModel):
+    """One try of a callback."""
+
+    time: datetime
+    """When it was over."""
+    status: CallbackStatus
+    """Its `status` on the wire."""
+    progress: Percent | None = None
+    """Its `progress` on the wire."""
+    http_status: Annotated[int, Field(ge=0, le=999)] | None = None
+    """The backend's answer; absent where there was none."""
+    error: TryError | None = None
+    """Why it was not acknowledged; absent where it was."""
+
+
 class Settled(CamelModel):
     """How the terminal callback of a run ended."""
 
@@ -53,7 +78,7 @@ class Settled(CamelModel):
 
 
 class DeliveryRecord(CamelModel):
-    """All that has to survive a restart for callbacks to be sent once and in order; below 1 KB of JSON."""
+    """All that has to survive a restart for callbacks to be sent once and in order; some KB of JSON."""
 
     run: int = 1
     """The run whose callbacks these are."""
@@ -69,5 +94,7 @@ class DeliveryRecord(CamelModel):
     """Seconds that tries of progress and the pauses after them have held up the terminal callback."""
     terminal: Settled | None = None
     """How the last callback of the run ended."""
+    tries: Annotated[tuple[CallbackTry, ...], Field(max_length=TRIES)] = ()
+    """The last tries, in order."""
     redelivery: int = 0
     """How often the settled terminal callback was asked for once more."""

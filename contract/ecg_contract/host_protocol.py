@@ -105,7 +105,7 @@ class PartUsage(CamelModel):
 class ResultReference(CamelModel):
     """Where the stored result is, and enough about it to show it in a list."""
 
-    location: Annotated[str, Field(max_length=1100)]
+    location: Annotated[str, Field(max_length=500)]
     """File path, S3 URL, or the ConfigMaps that hold it in pieces."""
     sha256: Annotated[str, Field(max_length=64)]
     """Digest of the stored JSON, in hexadecimal digits."""

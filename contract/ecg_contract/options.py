@@ -1,28 +1,32 @@
 """The options of an analysis. A new one is a field here: requests, VideoJob, job record and pipeline job inherit it."""
 
-from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import from_json
+
+from ecg_contract.languages import Language
 
 
-class Language(StrEnum):
-    """The languages of the specification; any other that is detected is transcribed under its own ISO 639-1 code."""
-
-    AUTO = "auto"
-    KO = "ko"
-    EN = "en"
-    JA = "ja"
-    ZH = "zh"
+def _language(value: Any) -> Any:
+    """In any case. Raises ValueError with the documented codes alone: all of them are no help."""
+    code = value.strip().lower() if isinstance(value, str) else value
+    if code not in list(Language):
+        raise ValueError("must be 'auto', 'ko', 'en', 'ja', 'zh' or the code of another language that Whisper has")
+    return code
 
 
-def _lowered(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
+def _parsed(value: Any) -> Any:
+    """A form has it as JSON text."""
+    return from_json(value) if isinstance(value, str) else value
 
 
 MOST_SPEAKERS = 100
 SpeakerCount = Annotated[int, Field(ge=1, le=MOST_SPEAKERS)]
-AnyCaseLanguage = Annotated[Language, BeforeValidator(_lowered)]
+AnyCaseLanguage = Annotated[Language, BeforeValidator(_language)]
+MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+MetadataValue = Annotated[str, Field(max_length=100)]
+Metadata = Annotated[dict[MetadataName, MetadataValue], Field(max_length=6), BeforeValidator(_parsed)]
 
 
 class AnalysisOptions(BaseModel):
@@ -44,6 +48,9 @@ class AnalysisOptions(BaseModel):
     """How many people speak at most."""
     vocabulary: Annotated[str, Field(max_length=600)] = ""
     """Names and terms that may be said, separated by commas; Whisper is given them as hotwords."""
+
+    metadata: Metadata = Field(default_factory=dict)
+    """The caller's own names and values, up to six; status and result repeat them, and jobs are listed by them."""
 
     @model_validator(mode="after")
     def _speakers_are_possible(self) -> Self:

@@ -3,8 +3,8 @@
 Times are seconds from the start of the media, as floats.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ class AnalysisResult:
     processing_time: float
     notes: Sequence[str] = ()
     """Fallbacks taken, and other circumstances that a reader of the result should know."""
+    request_metadata: Mapping[str, str] = field(default_factory=dict)
+    """The request's own names and values."""
 
     @property
     def speakers(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def _problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("field", "value", "allowed"),
     [
-        ("language", "xx", "'auto', 'ko', 'en', 'ja' or 'zh'"),
+        ("language", "xx", "'auto', 'ko', 'en', 'ja', 'zh' or the code of another"),
         ("max_workers", 0, "greater than or equal to 1"),
         ("max_workers", 10**9, "less than or equal to 64"),
         ("job_id", None, "valid string"),

@@ -13,7 +13,7 @@ from ecg_api.cli.output_file import saved
 from ecg_api.cli.output_formats import outputs_of
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import Device, PipelineError, PipelineJob, PipelineStatus, Report
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 from ecg_contract.stages import Stage
 from ecg_dev.waiting import wait_until
 from support.server_process import is_alive

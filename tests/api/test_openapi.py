@@ -44,7 +44,7 @@ async def test_a_transcription_takes_a_file_or_json(document: dict[str, Any]) ->
     assert set(content) == {"application/json", "multipart/form-data"}
     form = content["multipart/form-data"]["schema"]["properties"]
     counts = {"num_speakers", "min_speakers", "max_speakers"}
-    assert set(form) == {"file", "enable_gpu", "emotion_detection", "language", "vocabulary", *counts}
+    assert set(form) == {"file", "enable_gpu", "emotion_detection", "language", "vocabulary", "metadata", *counts}
 
 
 async def test_every_refusal_is_a_problem(document: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from ecg_api.ports import JobKind, JobState
 from ecg_api.settings import Settings
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 from ecg_contract.wire.result import wire_json
 from support.fake_store import FakeStore
 from support.wire_results import result_json, small_result, stored_result
@@ -115,7 +115,7 @@ _FILE = b'name="file"; filename="a.wav"\r\n\r\n' + MEDIA
     ("request_", "message"),
     [
         (_form(b'name="file"; filename="a.wav"\r\n\r\n'), "file: is empty"),
-        (_form(_FILE, b'name="language"\r\n\r\nxx'), "language: Input should be 'auto', 'ko', 'en', 'ja' or 'zh'"),
+        (_form(_FILE, b'name="language"\r\n\r\nxx'), "language: must be 'auto', 'ko', 'en', 'ja', 'zh' or the code"),
         (_form(_FILE, _FILE), "file: only one file is taken"),
         (_form(_FILE, b'name="language"\r\n\r\n\xff'), "body: the form's fields must be UTF-8"),
         (_form(_FILE, b'name="x"\r\n\r\n' + b"x" * 70_000), "body: the form's fields are too long"),

@@ -7,7 +7,7 @@ from ecg_api.http.app import create_app
 from ecg_api.jobs.sources import body_key, video_body_key
 from ecg_api.ports import JobKind, JobState
 from ecg_api.settings import Settings
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 from ecg_contract.wire.models import ProcessVideoRequest
 from support.fake_store import FakeStore
 from support.host_contract import PATH, accepted
@@ -59,7 +59,7 @@ async def test_a_renewed_signature_is_the_same_body(client: httpx.AsyncClient) -
 
 def test_an_option_that_the_first_release_did_not_have_counts_where_it_is_given() -> None:
     video = ProcessVideoRequest.model_validate(BODY)
-    later = {"priority", "num_speakers", "min_speakers", "max_speakers", "vocabulary"}
+    later = {"priority", "num_speakers", "min_speakers", "max_speakers", "vocabulary", "metadata"}
     first_release = video.model_dump(exclude={"job_id", *later}, mode="json")
     assert video_body_key(video) == body_key(**first_release), "requests from before an upgrade are recognised"
     assert video_body_key(video.model_copy(update={"priority": 1})) != video_body_key(video)

@@ -15,6 +15,7 @@ from ecg_callbacks.decision import (
     failed_try,
     next_callback,
     redeliver,
+    remembered,
     started,
 )
 from ecg_callbacks.types import Due, Failure, JobFacts, Nothing, WaitUntil
@@ -28,6 +29,20 @@ RUNNING = JobFacts(uid="u", job_id="j", callback_base="http://b", reached=STAGES
 COMPLETED = replace(RUNNING, reached=STAGES, terminal="completed")
 FAILED = replace(RUNNING, terminal="failed")
 ALL_SENT = DeliveryRecord(settled=90, acknowledged=90)
+
+
+def test_the_last_eight_tries_are_remembered_in_plain_text() -> None:
+    record = DeliveryRecord()
+    one = due(record, RUNNING)
+    for number in range(10):
+        record = remembered(record, one, after(number), 500, f'<"{number}"> 오류 ' + "x" * 200)
+    record = remembered(record, one, after(10), 200, None)
+    first, last = record.tries[0], record.tries[-1]
+    assert (len(record.tries), first.time, first.status, first.progress) == (8, after(3), "processing", 10)
+    assert first.error is not None
+    assert (first.error.startswith("?'3'? ?? xxx"), len(first.error)) == (True, 100)
+    assert (last.http_status, last.error) == (200, None)
+    assert remembered(record, replace(one, run=2), NOW, 200, None) == record, "a run that is over"
 
 
 def after(seconds: float) -> datetime:

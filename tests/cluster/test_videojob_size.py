@@ -56,7 +56,8 @@ def fullest(schema: Manifest, path: str = "") -> Any:
         return max(schema["enum"], key=size)
     match schema["type"]:
         case "object":
-            assert "additionalProperties" not in schema, f"{path} may have any number of keys"
+            if "additionalProperties" in schema:
+                return _mapping(schema, path)
             return {name: fullest(part, f"{path}.{name}") for name, part in schema["properties"].items()}
         case "array":
             assert "maxItems" in schema, f"{path} may have any number of items"
@@ -65,6 +66,16 @@ def fullest(schema: Manifest, path: str = "") -> Any:
             assert "maxLength" in schema, f"{path} may be of any length"
             return _text(schema)
     return _number(schema)
+
+
+def _mapping(schema: Manifest, path: str) -> dict[str, Any]:
+    """With the longest names that the CEL rule takes."""
+    assert "maxProperties" in schema, f"{path} may have any number of keys"
+    (rule,) = schema["x-kubernetes-validations"]
+    length = re.search(r"matches\('\^\[A-Za-z0-9_.-\]\{1,(\d+)\}\$'\)", rule["rule"])
+    assert length, f"{path} may have keys of any length"
+    names = (str(number) * int(length[1]) for number in range(schema["maxProperties"]))
+    return {name: fullest(schema["additionalProperties"], path) for name in names}
 
 
 def _number(schema: Manifest) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 from ecg_contract.wire.models import ProcessVideoRequest, ProcessVideoResponse, TranscribeRequest, status_url
 
 MINIMAL = {"job_id": "550e8400-e29b-41d4-a716-446655440000", "video_url": "https://example.com/v.mp4"}
@@ -25,6 +25,7 @@ def test_a_minimal_request_has_the_defaults_of_the_specification() -> None:
         "min_speakers": None,
         "max_speakers": None,
         "vocabulary": "",
+        "metadata": {},
     }
 
 
@@ -59,8 +60,8 @@ def test_the_case_of_a_language_does_not_matter(language: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "allowed"),
     [
-        ("language", "xx", "'auto', 'ko', 'en', 'ja' or 'zh'"),
-        ("language", None, "'auto', 'ko', 'en', 'ja' or 'zh'"),
+        ("language", "xx", "'auto', 'ko', 'en', 'ja', 'zh' or the code of another"),
+        ("language", None, "'auto', 'ko', 'en', 'ja', 'zh' or the code of another"),
         ("max_workers", 0, "greater than or equal to 1"),
         ("max_workers", 10**9, "less than or equal to 64"),
         ("job_id", "", "at least 1 character"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ecg_contract.host_protocol import Part
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 from ecg_pipeline.bench.pipeline_run import RunError, run_pipeline
 from ecg_pipeline.bench.request import BenchRequest
 from ecg_pipeline.bench.rival import Rival

@@ -11,7 +11,7 @@ from ecg_api.standalone.storage.database import Database
 from ecg_api.standalone.storage.run_queue import RunQueue
 from ecg_api.standalone.storage.storage import Storage
 from ecg_api.standalone.storage.store import SqliteStore
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 from support.sqlite_storage import Clock, open_storage
 from support.submissions import submission
 
@@ -25,8 +25,9 @@ async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
 
 
 _MOMENT = timedelta(milliseconds=1)
-FROM_3_TO_2 = (
+FROM_4_TO_2 = (
     "DROP INDEX jobs_listed",
+    "ALTER TABLE jobs DROP COLUMN metadata",
     "ALTER TABLE jobs DROP COLUMN submitted_at",
     "ALTER TABLE jobs DROP COLUMN language",
     "PRAGMA user_version = 2",
@@ -37,7 +38,7 @@ async def test_a_database_of_an_earlier_release_is_listed(storage: Storage, tmp_
     before = SqliteStore(storage, queue_limit=3)
     await before.submit(submission("old", language=Language.JA))
     submitted_at = (await before.list_jobs(JobQuery())).jobs[0].submitted_at
-    for statement in FROM_3_TO_2:
+    for statement in FROM_4_TO_2:
         await storage.database.query(lambda c, statement=statement: c.execute(statement))  # type: ignore[misc]
     with open_storage(tmp_path, Clock()) as opened:
         store = SqliteStore(opened, queue_limit=3)
@@ -50,7 +51,7 @@ async def test_a_database_of_an_earlier_release_is_listed(storage: Storage, tmp_
 async def test_a_database_of_the_first_release_goes_on_with_its_jobs(storage: Storage, tmp_path: Path) -> None:
     await SqliteStore(storage, queue_limit=3).submit(submission("old"))
     backwards = (
-        *FROM_3_TO_2,
+        *FROM_4_TO_2,
         "DROP INDEX jobs_recent",
         "DROP INDEX jobs_claim",
         "ALTER TABLE jobs DROP COLUMN priority",
@@ -75,6 +76,7 @@ async def test_a_database_of_the_first_release_goes_on_with_its_jobs(storage: St
         "SELECT seq FROM jobs WHERE callback_state IN ('undelivered', 'rejected')",
         "SELECT seq FROM jobs WHERE seq < 9 AND language = 'ko' AND submitted_at >= 1 AND state IN ('failed') "
         "ORDER BY seq DESC LIMIT 51",
+        "SELECT seq FROM jobs WHERE instr(metadata, 'x') > 0 ORDER BY seq DESC LIMIT 51",
     ],
 )
 async def test_no_question_reads_the_whole_table(storage: Storage, query: str) -> None:

@@ -14,7 +14,7 @@ from ecg_contract.attempt_outcome import Complete, Fail
 from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.host_protocol import ResultReference
 from support.sqlite_storage import Clock, open_storage
-from support.store_contract import BROKEN, RESULT, Hand, Outcome, StoreContract
+from support.store_contract import BROKEN, RESULT, Hand, Outcome, StoreContract, one_try
 
 
 @dataclass
@@ -38,7 +38,7 @@ class _Sqlite:
         end = Settled(outcome=outcome, time=self.storage.clock(), tries=1)
 
         def settled(record: DeliveryRecord) -> DeliveryRecord:
-            return record.model_copy(update={"terminal": end, "settled": 100})
+            return record.model_copy(update={"terminal": end, "settled": 100, "tries": (one_try(outcome),)})
 
         (pending,) = await ledger.pending()
         await ledger.record(pending.key, settled)

@@ -77,6 +77,13 @@ class FakeStore:
         if entry is not None and not entry.view.state.is_final:
             await self.move(job_id, JobState.CANCELLED)
 
+    async def retry(self, job_id: str) -> bool:
+        entry = self.jobs.get(job_id)
+        if entry is None or entry.view.state not in (JobState.FAILED, JobState.CANCELLED):
+            return False
+        await self.move(job_id, JobState.QUEUED)
+        return True
+
     async def list_jobs(self, query: JobQuery) -> JobPage:
         """Of the conditions, all but `language`."""
         jobs = [entry.view for entry in reversed(self.jobs.values())]
@@ -85,6 +92,7 @@ class FakeStore:
         jobs = [job for job in jobs if before is None or (job.submitted_at and job.submitted_at < before)]
         if query.undelivered:
             jobs = [job for job in jobs if job.callback.state == "undelivered"]
+        jobs = [job for job in jobs if set(query.metadata) <= set(job.metadata.items())]
         jobs = [job for job in jobs if not query.states or job.state in query.states]
         first = int(query.after or 0)
         page = jobs[first : first + query.limit]
@@ -150,4 +158,5 @@ def _queued(submission: Submission) -> JobView:
         callback=CallbackView(state="pending" if submission.callback_base else "disabled"),
         submitted_at=datetime.now(UTC),
         language=submission.options.language.value,
+        metadata=submission.options.metadata,
     )

@@ -215,6 +215,31 @@ class HostContract:
         assert (await host.client.post("/jobs/done/cancel")).status_code == 409
         assert (await host.client.post("/jobs/nobody/cancel")).status_code == 404
 
+    async def test_a_failed_job_is_retried(self, host: Host) -> None:
+        await host.client.post(PATH, json=body("j", metadata={"project": "atlas"}))
+        assert (await host.client.post("/jobs/j/retry")).status_code == 409
+        await host.fail("j")
+        again = await host.client.post("/jobs/j/retry")
+        assert (again.status_code, again.json()["status"], again.json()["error"]) == (202, "processing", None)
+        await host.complete("j")
+        assert (await host.client.get("/jobs/j")).json()["metadata"] == {"project": "atlas"}
+        assert (await host.client.post("/jobs/j/retry")).status_code == 409
+        assert (await host.client.post("/jobs/nobody/retry")).status_code == 404
+
+    async def test_a_video_may_be_in_any_language_and_have_metadata(self, host: Host) -> None:
+        for job_id, metadata in (("j", {"project": "atlas:1"}), ("other", {})):
+            answer = await host.client.post(PATH, json=body(job_id, language="FR", metadata=metadata))
+            assert answer.status_code == 200, answer.text
+            await host.complete(job_id)
+        found = (await host.client.get("/jobs", params={"metadata": "project:atlas:1"})).json()["jobs"]
+        assert [job["job_id"] for job in found] == ["j"]
+
+    async def test_the_tries_of_callbacks_can_be_read(self, host: Host) -> None:
+        await host.client.post(PATH, json=body("j"))
+        answer = (await host.client.get("/jobs/j/callbacks")).json()
+        assert (answer["callback"]["state"] in {"disabled", "pending"}, answer["tries"]) == (True, [])
+        assert (await host.client.get("/jobs/nobody/callbacks")).status_code == 404
+
     async def test_a_job_is_followed_to_its_end(self, host: Host) -> None:
         await host.client.post(PATH, json=body("j"))
         followed, _ = await asyncio.gather(host.client.get("/jobs/j/events", timeout=30), host.complete("j"))
@@ -239,7 +264,7 @@ class HostContract:
         assert (await host.client.get("/jobs/j/result")).status_code == 409
 
     async def test_an_unknown_job_is_a_404(self, host: Host) -> None:
-        for method, end in (("GET", ""), ("GET", "/result"), ("DELETE", ""), ("POST", "/redeliver")):
+        for method, end in (("GET", ""), ("GET", "/result"), ("DELETE", ""), ("POST", "/callback/redeliver")):
             assert (await host.client.request(method, f"/jobs/nobody{end}")).status_code == 404
 
     async def test_a_transcription_is_answered_with_its_result(self, host: Host) -> None:

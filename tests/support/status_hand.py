@@ -19,7 +19,7 @@ from ecg_operator.decide.attempts import first_attempt
 from ecg_operator.decide.conditions import derived
 from ecg_operator.decide.run_end import finished
 from ecg_operator.settings import OperatorSettings
-from support.store_contract import BROKEN, RESULT, Outcome
+from support.store_contract import BROKEN, RESULT, Outcome, one_try
 
 Change = Callable[[VideoJob], VideoJobStatus]
 
@@ -52,7 +52,7 @@ class StatusHand:
     async def settle(self, job_id: str, outcome: Outcome) -> None:
         def settled(videojob: VideoJob) -> VideoJobStatus:
             end = Settled(outcome=outcome, time=_now(), tries=1)
-            record = DeliveryRecord(run=videojob.spec.run, settled=100, terminal=end)
+            record = DeliveryRecord(run=videojob.spec.run, settled=100, terminal=end, tries=(one_try(outcome),))
             return videojob.status.model_copy(update={"callbacks": record})
 
         await self._write(job_id, settled)

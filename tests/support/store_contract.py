@@ -6,7 +6,7 @@ A test module subclasses `StoreContract` and offers the fixture `hand`; the test
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 import pytest
@@ -23,9 +23,10 @@ from ecg_api.ports import (
     SubmitOutcome,
     Uploads,
 )
+from ecg_contract.delivery_record import CallbackTry
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError, Source
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 from support.submissions import submission
 from support.wire_results import result_json
 
@@ -55,6 +56,12 @@ class Hand(Protocol):
 
     async def settle(self, job_id: str, outcome: Outcome) -> None:
         """Settle the terminal callback of the job."""
+
+
+def one_try(outcome: Outcome) -> CallbackTry:
+    """Of the terminal callback of a failed job, as a deliverer records it."""
+    error = None if outcome == "delivered" else "HTTP 500"
+    return CallbackTry(time=datetime(2026, 1, 1, tzinfo=UTC), status="failed", error=error)
 
 
 async def viewed(hand: Hand, job_id: str = "j") -> JobView:
@@ -146,6 +153,46 @@ class StoreContract:
         assert (cancelled.state, cancelled.callback.state) == (JobState.CANCELLED, "disabled")
         assert await hand.store.submit(submission("j", body_key=body_key)) is SubmitOutcome.RERUN
         assert (await viewed(hand)).state is JobState.QUEUED
+
+    @pytest.mark.parametrize("end", ["failed", "cancelled"])
+    async def test_a_job_without_a_result_is_retried_as_it_was_submitted(self, hand: Hand, end: str) -> None:
+        await hand.store.submit(submission("j", metadata={"project": "atlas"}))
+        assert not await hand.store.retry("j"), "it is queued"
+        await (hand.fail("j") if end == "failed" else hand.store.cancel("j"))
+        before = await viewed(hand)
+        assert await hand.store.retry("j")
+        again = await viewed(hand)
+        assert (again.state, again.error, again.callback.state) == (JobState.QUEUED, None, "pending")
+        assert (again.metadata, again.attempt) == ({"project": "atlas"}, before.attempt)
+        await hand.complete("j")
+        assert not await hand.store.retry("j"), "it is completed"
+        assert await hand.store.submit(submission("j")) is SubmitOutcome.REDELIVERED, "the same body"
+        assert not await hand.store.retry("nobody")
+
+    async def test_jobs_are_listed_by_what_their_requests_say_of_them(self, hand: Hand) -> None:
+        for job_id, metadata in (
+            ("j", {"project": "atlas", "team": "회의"}),
+            ("line", {"project": 'a"\nteam=회의\n'}),
+            ("none", {}),
+        ):
+            await hand.store.submit(submission(job_id, metadata=metadata))
+        assert await listed(hand, metadata=(("project", "atlas"),)) == ["j"]
+        assert await listed(hand, metadata=(("team", "회의"), ("project", "atlas"))) == ["j"]
+        assert await listed(hand, metadata=(("project", 'a"\nteam=회의\n'),)) == ["line"]
+        for absent in (("project", "atl"), ("roject", "atlas"), ("project", "")):
+            assert await listed(hand, metadata=(absent,)) == []
+
+    @pytest.mark.parametrize("outcome", ["delivered", "undelivered"])
+    async def test_the_tries_of_callbacks_are_remembered(self, hand: Hand, outcome: Outcome) -> None:
+        await hand.store.submit(submission("j"))
+        assert (await viewed(hand)).callback_tries == ()
+        await hand.fail("j")
+        await hand.settle("j", outcome)
+        last = (await viewed(hand)).callback_tries[-1]
+        assert (last.status, last.progress) == ("failed", None)
+        assert (last.error is None) is (outcome == "delivered")
+        await hand.store.retry("j")
+        assert (await viewed(hand)).callback_tries == (), "another run"
 
     async def test_a_final_job_is_not_cancelled(self, hand: Hand) -> None:
         await hand.store.submit(submission("j"))

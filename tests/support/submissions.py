@@ -1,8 +1,11 @@
 """A submission as the API creates them."""
 
+from collections.abc import Mapping
+
 from ecg_api.ports import JobKind, Submission
 from ecg_contract.host_protocol import Source
-from ecg_contract.options import JobOptions, Language
+from ecg_contract.languages import Language
+from ecg_contract.options import JobOptions
 
 
 def submission(
@@ -12,12 +15,13 @@ def submission(
     callback_base: str | None = "https://b.example",
     priority: int = 0,
     language: Language = Language.KO,
+    metadata: Mapping[str, str] | None = None,
 ) -> Submission:
     return Submission(
         job_id=job_id,
         kind=JobKind.VIDEO,
         source=Source(url="https://example.com/v.mp4"),
-        options=JobOptions(language=language, priority=priority),
+        options=JobOptions(language=language, priority=priority, metadata=dict(metadata or {})),
         callback_base=callback_base,
         body_key=body_key,
     )

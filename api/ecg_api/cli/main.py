@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-_LANGUAGES = ("auto", "ko", "en", "ja", "zh")
+from ecg_contract.languages import Language
+
 _FORMATS = ("json", "srt", "vtt", "txt", "tsv")
 
 
@@ -76,7 +77,9 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--language", choices=_LANGUAGES, default="auto", type=str.lower)
+    spoken = "auto (default), ko, en, ja, zh or the code of another language that Whisper has"
+    codes = [language.value for language in Language]
+    parser.add_argument("--language", choices=codes, default="auto", type=str.lower, metavar="CODE", help=spoken)
     parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
     parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
 

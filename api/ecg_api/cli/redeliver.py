@@ -57,7 +57,7 @@ def _undelivered(server: str) -> Iterator[dict[str, Any]]:
 
 
 def _redeliver(server: str, job_id: str) -> int:
-    job = _ask("POST", f"{server}{status_url(job_id)}/redeliver")
+    job = _ask("POST", f"{server}{status_url(job_id)}/callback/redeliver")
     say(f"{job['job_id']}: {job['status']}, callback {job['callback']['state']}")
     return 0
 

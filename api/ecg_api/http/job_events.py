@@ -54,6 +54,6 @@ async def _next(following: AsyncIterator[JobView]) -> JobView | None:
 
 def _event(view: JobView, clock: Clock) -> tuple[str, str]:
     status = status_of(view, clock())
-    known = status.model_dump_json(exclude={"processing_time", "eta"})  # they change with the time alone
+    known = status.model_dump_json(exclude={"processing_time", "eta", "eta_seconds"})  # they change with the time alone
     event_id = hashlib.sha256(known.encode()).hexdigest()[:16]
     return event_id, f"id: {event_id}\nevent: status\ndata: {status.model_dump_json()}\n\n"

@@ -78,7 +78,9 @@ def video_body_key(video: ProcessVideoRequest) -> str:
     So a release with a new option recognises the requests that an earlier one accepted.
     """
     fields = video.model_dump(exclude={"job_id"}, mode="json")
-    defaults = {name: field.default for name, field in ProcessVideoRequest.model_fields.items()}
+    defaults = {
+        name: field.get_default(call_default_factory=True) for name, field in ProcessVideoRequest.model_fields.items()
+    }
     return body_key(**{n: value for n, value in fields.items() if n in _FIRST_FIELDS or value != defaults[n]})
 
 

@@ -38,6 +38,8 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
         attempt=job.attempt,
         queue_position=job.queue_position,
         eta=to_second(job.eta) if job.eta else None,
+        eta_seconds=max(0.0, round((job.eta - now).total_seconds(), 1)) if job.eta else None,
+        metadata=dict(job.metadata),
         error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
         callback=job.callback,
     )

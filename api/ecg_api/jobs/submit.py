@@ -1,14 +1,12 @@
 """Stores a submitted job, or refuses it with the HTTP status for the reason."""
 
 from ecg_api.context import Context
-from ecg_api.errors import ProblemError, QueueFullError, StoreUnavailableError, busy, wrong_field
+from ecg_api.errors import ProblemError, QueueFullError, StoreUnavailableError, busy, queue_full, wrong_field
 from ecg_api.ports import JobKind, Submission, SubmitOutcome
 from ecg_api.settings import Settings
 from ecg_callbacks.target import check_callback_base
 from ecg_common.logs import job_logger
 from ecg_common.redact import redact_url
-
-_RETRY_FULL_S = 30
 
 
 async def submit(context: Context, submission: Submission) -> SubmitOutcome:
@@ -18,7 +16,7 @@ async def submit(context: Context, submission: Submission) -> SubmitOutcome:
         outcome = await context.store.submit(submission)
     except QueueFullError:
         log.warning("job_refused", extra={"reason": "queue full"})
-        raise busy(429, "too many jobs are waiting; try again later", _RETRY_FULL_S) from None
+        raise queue_full() from None
     except StoreUnavailableError as error:
         log.error("job_not_stored", extra={"reason": str(error)})
         raise busy(503, "the job could not be stored; nothing was accepted") from None

@@ -46,6 +46,8 @@ def _found(candidates: Iterator[Manifest], query: JobQuery) -> Iterator[tuple[tu
 def _is_within(job: JobView, query: JobQuery) -> bool:
     if query.language is not None and job.language != query.language:
         return False
+    if not set(query.metadata) <= set(job.metadata.items()):
+        return False
     since, before = query.submitted_since or _EVER, query.submitted_before
     at = job.submitted_at or _EVER
     return at >= since and (before is None or at < before)

@@ -80,6 +80,20 @@ class VideoJobStore:
         with unavailable_on_cluster_error():
             await retry_on_conflict(cancel)
 
+    async def retry(self, job_id: str) -> bool:
+        async def retry() -> bool:
+            videojob = await self._client.find(job_id)
+            if videojob is None or state_of(videojob) not in (JobState.FAILED, JobState.CANCELLED):
+                return False
+            if self._backlog is not None and await self._backlog.is_full():
+                raise QueueFullError
+            await self._client.patch(videojob, run=videojob.spec.run + 1)
+            job_logger(__name__, job_id).info("job_retried")
+            return True
+
+        with unavailable_on_cluster_error():
+            return await retry_on_conflict(retry)
+
     async def list_jobs(self, query: JobQuery) -> JobPage:
         with unavailable_on_cluster_error():
             manifests = await self._client.list_manifests()

@@ -56,6 +56,8 @@ def view(videojob: VideoJob) -> JobView:
         eta=None if state.is_final or waits_for_new_run else status.estimated_completion_time,
         submitted_at=videojob.metadata.creation_timestamp,
         language=status.report.result.language if status.report and status.report.result else spec.language.value,
+        metadata=spec.metadata,
+        callback_tries=() if waits_for_new_run else record_of(status).tries,
     )
 
 

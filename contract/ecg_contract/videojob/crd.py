@@ -1,12 +1,13 @@
 """The CustomResourceDefinition of `VideoJob`, generated from its models.
 
-Pydantic's JSON schema becomes a structural schema: references are inlined, titles and nulls dropped, and a mapping with
-an enum as its keys becomes an object with these properties.
+Pydantic's JSON schema becomes a structural schema: references are inlined, titles and nulls dropped, a mapping with an
+enum as its keys becomes an object with these properties, and a pattern of its keys a CEL rule.
 """
 
 from typing import Any
 
 from ecg_contract.videojob.resource import GROUP, KIND, PLURAL, VERSION, VideoJob
+from ecg_contract.videojob.spec import cel_rules
 
 Schema = dict[str, Any]
 
@@ -23,6 +24,7 @@ _KEPT = (
     "minLength",
     "maxLength",
     "maxItems",
+    "maxProperties",
     "pattern",
     "required",
     "x-kubernetes-validations",
@@ -114,6 +116,8 @@ def _structural(schema: Schema, definitions: dict[str, Schema], *, defaults: boo
         kept["properties"] = {name: inner(part) for name, part in schema["properties"].items()}
     elif isinstance(schema.get("additionalProperties"), dict):
         kept |= _mapping(schema, definitions, inner(schema["additionalProperties"]))
+    for pattern, value in schema.get("patternProperties", {}).items():
+        kept |= _named(pattern, inner(value))
     if "items" in schema:
         kept["items"] = inner(schema["items"])
     return kept
@@ -122,6 +126,12 @@ def _structural(schema: Schema, definitions: dict[str, Schema], *, defaults: boo
 def _mapping(schema: Schema, definitions: dict[str, Schema], value: Schema) -> Schema:
     keys = _resolved(schema.get("propertyNames", {}), definitions).get("enum")
     return {"properties": dict.fromkeys(keys, value)} if keys else {"additionalProperties": value}
+
+
+def _named(pattern: str, value: Schema) -> Schema:
+    """A mapping whose keys match `pattern`; never absent, as in the model."""
+    rule = f"self.all(name, name.matches('{pattern}'))", f"a name must match {pattern}"
+    return {"additionalProperties": value, "default": {}, **cel_rules(rule)}
 
 
 def _resolved(schema: Schema, definitions: dict[str, Schema]) -> Schema:

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import Part
-from ecg_contract.options import AnalysisOptions, AnyCaseLanguage, JobOptions, Language
+from ecg_contract.languages import Language
+from ecg_contract.options import AnalysisOptions, AnyCaseLanguage, JobOptions, Metadata
 from ecg_contract.stages import Stage
 
 ACCEPTED_MESSAGE = "비디오 처리가 시작되었습니다"
@@ -161,6 +162,8 @@ class WireMetadata(BaseModel):
     """An addition: `cuda` or `cpu`, the device that was really used."""
     notes: list[str] | None = None
     """An addition: fallbacks taken, such as a smaller model; absent where there were none."""
+    request_metadata: Metadata | None = None
+    """An addition: the request's `metadata`; absent where it had none."""
 
 
 class WireResult(BaseModel):
@@ -187,6 +190,8 @@ class TranscribeMetadata(BaseModel):
     processed_at: datetime
     notes: Annotated[list[str] | None, Field(exclude_if=lambda notes: notes is None)] = None
     """An addition: the notes of the result's metadata; absent where there are none."""
+    request_metadata: Annotated[Metadata | None, Field(exclude_if=lambda metadata: metadata is None)] = None
+    """An addition: the request's `metadata`; absent where it had none."""
 
 
 class BackendTranscribeResponse(BaseModel):
@@ -228,6 +233,27 @@ class CallbackView(BaseModel):
     last_error: str | None = None
 
 
+class CallbackTryView(BaseModel):
+    """One try of one callback."""
+
+    time: datetime
+    """When it was over."""
+    status: CallbackStatus
+    progress: int | None = None
+    http_status: int | None = None
+    """The backend's answer; null where there was none."""
+    error: str | None = None
+    """Why it was not acknowledged; null where it was."""
+
+
+class JobCallbacksResponse(BaseModel):
+    """`GET /jobs/{job_id}/callbacks`: how the delivery stands, and the last eight tries of the current run."""
+
+    callback: CallbackView
+    tries: list[CallbackTryView]
+    """In order, the last one at the end."""
+
+
 class JobError(BaseModel):
     code: ErrorCode
     message: str
@@ -255,6 +281,10 @@ class JobStatusResponse(BaseModel):
     """1 for the job that starts next; only while it waits in the queue."""
     eta: datetime | None = None
     """When the job will probably be completed, by the running means of earlier jobs; absent while there are none."""
+    eta_seconds: FiniteFloat | None = None
+    """Seconds from now to `eta`."""
+    metadata: dict[str, str] = Field(default_factory=dict)
+    """The request's own."""
     error: JobError | None = None
     callback: CallbackView
 

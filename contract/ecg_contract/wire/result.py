@@ -37,6 +37,7 @@ def to_wire(result: AnalysisResult) -> wire.WireResult:
                 processing_mode=processing_mode(result.language_requested),
                 device=result.device,
                 notes=list(result.notes) or None,
+                request_metadata=dict(result.request_metadata) or None,
             ),
         }
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ecg_contract.host_protocol import PipelineJob, Source
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 from ecg_pipeline.analysis.fallbacks import reason_of
 from ecg_pipeline.analysis.models import JobModels, ModelCache
 from ecg_pipeline.ports import Engines

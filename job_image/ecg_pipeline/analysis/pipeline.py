@@ -55,4 +55,5 @@ def analyze(
         device=models.device,
         processing_time=job.fetch_seconds + time.monotonic() - began,
         notes=progress.status.notes,
+        request_metadata=job.metadata,
     )

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ecg_contract.host_protocol import Part, PipelineJob
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 from ecg_contract.result import Emotion, SpeakerTurn
 from ecg_contract.stages import Stage
 from ecg_pipeline.analysis.fallbacks import (

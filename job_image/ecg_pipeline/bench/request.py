@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from ecg_contract.options import Language
+from ecg_contract.languages import Language
 
 
 class BenchRequest(BaseModel):

@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecg_api.context import ContextOf
-from ecg_api.errors import ProblemError
+from ecg_api.errors import ProblemError, QueueFullError, queue_full
 from ecg_api.http.job_events import events_of
 from ecg_api.http.job_paths import JobIdInPath
 from ecg_api.http.openapi import JOB_ID_IN_PATH, problems
@@ -19,10 +19,17 @@ from ecg_api.jobs.status import status_of
 from ecg_api.ports import JobQuery, JobState
 from ecg_common.logs import job_logger
 from ecg_contract.subtitles.formats import MEDIA_TYPES, TextFormat
-from ecg_contract.wire.models import JobListResponse, JobStatusResponse, WireResult
+from ecg_contract.wire.models import (
+    CallbackTryView,
+    JobCallbacksResponse,
+    JobListResponse,
+    JobStatusResponse,
+    WireResult,
+)
 
 router = APIRouter(tags=["jobs"])
 _CHUNK_BYTES = 256 * 1024
+MetadataPair = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}:", max_length=141)]
 ResultFormat = Literal["json", "srt", "vtt", "txt", "tsv"]
 
 
@@ -45,6 +52,8 @@ class ListParameters(BaseModel):
     """Submitted before this time."""
     callback: Literal["undelivered"] | None = None
     """Only jobs whose final callback the backend never took."""
+    metadata: Annotated[tuple[MetadataPair, ...], Field(max_length=6)] = ()
+    """`name:value` as the request's `metadata` has it; of several all."""
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     """Most jobs on a page."""
     cursor: Annotated[str, Field(max_length=100)] | None = None
@@ -60,6 +69,7 @@ async def list_jobs(context: ContextOf, asked: Annotated[ListParameters, Query()
         submitted_since=_as_utc(asked.since),
         submitted_before=_as_utc(asked.before),
         undelivered=asked.callback is not None,
+        metadata=tuple((name, value) for name, _, value in (pair.partition(":") for pair in asked.metadata)),
         limit=asked.limit,
         after=asked.cursor,
     )
@@ -141,7 +151,44 @@ async def cancel(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
 
 
 @router.post(
-    "/jobs/{job_id:path}/redeliver",
+    "/jobs/{job_id:path}/retry",
+    summary="Run again",
+    status_code=202,
+    responses=problems(404, 409, 429, 503),
+    openapi_extra=JOB_ID_IN_PATH,
+)
+async def retry(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
+    """Run a failed or cancelled job again, as it was posted; 409 for another one, and where its upload is gone."""
+    try:
+        runs_again = await context.store.retry(job_id)
+    except QueueFullError:
+        raise queue_full() from None
+    found = await status(job_id, context)
+    if not runs_again and found.status in ("failed", "cancelled"):
+        raise ProblemError(409, "the job's media was an upload, which is gone: send it again")
+    if not runs_again:
+        raise ProblemError(409, f"the job is {found.status}; only a failed or cancelled one is run again")
+    return found
+
+
+@router.get(
+    "/jobs/{job_id:path}/callbacks",
+    summary="Tries of the callbacks",
+    responses=problems(404, 503),
+    openapi_extra=JOB_ID_IN_PATH,
+)
+async def callbacks(job_id: JobIdInPath, context: ContextOf) -> JobCallbacksResponse:
+    """How the delivery of callbacks stands, and the last eight tries."""
+    job = await context.store.get(job_id)
+    if job is None:
+        raise _unknown()
+    tries = [CallbackTryView(**dict(one)) for one in job.callback_tries]
+    return JobCallbacksResponse(callback=job.callback, tries=tries)
+
+
+@router.post("/jobs/{job_id:path}/redeliver", include_in_schema=False, status_code=202)  # its first name
+@router.post(
+    "/jobs/{job_id:path}/callback/redeliver",
     summary="Send the terminal callback again",
     status_code=202,
     responses=problems(404, 409, 503),

@@ -12,7 +12,7 @@ from ecg_api.errors import StoreUnavailableError
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _SCHEMA = """
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -28,6 +28,7 @@ CREATE TABLE jobs (
     expires_at REAL,
     submitted_at REAL NOT NULL DEFAULT 0,
     language TEXT NOT NULL DEFAULT '',
+    metadata TEXT NOT NULL DEFAULT '',
     record TEXT NOT NULL
 );
 CREATE INDEX jobs_claim ON jobs (state, is_transcription DESC, priority DESC, seq);
@@ -35,7 +36,7 @@ CREATE INDEX jobs_recent ON jobs (state, seq);
 CREATE INDEX jobs_callbacks ON jobs (callback_due) WHERE callback_due IS NOT NULL;
 CREATE INDEX jobs_undelivered ON jobs (callback_state) WHERE callback_state IN ('undelivered', 'rejected');
 CREATE INDEX jobs_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
-CREATE INDEX jobs_listed ON jobs (seq, state, language, submitted_at, callback_state);
+CREATE INDEX jobs_listed ON jobs (seq, state, language, submitted_at, callback_state, metadata);
 """
 _FROM_1 = """
 ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
@@ -51,7 +52,12 @@ UPDATE jobs SET
     language = coalesce(json_extract(record, '$.pipeline.result.language'), json_extract(record, '$.language'), 'auto');
 CREATE INDEX jobs_listed ON jobs (seq, state, language, submitted_at, callback_state);
 """
-_STEPS = {1: _FROM_1, 2: _FROM_2}
+_FROM_3 = """
+ALTER TABLE jobs ADD COLUMN metadata TEXT NOT NULL DEFAULT '';
+DROP INDEX jobs_listed;
+CREATE INDEX jobs_listed ON jobs (seq, state, language, submitted_at, callback_state, metadata);
+"""
+_STEPS = {1: _FROM_1, 2: _FROM_2, 3: _FROM_3}
 """By the version that they lead on from."""
 
 

@@ -78,11 +78,19 @@ def submitted(submission: Submission, now: datetime, uid: str) -> JobRecord:
 
 
 def rerun(old: JobRecord, submission: Submission, now: datetime, uid: str) -> JobRecord:
-    """The new run of a failed or cancelled job; with another body, a new job."""
+    """The new run of a failed or cancelled job, with its URL's new signature; with another body, a new job."""
     fresh = submitted(submission, now, uid)
     if old.body_key != submission.body_key:
         return fresh
-    return fresh.model_copy(update={"uid": old.uid, "run": old.run + 1, "attempt": old.attempt})
+    again = {"source": fresh.source, "callback_base": fresh.callback_base}
+    return retried(old.model_copy(update=again), now)
+
+
+def retried(old: JobRecord, now: datetime) -> JobRecord:
+    """The new run of a failed or cancelled job, as it was posted."""
+    kept = ("job_id", "uid", "kind", "source", "callback_base", "body_key", "attempt")
+    fields = {name: getattr(old, name) for name in kept}
+    return JobRecord(**fields, **options_of(old), run=old.run + 1, submitted_at=now)
 
 
 def claimed(job: JobRecord, now: datetime) -> JobRecord:
@@ -188,6 +196,8 @@ def view(job: JobRecord, queue_position: int | None = None, eta: datetime | None
         eta=eta,
         submitted_at=job.submitted_at,
         language=language_of(job),
+        metadata=job.metadata,
+        callback_tries=job.delivery.tries if job.delivery.run == job.run else (),
     )
 
 

@@ -1,5 +1,6 @@
 """The table of jobs. Every column but the record is derived from the record at every write."""
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,12 +26,18 @@ _COLUMNS = (
     "expires_at",
     "submitted_at",
     "language",
+    "metadata",
     "record",
 )
 _PUT = (
     f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608 - our own names
     f"ON CONFLICT (job_id) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _COLUMNS[1:])}"
 )
+
+
+def _line(name: str, value: str) -> str:
+    """A name and its value as the column `metadata` has them; JSON has no line breaks of its own."""
+    return f"\n{name}={json.dumps(value)}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ class JobTable:
             expiry.timestamp() if expiry else None,
             job.submitted_at.timestamp(),
             language_of(job),
+            "".join(_line(*pair) for pair in job.metadata.items()),
             job.to_json(),
         )
         self.connection.execute(_PUT, values)
@@ -119,6 +127,9 @@ class JobTable:
             values += sorted(query.states)
         if query.undelivered:
             texts.append("callback_state IN ('undelivered', 'rejected')")
+        for pair in query.metadata:
+            texts.append("instr(metadata, ?) > 0")
+            values.append(_line(*pair))
         found = f"SELECT seq FROM jobs WHERE {' AND '.join(texts)} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - our own text
         rows = [seq for (seq,) in self.connection.execute(found, (*values, query.limit + 1))]
         chosen = rows[: query.limit]

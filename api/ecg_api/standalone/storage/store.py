@@ -80,6 +80,16 @@ class SqliteStore:
         job_logger(__name__, job_id).info("job_cancelled")
         self._storage.changes.announce(job_id)
 
+    async def retry(self, job_id: str) -> bool:
+        async with self._storage.transaction() as table:
+            job = table.get(job_id)
+            if job is None or job.state not in (JobState.FAILED, JobState.CANCELLED) or job.source.url is None:
+                return False
+            self._queue_behind_others(table, job, job_record.retried(job, table.now))
+        job_logger(__name__, job_id).info("job_retried")
+        self._storage.changes.announce(job_id)
+        return True
+
     async def list_jobs(self, query: JobQuery) -> JobPage:
         before = None if query.after is None else _row(query.after)
         return await self._storage.query(lambda table: _page(table, query, before, self._workers))
@@ -109,15 +119,20 @@ class SqliteStore:
 
     def _enqueue(self, table: JobTable, known: JobRecord | None, submission: Submission) -> SubmitOutcome:
         """`known` is the failed or cancelled job that runs again. Raises QueueFullError."""
-        if table.count_in(JobState.QUEUED) >= self._queue_limit:
-            raise QueueFullError
         uid = job_record.new_uid()
         if known is None:
-            table.put(job_record.submitted(submission, table.now, uid))
+            self._queue_behind_others(table, None, job_record.submitted(submission, table.now, uid))
             return SubmitOutcome.CREATED
-        table.remove(known.job_id)  # it queues behind the others
-        table.put(job_record.rerun(known, submission, table.now, uid))
+        self._queue_behind_others(table, known, job_record.rerun(known, submission, table.now, uid))
         return SubmitOutcome.RERUN
+
+    def _queue_behind_others(self, table: JobTable, old: JobRecord | None, job: JobRecord) -> None:
+        """Raises QueueFullError."""
+        if table.count_in(JobState.QUEUED) >= self._queue_limit:
+            raise QueueFullError
+        if old is not None:
+            table.remove(old.job_id)
+        table.put(job)
 
 
 def _view(table: JobTable, job_id: str, workers: int) -> JobView | None:
