@@ -1,6 +1,7 @@
 """Settings of the API server, read from the environment once, by the command line."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -34,9 +35,12 @@ class Settings(CallbackSettings, LogFileSettings):
     store: Literal["sqlite", "kubernetes"] = "sqlite"
     """Where jobs are kept and who works on them: this host itself, or VideoJobs and their operator in a cluster."""
     host: str = "127.0.0.1"
-    """Address to listen on. The API asks for no password, so other machines reach it only when told so: by 0.0.0.0."""
+    """Address to listen on; other machines reach the API only when told so: by 0.0.0.0. See API_KEYS_FILE."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     """Port to listen on; 0 takes a free one."""
+    api_keys_file: Path | None = None
+    """File of the keys that requests must have, made by `ecg key`; read again when it changes. Without it no key is
+    asked for."""
     cors_origins: Annotated[CommaSeparated, AfterValidator(_checked_origins)] = SPECIFIED_ORIGINS
     """Origins, comma-separated, whose pages may call the API from a browser."""
     max_body_bytes: Annotated[int, Field(gt=0)] = 64 * KIB

@@ -13,7 +13,7 @@ import httpx
 
 from ecg_callbacks.body import CallbackBody
 from ecg_callbacks.ports import ResultSource
-from ecg_callbacks.signature import Signer, signing_key
+from ecg_callbacks.signature import Signer, signing_keys
 from ecg_callbacks.target import CallbackPolicy, callback_url, check_callback_base, is_configured
 from ecg_callbacks.types import Due, Failure, JobFacts
 from ecg_common.clock import Clock, utc_now
@@ -61,7 +61,7 @@ class CallbackSender:
     ) -> None:
         """Raises ValueError where `secret` is malformed."""
         self._results, self._clock, self._total_s = results, clock, total_s
-        self._key = signing_key(secret)
+        self._keys = signing_keys(secret)
         self._policy = policy
         self._client = httpx.AsyncClient(
             transport=GuardedTransport(policy.guard(resolve), _LOOKUP_THREADS),
@@ -92,8 +92,8 @@ class CallbackSender:
         base = facts.callback_base or ""
         check_callback_base(base, self._policy)
         body = CallbackBody(due, facts, self._results)
-        key = self._key if is_configured(base, self._policy) else None
-        signer = Signer(key, due.webhook_id, self._clock())
+        keys = self._keys if is_configured(base, self._policy) else ()
+        signer = Signer(keys, due.webhook_id, self._clock())
         await body.check(signer.update)
         headers = {**_HEADERS, "content-length": str(body.length), **signer.headers}
         request = self._client.build_request("POST", callback_url(base), content=body.pieces(), headers=headers)

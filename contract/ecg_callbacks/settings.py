@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 
-from ecg_callbacks.signature import signing_key
+from ecg_callbacks.signature import signing_keys
 from ecg_callbacks.target import CallbackPolicy, check_callback_base
 from ecg_common.setting_types import AllowedAddresses
 from ecg_common.settings import EnvironmentSettings
@@ -17,7 +17,7 @@ def _checked_base(url: str) -> str:
 
 def _checked_secret(secret: SecretStr) -> SecretStr:
     try:
-        signing_key(secret.get_secret_value())
+        signing_keys(secret.get_secret_value())
     except ValueError as error:
         raise ValueError(str(error).removeprefix("CALLBACK_SECRET: ")) from None
     return secret
@@ -33,7 +33,8 @@ class CallbackSettings(EnvironmentSettings):
     """Send callbacks to BACKEND_URL and CALLBACK_ALLOW alone, to no other public host."""
     callback_secret: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = None
     """Signs callbacks (Standard Webhooks, `webhook-signature`) to BACKEND_URL and to hosts and literal addresses in
-    CALLBACK_ALLOW; others, which a request may name, get no signature."""
+    CALLBACK_ALLOW; others, which a request may name, get no signature. `ecg secret` makes one. Of two `whsec_` secrets
+    with a space between them both sign, so that a backend can go from one to the other."""
 
     @property
     def signing_secret(self) -> str | None:

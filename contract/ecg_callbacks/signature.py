@@ -8,42 +8,55 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 _PREFIX = "whsec_"
 
 
 class Signer:
-    """Signs one body, which `update` takes piece by piece."""
+    """Signs one body, which `update` takes piece by piece, with each of the keys."""
 
-    def __init__(self, key: bytes | None, webhook_id: str, now: datetime) -> None:
+    def __init__(self, keys: Sequence[bytes], webhook_id: str, now: datetime) -> None:
         self._id = webhook_id
         self._timestamp = str(int(now.timestamp()))
-        self._mac = hmac.new(key, f"{webhook_id}.{self._timestamp}.".encode(), hashlib.sha256) if key else None
+        head = f"{webhook_id}.{self._timestamp}.".encode()
+        self._macs = [hmac.new(key, head, hashlib.sha256) for key in keys]
 
     def update(self, piece: bytes) -> None:
-        if self._mac is not None:
-            self._mac.update(piece)
+        for mac in self._macs:
+            mac.update(piece)
 
     @property
     def headers(self) -> dict[str, str]:
         """Without a signature where there is no key."""
         headers = {"webhook-id": self._id, "webhook-timestamp": self._timestamp}
-        if self._mac is not None:
-            headers["webhook-signature"] = "v1," + base64.b64encode(self._mac.digest()).decode()
+        if self._macs:
+            signatures = (base64.b64encode(mac.digest()).decode() for mac in self._macs)
+            headers["webhook-signature"] = " ".join(f"v1,{signature}" for signature in signatures)
         return headers
 
 
-def signing_key(secret: str | None) -> bytes | None:
-    """The key of CALLBACK_SECRET: base64 behind `whsec_`, else the text itself. Raises ValueError."""
+def new_secret() -> str:
+    """In the form that the Standard Webhooks libraries take."""
+    return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def signing_keys(secret: str | None) -> Sequence[bytes]:
+    """The keys of CALLBACK_SECRET: of each `whsec_` secret in it, or else of the whole text. Raises ValueError."""
     if not secret:
-        return None
+        return ()
     if not secret.startswith(_PREFIX):
-        return secret.encode()
+        return (secret.encode(),)
+    return [_decoded(part) for part in secret.split()]
+
+
+def _decoded(secret: str) -> bytes:
     try:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if not key:
-        raise ValueError("CALLBACK_SECRET: what follows whsec_ must be base64")
+    if not key or not secret.startswith(_PREFIX):
+        raise ValueError("CALLBACK_SECRET: what follows whsec_ must be base64, and so of each of several secrets")
     return key

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
-from ecg_callbacks.signature import Signer, signing_key
+from ecg_callbacks.signature import Signer, new_secret, signing_keys
 
 PAGE = Path(__file__).parents[2] / "docs" / "callbacks.md"
 
@@ -23,10 +24,23 @@ def documented() -> Any:
 
 @pytest.mark.parametrize("secret", ["whsec_" + "c2VjcmV0" * 4, "plain words"])
 def test_the_documented_check_tells_genuine_callbacks_from_others(secret: str) -> None:
-    signer = Signer(signing_key(secret), "msg_1", datetime.now(UTC))
+    signer = Signer(signing_keys(secret), "msg_1", datetime.now(UTC))
     signer.update(b'{"job')
     signer.update(b'_id": "j"}')
     is_genuine = documented()
     assert is_genuine(signer.headers, b'{"job_id": "j"}', secret)
     assert not is_genuine(signer.headers, b'{"job_id": "k"}', secret)
     assert not is_genuine(signer.headers, b'{"job_id": "j"}', "another secret")
+
+
+def test_the_standard_library_takes_a_made_secret_and_each_of_two() -> None:
+    old, new = new_secret(), new_secret()
+    signer = Signer(signing_keys(f"{new} {old}"), "msg_1", datetime.now(UTC))
+    signer.update(b'{"job_id": "j"}')
+    for secret in (old, new):
+        assert Webhook(secret).verify('{"job_id": "j"}', signer.headers) == {"job_id": "j"}
+        assert documented()(signer.headers, b'{"job_id": "j"}', secret)
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify('{"job_id": "k"}', signer.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret()).verify('{"job_id": "j"}', signer.headers)

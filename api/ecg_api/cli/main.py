@@ -55,7 +55,15 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--no-models", action="store_true", help="do not load the models")
     _add_bench(commands.add_parser("bench", help="measure what the configured models cost on this machine"))
     _add_redeliver(commands.add_parser("redeliver", help="list, or send again, final callbacks that never arrived"))
+    _add_key(commands.add_parser("key", help="make an API key (setting API_KEYS_FILE)"))
+    commands.add_parser("secret", help="make a secret that signs callbacks (setting CALLBACK_SECRET)")
     return top
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="who gets it; it stands in the log")
+    parser.add_argument("--file", type=Path, metavar="FILE", help="add its digest to this file; else it is printed")
+    parser.add_argument("--requests-per-minute", type=int, metavar="N", help="most requests a minute (default: any)")
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -12,7 +13,8 @@ from fastapi import FastAPI
 from ecg_api.cli.graceful_server import GracefulServer
 from ecg_api.cli.terminal import complain
 from ecg_api.errors import StoreUnavailableError
-from ecg_api.http.allowed_hosts import AllowedHosts, allowed_names
+from ecg_api.http.allowed_hosts import LOOPBACK, AllowedHosts, allowed_names
+from ecg_api.http.key_file import KeyFile, KeyFileError
 from ecg_api.kubernetes.settings import KubernetesSettings
 from ecg_api.settings import Settings
 from ecg_api.shutdown import Shutdown
@@ -28,7 +30,16 @@ def run(arguments: argparse.Namespace) -> int:
     if why := _why_not_free(settings.host, settings.port):
         complain(f"ecg serve: {why}")
         return 1
+    try:
+        if settings.api_keys_file is not None:
+            KeyFile(settings.api_keys_file)
+    except KeyFileError as error:
+        complain(f"ecg serve: {error}")
+        return 2
     configure_logging(settings.log_file, settings.log_level)
+    if settings.api_keys_file is None and settings.host not in LOOPBACK:
+        detail = "whoever reaches this address may use it: set API_KEYS_FILE, or keep others away"
+        logging.getLogger(__name__).warning("no_api_keys", extra={"host": settings.host, "detail": detail})
     # uvicorn raises the signal again after its graceful shutdown, which is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     return _in_cluster(settings) if settings.store == "kubernetes" else _standalone(settings)

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ecg_api.errors import ProblemError
 from ecg_api.http.problems import problem_response
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def allowed_names(configured: Collection[str], listens_on: str) -> frozenset[str] | None:
@@ -17,7 +17,7 @@ def allowed_names(configured: Collection[str], listens_on: str) -> frozenset[str
         return None
     if configured:
         return frozenset(name.lower() for name in configured)
-    return frozenset(_LOOPBACK) if listens_on in _LOOPBACK else None
+    return frozenset(LOOPBACK) if listens_on in LOOPBACK else None
 
 
 class AllowedHosts:

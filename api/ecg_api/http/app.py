@@ -8,7 +8,9 @@ from starlette.types import Lifespan
 
 from ecg_api.context import Context
 from ecg_api.http import openapi, problems
+from ecg_api.http.api_keys import ApiKeys
 from ecg_api.http.job_paths import RawJobPaths
+from ecg_api.http.key_file import KeyFile
 from ecg_api.http.methods import HeadAsGet
 from ecg_api.http.problems import CatchAll
 from ecg_api.http.routes import health, jobs, transcribe, videos
@@ -31,7 +33,7 @@ def create_app(  # noqa: PLR0913 - the composition root takes every port
     clock: Clock = utc_now,
 ) -> FastAPI:
     """The application. Without `uploads`, it answers multipart bodies with 501; without `redelivery`, the list of
-    undelivered callbacks."""
+    undelivered callbacks. Raises KeyFileError."""
     app = FastAPI(
         title="ECG Audio Analyzer",
         version=VERSION,
@@ -51,6 +53,8 @@ def create_app(  # noqa: PLR0913 - the composition root takes every port
     app.add_middleware(HeadAsGet)
     app.add_middleware(RawJobPaths)
     app.add_middleware(CatchAll, shutdown=shutdown)
+    if settings.api_keys_file is not None:
+        app.add_middleware(ApiKeys, keys=KeyFile(settings.api_keys_file))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.cors_origins),

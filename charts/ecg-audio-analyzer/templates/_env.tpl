@@ -57,6 +57,9 @@ the settings' own defaults hold then. */ -}}
 {{- if not (kindIs "invalid" .Values.api.corsOrigins) -}}
 {{- $_ := set $own "CORS_ORIGINS" (join "," .Values.api.corsOrigins) -}}
 {{- end -}}
+{{- if .Values.api.keysSecret -}}
+{{- $_ := set $own "API_KEYS_FILE" "/etc/ecg/keys/keys" -}}
+{{- end -}}
 {{- include "ecg.envList" (dict "chart" (merge $own (include "ecg.sharedEnv" . | fromJson)) "user" .Values.api.env) -}}
 {{- end -}}
 
