@@ -20,7 +20,7 @@ UNUSED_BY_pipeline := --no-emit-package triton
 ENV_FILE := $(if $(DEMO),--env-file demo/demo.env)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test control-plane cluster-up cluster-down cluster-packages images can-cluster e2e e2e-faults setup \
+.PHONY: help demo test control-plane cluster-up cluster-down cluster-packages browser images can-cluster e2e e2e-faults setup \
 	serve check verify fmt bench prove accuracy train lock generate clean
 
 help: ## show this list
@@ -43,6 +43,9 @@ cluster-down: setup ## stop that cluster and everything that runs in it
 
 cluster-packages: setup ## install the Debian packages that cluster-up and images need
 	@$(BIN)/python -m ecg_dev.node packages
+
+browser: ## install Chromium, with which the page is tested (Debian, root)
+	@command -v chromium > /dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium)
 
 images: setup ## build the three images and load them into that cluster, or into kind
 	@PYTHONPATH=demo $(BIN)/python -m ecg_dev.images $(ARGS)

@@ -9,6 +9,7 @@ import assembly
 import diarization_vs_pyannote
 import downloads
 import operator_vs_bare
+import page_scroll
 import slow_source
 
 from ecg_pipeline.bench.machine import describe
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "operator": operator_vs_bare.main,
     "slow-source": slow_source.main,
     "downloads": downloads.main,
+    "page": page_scroll.main,
 }
 
 

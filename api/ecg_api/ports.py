@@ -83,6 +83,7 @@ class JobView:
     submitted_at: datetime | None = None
     language: str | None = None
     """The language that was found, or else the one that the request names."""
+    kind: JobKind = JobKind.VIDEO
     metadata: Mapping[str, str] = field(default_factory=dict)
     """The request's own."""
     callback_tries: Sequence[CallbackTry] = ()

@@ -43,9 +43,14 @@ class FakeStore:
             return SubmitOutcome.REDELIVERED if known.view.state.is_final else SubmitOutcome.SAME
         if sum(not e.view.state.is_final for e in self.jobs.values()) >= self.max_waiting:
             raise QueueFullError
-        self.jobs[submission.job_id] = _Entry(submission, _queued(submission))
+        self.put(submission)
         await self._announce()
         return SubmitOutcome.CREATED if known is None else SubmitOutcome.RERUN
+
+    def put(self, submission: Submission) -> "_Entry":
+        """Store without telling anybody, also where there is no event loop."""
+        self.jobs[submission.job_id] = _Entry(submission, _queued(submission))
+        return self.jobs[submission.job_id]
 
     async def get(self, job_id: str) -> JobView | None:
         entry = self.jobs.get(job_id)
@@ -158,5 +163,6 @@ def _queued(submission: Submission) -> JobView:
         callback=CallbackView(state="pending" if submission.callback_base else "disabled"),
         submitted_at=datetime.now(UTC),
         language=submission.options.language.value,
+        kind=submission.kind,
         metadata=submission.options.metadata,
     )

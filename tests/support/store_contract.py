@@ -268,6 +268,11 @@ class StoreContract:
         assert times == sorted(times, reverse=True)
         assert len(times) == 5
 
+    async def test_a_transcription_is_known_as_one(self, hand: Hand) -> None:
+        await hand.store.submit(submission("j"))
+        await hand.store.submit(transcription())
+        assert [(await viewed(hand, job_id)).kind for job_id in ("j", "t")] == [JobKind.VIDEO, JobKind.TRANSCRIPTION]
+
     async def test_a_list_has_the_jobs_that_are_asked_for(self, hand: Hand) -> None:
         for job_id, language in (("j", Language.AUTO), ("japanese", Language.JA), ("waiting", Language.EN)):
             await hand.store.submit(submission(job_id, language=language))

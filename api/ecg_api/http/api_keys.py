@@ -11,7 +11,7 @@ from ecg_api.errors import ProblemError, busy
 from ecg_api.http.key_file import ApiKey, KeyFile
 from ecg_api.http.problems import problem_response
 
-_OPEN = ("/health", "/docs", "/redoc", "/openapi.json", "/page", "/static-offline-docs")
+_OPEN = ("/health", "/docs", "/openapi.json", "/page", "/static-offline-docs")
 """Paths, with what is below them, that say nothing about jobs."""
 _PAGE_OF_A_JOB = re.compile(rb"/jobs/[^/]+/view/?")
 """The page alone, which asks for the key."""

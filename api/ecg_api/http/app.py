@@ -3,6 +3,7 @@
 import asyncio
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Lifespan
 
@@ -13,7 +14,7 @@ from ecg_api.http.job_paths import RawJobPaths
 from ecg_api.http.key_file import KeyFile
 from ecg_api.http.methods import HeadAsGet
 from ecg_api.http.problems import CatchAll
-from ecg_api.http.routes import health, jobs, transcribe, videos
+from ecg_api.http.routes import health, jobs, page, transcribe, videos
 from ecg_api.ports import JobStore, Redelivery, Uploads
 from ecg_api.settings import Settings
 from ecg_api.shutdown import Shutdown
@@ -34,22 +35,24 @@ def create_app(  # noqa: PLR0913 - the composition root takes every port
 ) -> FastAPI:
     """The application. Without `uploads`, it answers multipart bodies with 501; without `redelivery`, the list of
     undelivered callbacks. Raises KeyFileError."""
-    app = FastAPI(
+    app = FastAPIOffline(  # its docs need no CDN
         title="ECG Audio Analyzer",
         version=VERSION,
         description="Speech analysis of videos: who said what, when, how loud, how high.",
         lifespan=lifespan,
         redirect_slashes=False,
+        redoc_url=None,  # it asks a CDN for a logo
         generate_unique_id_function=lambda route: route.name,
     )
     shutdown = Shutdown()
     uploading = asyncio.Semaphore(settings.max_uploads)
     app.state.context = Context(settings, store, uploads, redelivery, clock, uploading, shutdown)
-    routers = [subject.router for subject in (videos, transcribe, jobs, health)]
+    routers = [subject.router for subject in (videos, transcribe, page, jobs, health)]
     problems.install(app, [route for router in routers for route in router.routes])
     openapi.install(app)
     for router in routers:
         app.include_router(router)
+    page.install(app)
     app.add_middleware(HeadAsGet)
     app.add_middleware(RawJobPaths)
     app.add_middleware(CatchAll, shutdown=shutdown)

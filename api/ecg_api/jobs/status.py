@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from ecg_api.context import to_second
-from ecg_api.ports import JobState, JobView
+from ecg_api.ports import JobKind, JobState, JobView
 from ecg_contract.stages import Stage
 from ecg_contract.wire.models import JobError, JobStatusResponse
 
@@ -47,7 +47,7 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
 
 def _hints(job: JobView) -> tuple[str, ...]:
     """What a client that waits for callbacks in vain should know."""
-    is_silent = job.callback.state == "disabled" and job.state is not JobState.CANCELLED
+    is_silent = job.callback.state == "disabled" and job.kind is JobKind.VIDEO and job.state is not JobState.CANCELLED
     return (_NO_CALLBACKS,) if is_silent else ()
 
 

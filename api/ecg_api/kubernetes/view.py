@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ecg_api.ports import JobState, JobView
+from ecg_api.ports import JobKind, JobState, JobView
 from ecg_callbacks.decision import callback_view, redeliver
 from ecg_callbacks.videojob_facts import facts_of, record_of
 from ecg_contract.host_protocol import PipelineStatus
@@ -56,6 +56,7 @@ def view(videojob: VideoJob) -> JobView:
         eta=None if state.is_final or waits_for_new_run else status.estimated_completion_time,
         submitted_at=videojob.metadata.creation_timestamp,
         language=status.report.result.language if status.report and status.report.result else spec.language.value,
+        kind=JobKind.TRANSCRIPTION if spec.interactive else JobKind.VIDEO,
         metadata=spec.metadata,
         callback_tries=() if waits_for_new_run else record_of(status).tries,
     )

@@ -196,6 +196,7 @@ def view(job: JobRecord, queue_position: int | None = None, eta: datetime | None
         eta=eta,
         submitted_at=job.submitted_at,
         language=language_of(job),
+        kind=job.kind,
         metadata=job.metadata,
         callback_tries=job.delivery.tries if job.delivery.run == job.run else (),
     )
