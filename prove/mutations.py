@@ -15,7 +15,7 @@ from mutation_list import MUTATIONS
 from proof_progress import Progress, figure
 
 ROOT = Path(__file__).parents[1]
-PATHS = ("contract", "api", "operator", "job_image", "dev", "tests")
+PATHS = ("contract", "client", "api", "operator", "job_image", "dev", "tests")
 _UNTRACKED = ("demo/models/diarization/config.yaml",)
 _LIMIT_S = 240
 _PASSED, _FAILED = 0, 1

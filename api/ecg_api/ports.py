@@ -10,7 +10,7 @@ from typing import IO, Protocol
 from ecg_contract.delivery_record import CallbackTry
 from ecg_contract.host_protocol import PipelineError, PipelineStatus, Source
 from ecg_contract.options import JobOptions
-from ecg_contract.wire.models import CallbackView
+from ecg_contract.wire.status import CallbackView
 
 
 class JobKind(StrEnum):

@@ -23,7 +23,8 @@ from ecg_callbacks.types import Decision, Due, Failure, JobFacts, Nothing, WaitU
 from ecg_contract.base_model import in_plain_text
 from ecg_contract.delivery_record import ERROR_LENGTH, TRIES, CallbackTry, DeliveryRecord, Settled
 from ecg_contract.stages import Stage
-from ecg_contract.wire.models import CallbackStatus, CallbackView
+from ecg_contract.wire.models import CallbackStatus
+from ecg_contract.wire.status import CallbackView
 
 _PROGRESS_STAGES = tuple(stage for stage in Stage if stage is not Stage.COMPLETED)
 _LAST = Stage.COMPLETED.progress

@@ -10,7 +10,7 @@ import pytest
 from ecg_api.http.app import create_app
 from ecg_api.ports import JobState
 from ecg_api.settings import Settings
-from ecg_contract.wire.models import CallbackView
+from ecg_contract.wire.status import CallbackView
 from support.fake_store import FakeStore
 from support.live_server import live_server
 from support.submissions import submission

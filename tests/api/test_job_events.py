@@ -10,7 +10,7 @@ import pytest
 from ecg_api.http import job_events
 from ecg_api.http.job_events import events_of
 from ecg_api.ports import JobState, JobView
-from ecg_contract.wire.models import CallbackView
+from ecg_contract.wire.status import CallbackView
 
 CLOSED: list[bool] = []
 

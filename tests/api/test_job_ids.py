@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from ecg_api.ports import JobState
-from ecg_contract.wire.models import CallbackView
+from ecg_contract.wire.status import CallbackView
 from support.fake_store import FakeStore
 from support.wire_results import stored_result
 

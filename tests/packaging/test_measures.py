@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-COMPONENTS = ("contract", "api", "operator", "job_image")
+COMPONENTS = ("contract", "client", "api", "operator", "job_image")
 LONGEST_FILE = 300
 LONGEST_FUNCTION_P95 = 16
 

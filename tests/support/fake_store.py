@@ -10,7 +10,7 @@ from typing import IO
 from ecg_api.errors import QueueFullError, StoreUnavailableError
 from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, UploadSlot
 from ecg_contract.host_protocol import PipelineError
-from ecg_contract.wire.models import CallbackView
+from ecg_contract.wire.status import CallbackView
 
 
 @dataclass

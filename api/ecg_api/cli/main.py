@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from ecg_contract.languages import Language
+from ecg_api.cli.job_arguments import add_hints, add_job_commands, add_language, add_server
 
 _FORMATS = ("json", "srt", "vtt", "txt", "tsv")
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if arguments.env_file is not None:
         load_env_file(arguments.env_file)
-    command = importlib.import_module(f"ecg_api.cli.{arguments.command}")
+    command = importlib.import_module(f"ecg_api.cli.{arguments.module or arguments.command}")
     try:
         return int(command.run(arguments))
     except KeyboardInterrupt:
@@ -48,6 +48,7 @@ def _refuse(why: str) -> NoReturn:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="ecg", description="Who said what, when, how loud, how high.")
     top.add_argument("--env-file", type=Path, metavar="FILE", help="settings; the environment goes before them")
+    top.set_defaults(module=None)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="run the API server with its own queue and pipeline"))
     _add_analyze(commands.add_parser("analyze", help="analyse one file or URL, without a server"))
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--no-models", action="store_true", help="do not load the models")
     _add_bench(commands.add_parser("bench", help="measure what the configured models cost on this machine"))
     _add_redeliver(commands.add_parser("redeliver", help="list, or send again, final callbacks that never arrived"))
+    add_job_commands(commands)
     _add_key(commands.add_parser("key", help="make an API key (setting API_KEYS_FILE)"))
     commands.add_parser("secret", help="make a secret that signs callbacks (setting CALLBACK_SECRET)")
     return top
@@ -80,24 +82,14 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--output-format", action="append", choices=_FORMATS, default=[], help=several)
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="where --output-format writes; else here")
     _add_options(parser)
-    _add_hints(parser)
+    add_hints(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="show the pipeline's log lines")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    spoken = "auto (default), ko, en, ja, zh or the code of another language that Whisper has"
-    codes = [language.value for language in Language]
-    parser.add_argument("--language", choices=codes, default="auto", type=str.lower, metavar="CODE", help=spoken)
+    add_language(parser)
     parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
     parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
-
-
-def _add_hints(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--num-speakers", type=int, metavar="N", help="how many people speak, where that is known")
-    parser.add_argument("--min-speakers", type=int, metavar="N", help="how many people speak at least")
-    parser.add_argument("--max-speakers", type=int, metavar="N", help="how many people speak at most")
-    terms = "names and terms that may be said, separated by commas"
-    parser.add_argument("--vocabulary", default="", metavar="TERMS", help=terms)
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
@@ -116,4 +108,4 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 def _add_redeliver(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job_id", nargs="?", metavar="JOB_ID", help="the job; without it, undelivered ones are listed")
-    parser.add_argument("--server", metavar="URL", help="the API server (default: this machine, setting PORT)")
+    add_server(parser)

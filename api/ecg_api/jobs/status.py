@@ -6,7 +6,7 @@ from typing import Literal
 from ecg_api.context import to_second
 from ecg_api.ports import JobKind, JobState, JobView
 from ecg_contract.stages import Stage
-from ecg_contract.wire.models import JobError, JobStatusResponse
+from ecg_contract.wire.status import JobError, JobStatusResponse
 
 WireState = Literal["processing", "completed", "failed", "cancelled"]
 

@@ -9,7 +9,7 @@ from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
 from ecg_contract.videojob.resource import ConditionType, VideoJob
 from ecg_contract.videojob.state import terminal_state
-from ecg_contract.wire.models import CallbackView
+from ecg_contract.wire.status import CallbackView
 
 
 def state_of(videojob: VideoJob) -> JobState:

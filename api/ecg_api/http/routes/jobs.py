@@ -19,13 +19,8 @@ from ecg_api.jobs.status import status_of
 from ecg_api.ports import JobQuery, JobState
 from ecg_common.logs import job_logger
 from ecg_contract.subtitles.formats import MEDIA_TYPES, TextFormat
-from ecg_contract.wire.models import (
-    CallbackTryView,
-    JobCallbacksResponse,
-    JobListResponse,
-    JobStatusResponse,
-    WireResult,
-)
+from ecg_contract.wire.models import WireResult
+from ecg_contract.wire.status import CallbackTryView, JobCallbacksResponse, JobListResponse, JobStatusResponse
 
 router = APIRouter(tags=["jobs"])
 _CHUNK_BYTES = 256 * 1024

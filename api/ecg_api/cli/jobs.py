@@ -1,0 +1,159 @@
+"""`ecg submit`, `list`, `get`, `watch`, `cancel`, `retry`, `delete`, `callbacks`, `result`: jobs of a server."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ecg_api.cli.remote import on_server
+from ecg_api.cli.terminal import Progress, complain, say
+from ecg_client import EcgClient
+from ecg_contract.wire.status import JobStatusResponse
+
+_PAGE = 200
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        return on_server(arguments, lambda client: _COMMANDS[arguments.command](client, arguments))
+    except ValueError as error:
+        complain(f"ecg {arguments.command}: {error}")
+        return 2
+
+
+def _submit(client: EcgClient, arguments: argparse.Namespace) -> int:
+    if arguments.job_id is not None and len(arguments.sources) > 1:
+        raise ValueError("--job-id is for a single URL")
+    options = _options(arguments)
+    statuses = []
+    for source in arguments.sources:
+        if "://" in source:
+            statuses.append(_submit_url(client, source, options, arguments))
+        else:
+            statuses.append(_send_file(client, Path(source), options))
+    return max(statuses)
+
+
+def _submit_url(client: EcgClient, url: str, options: Mapping[str, Any], arguments: argparse.Namespace) -> int:
+    job = client.submit(
+        url, job_id=arguments.job_id, fastapi_base_url=arguments.backend, priority=arguments.priority, **options
+    )
+    say(job.job_id)
+    return _watched(client, job.job_id) if arguments.watch else 0
+
+
+def _send_file(client: EcgClient, file: Path, options: Mapping[str, Any]) -> int:
+    """Prints the job's id when its analysis has ended: only then does the server answer."""
+    if not file.is_file():
+        complain(f"ecg submit: there is no file {file}")
+        return 2
+    complain(f"{file}: sent, and analysed ...")
+    done = client.transcribe(file, **options)
+    say(done.job_id)
+    if not done.answer.success:
+        complain(f"{file}: {done.answer.error_code}: {done.answer.error}")
+    return 0 if done.answer.success else 1
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Those that differ from the server's defaults."""
+    counts = {name: getattr(arguments, name) for name in ("num_speakers", "min_speakers", "max_speakers")}
+    given = {
+        "language": arguments.language,
+        "emotion_detection": not arguments.no_emotion,
+        "enable_gpu": not arguments.cpu,
+        "vocabulary": arguments.vocabulary,
+        "metadata": _pairs(arguments.metadata),
+        **counts,
+    }
+    return {name: value for name, value in given.items() if value not in (None, "", {}, True)}
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Raises ValueError."""
+    if wrong := [text for text in texts if "=" not in text]:
+        raise ValueError(f"--metadata takes NAME=VALUE, not {wrong[0]}")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _list(client: EcgClient, arguments: argparse.Namespace) -> int:
+    conditions = {name: getattr(arguments, name) for name in ("state", "language", "since", "before")}
+    asked = {**conditions, "metadata": _pairs(arguments.metadata), "limit": min(arguments.limit, _PAGE)}
+    for job in islice(client.list(**asked), arguments.limit):
+        say(job.model_dump_json() if arguments.json else _line(job))
+    return 0
+
+
+def _line(job: JobStatusResponse) -> str:
+    submitted = f"{job.submitted_at:%Y-%m-%dT%H:%M:%SZ}" if job.submitted_at else ""
+    state = f"{job.progress:.0f}% {job.stage}" if job.status == "processing" else job.status
+    why = f"  {job.error.code}: {job.error.message}" if job.error else ""
+    return f"{submitted:20}  {state:20}  {job.language or '':4}  {job.job_id}{why}"
+
+
+def _watched(client: EcgClient, job_id: str) -> int:
+    progress, last = Progress(), None
+    for last in client.watch(job_id):
+        progress.show(last.progress, last.message or last.stage)
+    progress.done()
+    if last is None or last.status != "completed":
+        error = f": {last.error.code}, {last.error.message}" if last and last.error else ""
+        complain(f"{job_id}: {last.status if last else 'removed'}{error}")
+        return 1
+    return 0
+
+
+def _each(act: Callable[[EcgClient, str], object]) -> Callable[[EcgClient, argparse.Namespace], int]:
+    def each(client: EcgClient, arguments: argparse.Namespace) -> int:
+        for job_id in arguments.job_ids:
+            done = act(client, job_id)
+            if isinstance(done, JobStatusResponse):
+                say(f"{job_id}: {done.status}")
+        return 0
+
+    return each
+
+
+def _get(client: EcgClient, job_id: str) -> None:
+    say(client.get(job_id).model_dump_json(indent=2))
+
+
+def _watch(client: EcgClient, arguments: argparse.Namespace) -> int:
+    return max(_watched(client, job_id) for job_id in arguments.job_ids)
+
+
+def _callbacks(client: EcgClient, job_id: str) -> None:
+    found = client.callbacks(job_id)
+    for one in found.tries:
+        outcome = one.error or f"HTTP {one.http_status}"
+        say(f"{one.time:%Y-%m-%dT%H:%M:%SZ}  {one.status:10}  {one.progress or '':3}  {outcome}")
+    say(f"{job_id}: {found.callback.state}")
+
+
+def _result(client: EcgClient, arguments: argparse.Namespace) -> int:
+    content = client.result_as(arguments.job_id, arguments.format)
+    if arguments.output is None:
+        sys.stdout.buffer.write(content if content.endswith(b"\n") else content + b"\n")
+        sys.stdout.flush()
+        return 0
+    try:
+        arguments.output.write_bytes(content)
+    except OSError as error:
+        complain(f"ecg result: {arguments.output}: {error.strerror}")
+        return 1
+    return 0
+
+
+_COMMANDS: Mapping[str, Callable[[EcgClient, argparse.Namespace], int]] = {
+    "submit": _submit,
+    "list": _list,
+    "get": _each(_get),
+    "watch": _watch,
+    "cancel": _each(EcgClient.cancel),
+    "retry": _each(EcgClient.retry),
+    "delete": _each(EcgClient.delete),
+    "callbacks": _each(_callbacks),
+    "result": _result,
+}
