@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 _PREFIX = "whsec_"
@@ -36,6 +36,14 @@ class Signer:
             signatures = (base64.b64encode(mac.digest()).decode() for mac in self._macs)
             headers["webhook-signature"] = " ".join(f"v1,{signature}" for signature in signatures)
         return headers
+
+
+def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
+    """Whether one of the signatures in `headers`, by lower-case names, is by one of the secret's keys."""
+    signed = f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}.".encode() + body
+    expected = [base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode() for key in signing_keys(secret)]
+    sent = headers.get("webhook-signature", "").split()
+    return any(hmac.compare_digest(f"v1,{one}", other) for one in expected for other in sent)
 
 
 def new_secret() -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ecg_api.cli.job_arguments import add_hints, add_job_commands, add_language, add_server
 
@@ -57,9 +57,26 @@ def parser() -> argparse.ArgumentParser:
     _add_bench(commands.add_parser("bench", help="measure what the configured models cost on this machine"))
     _add_redeliver(commands.add_parser("redeliver", help="list, or send again, final callbacks that never arrived"))
     add_job_commands(commands)
+    _add_fakes(commands)
     _add_key(commands.add_parser("key", help="make an API key (setting API_KEYS_FILE)"))
     commands.add_parser("secret", help="make a secret that signs callbacks (setting CALLBACK_SECRET)")
     return top
+
+
+def _add_fakes(commands: Any) -> None:
+    backend = commands.add_parser("fake-backend", help="print and check the callbacks that come to this machine")
+    backend.set_defaults(module="fake_backend")
+    backend.add_argument("--port", type=int, default=8003, help="default: 8003; 0 takes a free one")
+    backend.add_argument("--once", action="store_true", help="end after a job's last callback; status 1 after a fault")
+    backend.add_argument("--fail", type=int, default=0, metavar="N", help="answer 503 to the first N requests")
+    callbacks = commands.add_parser("fake-callbacks", help="send a backend what it gets of jobs, without a job")
+    callbacks.set_defaults(module="fake_callbacks")
+    callbacks.add_argument("url", metavar="URL", help="the backend's fastapi_base_url")
+    callbacks.add_argument("--job-id", default="fake-job", metavar="ID")
+    callbacks.add_argument("--failed", action="store_true", help="a job that fails after 40 %%")
+    callbacks.add_argument("--twice", action="store_true", help="each callback twice, as when an answer was lost")
+    callbacks.add_argument("--pause", type=float, default=0.0, metavar="SECONDS", help="between two callbacks")
+    callbacks.add_argument("--result", type=Path, metavar="FILE", help="a result to send instead of a small one")
 
 
 def _add_key(parser: argparse.ArgumentParser) -> None:

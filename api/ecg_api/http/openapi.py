@@ -74,12 +74,19 @@ def json_request(model: type[BaseModel], example: dict[str, Any]) -> dict[str, A
 def json_or_upload(model: type[BaseModel], example: dict[str, Any], options: type[BaseModel]) -> dict[str, Any]:
     """As `json_request`, or else a form with a `file` and the fields of `options`."""
     extra = json_request(model, example)
+    extra["requestBody"]["content"] |= form_upload(options)["requestBody"]["content"]
+    return extra
+
+
+def form_upload(options: type[BaseModel]) -> dict[str, Any]:
+    """The `openapi_extra` of a route whose body is a form with a `file` and the fields of `options`."""
     form = options.model_json_schema()
     form["properties"] = {"file": {"type": "string", "format": "binary", "title": "File"}, **form["properties"]}
-    form["properties"]["language"] = {"$ref": _REF.format(model="Language"), "default": "en"}
+    default = options.model_fields["language"].default
+    form["properties"]["language"] = {"$ref": _REF.format(model="Language"), "default": default}
     form.pop("$defs", None)
-    extra["requestBody"]["content"]["multipart/form-data"] = {"schema": {**form, "required": ["file"]}}
-    return extra
+    content = {"multipart/form-data": {"schema": {**form, "required": ["file"]}}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 _JOB_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 256}

@@ -34,14 +34,15 @@ class ProblemDetails(BaseModel):
     """Every field that is wrong, with what is allowed; on 422 only."""
 
 
-def problem_response(problem: ProblemError) -> JSONResponse:
+def problem_response(problem: ProblemError, **more: Any) -> JSONResponse:
+    """`more` are members beyond the standard's."""
     details = ProblemDetails(
         title=HTTPStatus(problem.status).phrase,
         status=problem.status,
         detail=problem.detail,
         errors=list(problem.errors) or None,
     )
-    body: dict[str, Any] = details.model_dump(exclude_none=True)
+    body: dict[str, Any] = details.model_dump(exclude_none=True) | more
     return JSONResponse(body, problem.status, problem.headers, MEDIA_TYPE)
 
 
