@@ -17,7 +17,7 @@ from ecg_contract.languages import Language
 from ecg_contract.stages import Stage
 from ecg_dev.waiting import wait_until
 from support.server_process import is_alive
-from support.stand_in_pipeline import jobs_seen, write_pipeline
+from support.stand_in_pipeline import jobs_seen, settings_seen, write_pipeline
 from support.wire_results import stored_result
 
 
@@ -196,3 +196,40 @@ def test_the_command_imports_nothing_but_the_standard_library() -> None:
     found = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
     foreign = found - sys.stdlib_module_names - {"ecg_api", "__main__", "sitecustomize"}
     assert not {name for name in foreign if not name.startswith(("_", "ecg_contract"))}
+
+
+def test_several_sources_are_analysed_one_after_the_other(tmp_path: Path, media: Path) -> None:
+    environment = write_pipeline(tmp_path / "p", result=stored_result(tmp_path))
+    other = tmp_path / "other.mp4"
+    other.write_bytes(b"x")
+    models = ("--model", "small", "--compute-type", "int8", "--batch-size", 2)
+    done = _ecg(environment, "analyze", media, other, "-f", "txt", "--output-dir", tmp_path / "out", *models)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("==")] == [f"== {media}", f"== {other}"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["other.txt", "회의.txt"]
+    assert len(jobs_seen(tmp_path / "p")) == 2
+    expected = {"ASR_MODEL": "small", "ASR_COMPUTE_TYPE": "int8", "ASR_BATCH_SIZE": "2"}
+    assert settings_seen(tmp_path / "p") == expected
+
+
+def test_two_sources_are_not_written_to_one_file(tmp_path: Path, media: Path) -> None:
+    environment = write_pipeline(tmp_path / "p", result=stored_result(tmp_path))
+    (same := tmp_path / "a" / media.name).parent.mkdir()
+    same.write_bytes(b"x")
+    for arguments in ((media, same, "-f", "srt"), (media, same, "-o", tmp_path / "r.json")):
+        done = _ecg(environment, "analyze", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "several sources would be written to the same file" in done.stderr
+
+
+def test_a_file_is_read_from_standard_input(tmp_path: Path) -> None:
+    environment = write_pipeline(tmp_path / "p", result=stored_result(tmp_path))
+    command = [sys.executable, "-m", "ecg_api.cli", "analyze", "-", "-f", "txt", "--output-dir", str(tmp_path / "out")]
+    done = subprocess.run(command, env={**environment}, input=b"RIFF", capture_output=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/stdin.txt").read_text() == "SPEAKER_00: 안녕하세요\n"
+
+
+def test_the_version_is_printed() -> None:
+    done = _ecg({}, "--version")
+    assert (done.returncode, done.stdout) == (0, "ecg 0.1.0, ML server API 1.2.0\n")

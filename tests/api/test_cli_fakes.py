@@ -102,4 +102,9 @@ def test_progress_after_the_end_and_a_missing_signature_are_faults() -> None:
     last = callback(status="failed", progress=None, error_code="PROCESSING_ERROR")
     assert checked.take({"webhook-id": "1"}, last)[1:] == ["webhook-signature is not that of CALLBACK_SECRET"]
     assert "progress after failed" in checked.take({"webhook-id": "2"}, callback())[1:]
+    again = Checked(None)
+    again.take({"webhook-id": "1"}, callback(progress=40))
+    again.take({"webhook-id": "2"}, last)
+    again.take({"webhook-id": "3"}, callback(progress=10))
+    assert again.faults == [], "a failed job that runs again begins again"
     assert "there is no webhook-id" in Checked(None).take({}, callback())[1:]

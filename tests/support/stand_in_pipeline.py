@@ -1,5 +1,6 @@
 """A pipeline process without models that prints given lines and exits with given codes."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ job = json.loads(pathlib.Path(sys.argv[2]).read_text())
 folder = pathlib.Path(__file__).parent
 with (folder / "jobs.jsonl").open("a") as seen:
     seen.write(json.dumps(job) + "\\n")
+settings = {{name: value for name, value in os.environ.items() if name.startswith("ASR_")}}
+(folder / "settings.json").write_text(json.dumps(settings))
 code = {codes!r}[min(job["attempt"], {count}) - 1]
 for line in {lines!r}:
     print(line, flush=True)
@@ -32,6 +35,11 @@ def write_pipeline(
     filled = {"codes": list(codes), "count": len(codes), "lines": list(lines), "result": str(result or "")}
     (package / "__main__.py").write_text(_MAIN.format(**filled))
     return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+def settings_seen(folder: Path) -> dict[str, str]:
+    """The settings of speech recognition in its environment."""
+    return dict(json.loads((folder / "ecg_pipeline/settings.json").read_text()))
 
 
 def jobs_seen(folder: Path) -> list[str]:

@@ -1,14 +1,16 @@
-"""`ecg analyze`: run the pipeline on one file or URL in a child process and print the transcript.
+"""`ecg analyze`: run the pipeline on files or URLs, each in a child process, and print the transcripts.
 
-Exit status: 0, the pipeline's own (10 download, 11 audio extraction, 12 processing, 13 models, 14 GPU memory), 128
-plus the signal that killed it, or 1 when it left no result or the output could not be written. Only the standard
-library is imported before the pipeline has ended, so that its process starts within milliseconds.
+Exit status, of the first source that was not analysed: 0, the pipeline's own (10 download, 11 audio extraction,
+12 processing, 13 models, 14 GPU memory), 128 plus the signal that killed it, or 1 when it left no result or the output
+could not be written. Only the standard library is imported before the pipeline has ended, so that its process starts
+within milliseconds.
 """
 
 import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,24 +24,53 @@ from ecg_api.cli.output_formats import in_format, outputs_of
 from ecg_api.cli.stage_words import progress_message
 from ecg_api.cli.terminal import Progress, complain, say, transcript
 
+_STDIN = "-"
 _USAGE = 2
 _DIED = 1
 _TAIL_LINES = 15
 
 
 def run(arguments: argparse.Namespace) -> int:
-    source = _source(arguments.source)
-    if source is None:
-        complain(f"ecg analyze: there is no file {arguments.source}")
+    outputs = {name: _outputs(arguments, name) for name in arguments.sources}
+    if why := _why_not(arguments, [path for paths in outputs.values() for path in paths]):
+        complain(f"ecg analyze: {why}")
         return _USAGE
-    outputs = outputs_of(arguments.source, arguments.output, arguments.output_format, arguments.output_dir)
-    for output in outputs:
-        if why := why_not_writable(output):
-            complain(f"ecg analyze: {output}: {why}")
-            return _USAGE
+    os.environ.update(_model_settings(arguments))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    statuses = []
+    for name, paths in outputs.items():
+        if len(outputs) > 1:
+            say(f"== {name}")
+        statuses.append(_analyze(arguments, name, paths))
+    return next((status for status in statuses if status), 0)
+
+
+def _outputs(arguments: argparse.Namespace, name: str) -> list[Path]:
+    named = "stdin" if name == _STDIN else name
+    return outputs_of(named, arguments.output, arguments.output_format, arguments.output_dir)
+
+
+def _why_not(arguments: argparse.Namespace, outputs: Sequence[Path]) -> str | None:
+    """What keeps the command from beginning, before any work; None where nothing does."""
+    for name in arguments.sources:
+        if name != _STDIN and _source(name) is None:
+            return f"there is no file {name}"
+    if len(set(outputs)) < len(outputs):
+        return "several sources would be written to the same file: name --output-format, and sources of other names"
+    return next((f"{output}: {why}" for output in outputs if (why := why_not_writable(output))), None)
+
+
+def _model_settings(arguments: argparse.Namespace) -> dict[str, str]:
+    """The settings that options of this command stand for."""
+    given = {name: getattr(arguments, name) for name in ("asr_model", "asr_compute_type", "asr_batch_size")}
+    return {name.upper(): str(value) for name, value in given.items() if value is not None}
+
+
+def _analyze(arguments: argparse.Namespace, name: str, outputs: Sequence[Path]) -> int:
     with tempfile.TemporaryDirectory(prefix="ecg-") as folder:
         work = Path(folder)
+        source = _copied_stdin(work) if name == _STDIN else _source(name)
+        assert source is not None
         job = _job(arguments, source, work)
         status = _attempt(job, work, arguments.verbose)
         if status and job["device"] != "cpu" and _is_retried_on_cpu(status):
@@ -57,6 +88,13 @@ def _is_retried_on_cpu(status: int) -> bool:
     end = outcome.AttemptEnd(outcome.Cause.EXITED, status)
     decision = outcome.decide(end, outcome.AttemptCounts(), outcome.RetryPolicy())
     return isinstance(decision, outcome.Retry) and decision.device == "cpu"
+
+
+def _copied_stdin(folder: Path) -> dict[str, str]:
+    path = folder / "stdin"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return {"path": str(path)}
 
 
 def _source(source: str) -> dict[str, str] | None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ecg_api.cli.terminal import complain, say
 from ecg_callbacks.signature import is_signed
+from ecg_contract.stages import Stage
 from ecg_contract.wire.models import RESULT_PATH, CallbackPayload
 
 _LONGEST_BODY = 256 * 1024 * 1024
@@ -60,6 +61,8 @@ class Checked:
 
     def _wrong(self, callback: CallbackPayload, webhook: str) -> list[str]:
         faults, job_id = [], callback.job_id
+        if self._final.get(job_id) == "failed" and callback.progress == Stage.DOWNLOAD.progress:
+            del self._final[job_id], self._progress[job_id]  # the job runs again
         if not webhook:
             faults.append("there is no webhook-id")
         if callback.status == "processing" and job_id in self._final:

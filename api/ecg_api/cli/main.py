@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ecg_api.cli.job_arguments import add_hints, add_job_commands, add_language, add_server
+from ecg_contract.version import SPECIFICATION_VERSION
 
 _FORMATS = ("json", "srt", "vtt", "txt", "tsv")
 
@@ -40,6 +41,19 @@ def load_env_file(path: Path) -> None:
             os.environ.setdefault(name, value)
 
 
+class _Version(argparse.Action):
+    """Looks the version up only where it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version and that of the specification")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        sys.stdout.write(f"ecg {version('ecg-audio-analyzer')}, ML server API {SPECIFICATION_VERSION}\n")
+        parser.exit(0)
+
+
 def _refuse(why: str) -> NoReturn:
     sys.stderr.write(f"ecg: {why}\n")
     sys.exit(2)
@@ -47,11 +61,12 @@ def _refuse(why: str) -> NoReturn:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="ecg", description="Who said what, when, how loud, how high.")
+    top.add_argument("--version", action=_Version)
     top.add_argument("--env-file", type=Path, metavar="FILE", help="settings; the environment goes before them")
     top.set_defaults(module=None)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="run the API server with its own queue and pipeline"))
-    _add_analyze(commands.add_parser("analyze", help="analyse one file or URL, without a server"))
+    _add_analyze(commands.add_parser("analyze", help="analyse files or URLs, without a server"))
     doctor = commands.add_parser("doctor", help="check GPU, models, rights and addresses, and say what to do")
     doctor.add_argument("--no-models", action="store_true", help="do not load the models")
     _add_bench(commands.add_parser("bench", help="measure what the configured models cost on this machine"))
@@ -92,7 +107,8 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="FILE_OR_URL", help="a local file, or an http, https or s3 URL")
+    what = "local files, http, https or s3 URLs; - reads a file from standard input"
+    parser.add_argument("sources", metavar="FILE_OR_URL", nargs="+", help=what)
     ending = "write the result here, in the format of the ending: .srt, .vtt, .txt, .tsv, else JSON"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=ending)
     several = "write SOURCE's name with this ending; may be given several times"
@@ -100,7 +116,17 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="where --output-format writes; else here")
     _add_options(parser)
     add_hints(parser)
+    _add_models(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="show the pipeline's log lines")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    """Each stands for the setting of its `dest`."""
+    parser.add_argument("--model", dest="asr_model", metavar="NAME", help="Whisper model (setting ASR_MODEL)")
+    types = "float16, int8, ... (setting ASR_COMPUTE_TYPE)"
+    parser.add_argument("--compute-type", dest="asr_compute_type", metavar="TYPE", help=types)
+    size = "chunks that Whisper is given at a time (setting ASR_BATCH_SIZE)"
+    parser.add_argument("--batch-size", dest="asr_batch_size", type=int, metavar="N", help=size)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

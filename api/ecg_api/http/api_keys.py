@@ -59,11 +59,9 @@ class Limits:
             return 0
         left, since = self._left.get(key.digest, (float(limit), now))
         left = min(float(limit), left + (now - since) * limit / _MINUTE)
-        if left < 1 and limit:
+        if left < 1:
             self._left[key.digest] = left, now
             return max(1, round((1 - left) * _MINUTE / limit))
-        if not limit:
-            return int(_MINUTE)
         self._left[key.digest] = left - 1, now
         return 0
 

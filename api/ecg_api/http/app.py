@@ -19,9 +19,7 @@ from ecg_api.ports import JobStore, Redelivery, Uploads
 from ecg_api.settings import Settings
 from ecg_api.shutdown import Shutdown
 from ecg_common.clock import Clock, utc_now
-
-VERSION = "1.2.0"
-"""The version of the specification."""
+from ecg_contract.version import SPECIFICATION_VERSION
 
 
 def create_app(  # noqa: PLR0913 - the composition root takes every port
@@ -37,7 +35,7 @@ def create_app(  # noqa: PLR0913 - the composition root takes every port
     undelivered callbacks. Raises KeyFileError."""
     app = FastAPIOffline(  # its docs need no CDN
         title="ECG Audio Analyzer",
-        version=VERSION,
+        version=SPECIFICATION_VERSION,
         description="Speech analysis of videos: who said what, when, how loud, how high.",
         lifespan=lifespan,
         redirect_slashes=False,

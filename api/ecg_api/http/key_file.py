@@ -17,7 +17,7 @@ from pathlib import Path
 
 _PREFIX = "ecg_"
 _LINE = re.compile(
-    r"(?P<name>[A-Za-z0-9_.-]{1,40})\s+sha256:(?P<digest>[0-9a-f]{64})(?:\s+requests_per_minute=(?P<limit>\d{1,6}))?"
+    r"(?P<name>[A-Za-z0-9_.-]{1,40})\s+sha256:(?P<digest>[0-9a-f]{64})(?:\s+requests_per_minute=(?P<limit>[1-9]\d{0,5}))?"
 )
 _log = logging.getLogger(__name__)
 
