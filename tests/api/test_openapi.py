@@ -39,6 +39,13 @@ async def test_the_examples_are_requests_that_are_taken(document: dict[str, Any]
         assert model.model_validate(body["example"], extra="forbid")
 
 
+async def test_every_tag_is_described_and_a_key_may_be_needed(document: dict[str, Any]) -> None:
+    used = {tag for path in document["paths"].values() for operation in path.values() for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"]}
+    assert document["security"] == [{}, {"key": []}]
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+
+
 async def test_a_transcription_takes_a_file_or_json(document: dict[str, Any]) -> None:
     content = document["paths"]["/transcribe"]["post"]["requestBody"]["content"]
     assert set(content) == {"application/json", "multipart/form-data"}

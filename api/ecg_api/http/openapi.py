@@ -95,6 +95,20 @@ _JOB_ID = {"name": "job_id", "in": "path", "required": True, "description": _JOB
 JOB_ID_IN_PATH: dict[str, Any] = {"parameters": [_JOB_ID]}
 
 
+_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Where the server has keys (API_KEYS_FILE); 401 without one.",
+}
+_TAGS = {
+    "videos": "Videos by URL: accepted at once, their results sent by callbacks.",
+    "transcription": "A URL or an upload, answered with its result.",
+    "openai": "The same, as OpenAI's client packages ask for it.",
+    "jobs": "What becomes of each of them.",
+    "health": "Whether the server answers, and takes jobs.",
+}
+
+
 def install(app: FastAPI) -> None:
     """Add the models that no signature declares to `app.openapi()`; remove FastAPI's own error, which is never sent."""
 
@@ -107,6 +121,9 @@ def install(app: FastAPI) -> None:
             _, undeclared = models_json_schema([(m, "validation") for m in _UNDECLARED_MODELS], ref_template=_REF)
             schemas.update(undeclared["$defs"])
             schema["components"]["schemas"] = dict(sorted(schemas.items()))
+            schema["components"]["securitySchemes"] = {"key": _KEY}
+            schema["security"] = [{}, {"key": []}]
+            schema["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
             app.openapi_schema = schema
         return app.openapi_schema
 
