@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -132,6 +133,16 @@ def test_a_server_that_asks_for_a_key_gets_it(
         assert "set ECG_API_KEY" in capsys.readouterr().err
         monkeypatch.setenv("ECG_API_KEY", key)
         assert main(["list", "--server", url]) == 0
+
+
+def test_a_shell_completes_commands_and_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["completion", "bash"]) == 0
+    script = tmp_path / "completion"
+    script.write_text(capsys.readouterr().out)
+    ask = f"source {script}; COMP_WORDS=(ecg %s); COMP_CWORD=%d; _shtab_ecg 2>/dev/null; echo ${{COMPREPLY[*]}}"
+    for words, place, wanted in (("ca", 1, ["cancel", "callbacks"]), ("list --st", 2, ["--state"])):
+        done = subprocess.run(["bash", "-c", ask % (words, place)], capture_output=True, text=True, check=True)
+        assert set(wanted) <= set(done.stdout.split()), done
 
 
 def test_a_server_that_is_down_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:

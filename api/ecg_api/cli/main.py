@@ -75,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
     _add_fakes(commands)
     _add_key(commands.add_parser("key", help="make an API key (setting API_KEYS_FILE)"))
     commands.add_parser("secret", help="make a secret that signs callbacks (setting CALLBACK_SECRET)")
+    completion = commands.add_parser("completion", help='print a shell\'s completions: eval "$(ecg completion bash)"')
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return top
 
 
