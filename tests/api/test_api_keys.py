@@ -79,6 +79,12 @@ async def test_a_key_has_a_limit_of_its_own(app: httpx.ASGITransport, keys: Path
         assert [(await http.get("/jobs")).status_code for _ in range(5)] == [200] * 5
 
 
+async def test_the_way_to_the_page_is_no_way_to_a_job(app: httpx.ASGITransport) -> None:
+    async with client(app) as http:
+        for method in ("DELETE", "POST", "PUT"):
+            assert (await http.request(method, "/jobs/a/view")).status_code == 401
+
+
 def test_a_limit_refills_at_its_rate() -> None:
     now = 0.0
     limits, key = Limits(lambda: now), ApiKey("k", "d", 60)

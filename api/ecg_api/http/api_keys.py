@@ -67,6 +67,9 @@ class Limits:
 
 
 def _is_open(scope: Scope) -> bool:
+    """Only for reading: `DELETE /jobs/a/view` removes the job `a/view`."""
+    if scope["method"] not in ("GET", "HEAD"):
+        return False
     raw: bytes = scope.get("raw_path") or b""
     path: str = scope["path"]
     below = any(path == prefix or path.startswith(f"{prefix}/") for prefix in _OPEN)
