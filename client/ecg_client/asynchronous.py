@@ -42,6 +42,9 @@ class AsyncEcgClient:
     async def submit(self, video_url: str, *, job_id: str | None = None, **options: Any) -> ProcessVideoResponse:
         return await self._send(calls.submit(video_url, job_id, options))
 
+    async def upload(self, file: Path, **options: Any) -> JobStatusResponse:
+        return await self._send(calls.upload(file, options))
+
     async def transcribe(self, source: str | Path, **options: Any) -> Transcribed:
         return await self._send(calls.transcribe(source, options))
 

@@ -59,6 +59,11 @@ def _transcribe_file(file: Path, options: Mapping[str, Any]) -> Call[Transcribed
     return Call("POST", "/transcribe", _transcribed, form=form, file=file, timeout_s=None)
 
 
+def upload(file: Path, options: Mapping[str, Any]) -> Call[JobStatusResponse]:
+    form = {name: _text(value) for name, value in options.items() if value is not None}
+    return Call("POST", "/jobs", _model(JobStatusResponse), form=form, file=file, timeout_s=None)
+
+
 def get(job_id: str) -> Call[JobStatusResponse]:
     return Call("GET", status_url(job_id), _model(JobStatusResponse))
 

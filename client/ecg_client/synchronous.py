@@ -44,6 +44,10 @@ class EcgClient:
         """Analyse a video by URL; `options` are the request's other fields. Without `job_id`, a UUID."""
         return self._send(calls.submit(video_url, job_id, options))
 
+    def upload(self, file: Path, **options: Any) -> JobStatusResponse:
+        """Send a file, which is analysed without anybody waiting; follow it by `watch`."""
+        return self._send(calls.upload(file, options))
+
     def transcribe(self, source: str | Path, **options: Any) -> Transcribed:
         """Analyse a local file (a `Path`) or URL, and wait for the result."""
         return self._send(calls.transcribe(source, options))

@@ -112,15 +112,20 @@ def test_a_result_is_printed_or_written(ecg: Ecg, store: FakeStore, tmp_path: Pa
     assert ecg("result", "j", "-o", str(tmp_path / "no" / "folder"))[0] == 1
 
 
-def test_a_file_is_sent_there(store: FakeStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_is_sent_there(ecg: Ecg, store: FakeStore, tmp_path: Path) -> None:
     media = tmp_path / "v.mp4"
     media.write_bytes(b"x" * 100_000)
-    with live_server(create_app(Settings(transcribe_wait_s=0.2), store, uploads=store)) as url:
-        status = main(["submit", str(media), "--server", url, "--language", "ja"])
-    out, err = capsys.readouterr()
+    status, out, _ = ecg("submit", str(media), "--language", "ja", "--metadata", "project=atlas", "--cpu")
     ((job_id, entry),) = store.jobs.items()
-    assert (status, out.strip(), entry.submission.options.language) == (1, job_id, "ja")
-    assert f"{media}: PROCESSING_ERROR" in err, "nobody worked on it"
+    assert (status, out.strip()) == (0, job_id)
+    sent = entry.submission
+    assert (sent.options.language, sent.options.metadata, sent.options.enable_gpu) == (
+        "ja",
+        {"project": "atlas"},
+        False,
+    )
+    assert sent.source.path is not None
+    assert sent.source.path.read_bytes() == media.read_bytes()
 
 
 def test_a_server_that_asks_for_a_key_gets_it(

@@ -101,6 +101,18 @@ def test_an_address_is_posted(page: Page, url: str, store: FakeStore) -> None:
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", job_id)
 
 
+def test_a_file_that_is_dropped_is_sent_and_followed(page: Page, url: str, store: FakeStore, tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_bytes(b"x" * 200_000)
+    page.goto(url)
+    page.locator("#drop input").set_input_files(tmp_path / "v.mp4")
+    page.wait_for_url("**/view")
+    ((job_id, entry),) = store.jobs.items()
+    assert entry.submission.source.path is not None
+    assert entry.submission.source.path.stat().st_size == 200_000
+    expect(page.get_by_role("heading", name=job_id)).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+
+
 def test_a_refusal_is_shown_in_the_servers_words(page: Page, url: str) -> None:
     page.goto(url)
     page.get_by_placeholder("Address of a video").fill("ftp://media.example/v.mp4")

@@ -287,6 +287,17 @@ class HostContract:
         answer, _ = await asyncio.gather(asked, host.complete())
         assert answer.json()["metadata"]["filename"] == "회의.wav"
 
+    async def test_an_upload_is_analysed_without_anybody_waiting(self, host: Host) -> None:
+        form = {"language": "ko", "metadata": '{"project": "atlas"}'}
+        sent = await host.client.post("/jobs", data=form, files={"file": ("a.wav", b"RIFF")})
+        job = sent.json()
+        assert (sent.status_code, job["status"], job["metadata"]) == (202, "processing", {"project": "atlas"})
+        await host.complete(job["job_id"])
+        assert (await host.client.get(f"/jobs/{job['job_id']}/result")).status_code == 200
+        empty = await host.client.post("/jobs", files={"language": (None, "ko")})
+        assert (empty.status_code, empty.json()["detail"]) == (422, "file: is needed")
+        assert (await host.client.post("/jobs", json={})).status_code == 415
+
     async def test_bad_input_is_refused_by_name(self, host: Host) -> None:
         for fields in ({"language": "xx"}, {"max_workers": 0}, {"video_url": "file:///etc/passwd"}):
             answer = await host.client.post(PATH, json=body("j", **fields))

@@ -32,29 +32,25 @@ def _submit(client: EcgClient, arguments: argparse.Namespace) -> int:
         if "://" in source:
             statuses.append(_submit_url(client, source, options, arguments))
         else:
-            statuses.append(_send_file(client, Path(source), options))
+            statuses.append(_submit_file(client, Path(source), options, arguments))
     return max(statuses)
 
 
 def _submit_url(client: EcgClient, url: str, options: Mapping[str, Any], arguments: argparse.Namespace) -> int:
-    job = client.submit(
-        url, job_id=arguments.job_id, fastapi_base_url=arguments.backend, priority=arguments.priority, **options
-    )
-    say(job.job_id)
-    return _watched(client, job.job_id) if arguments.watch else 0
+    made = client.submit(url, job_id=arguments.job_id, priority=arguments.priority, **options)
+    return _submitted(client, made.job_id, arguments)
 
 
-def _send_file(client: EcgClient, file: Path, options: Mapping[str, Any]) -> int:
-    """Prints the job's id when its analysis has ended: only then does the server answer."""
+def _submit_file(client: EcgClient, file: Path, options: Mapping[str, Any], arguments: argparse.Namespace) -> int:
     if not file.is_file():
         complain(f"ecg submit: there is no file {file}")
         return 2
-    complain(f"{file}: sent, and analysed ...")
-    done = client.transcribe(file, **options)
-    say(done.job_id)
-    if not done.answer.success:
-        complain(f"{file}: {done.answer.error_code}: {done.answer.error}")
-    return 0 if done.answer.success else 1
+    return _submitted(client, client.upload(file, **options).job_id, arguments)
+
+
+def _submitted(client: EcgClient, job_id: str, arguments: argparse.Namespace) -> int:
+    say(job_id)
+    return _watched(client, job_id) if arguments.watch else 0
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -66,6 +62,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "enable_gpu": not arguments.cpu,
         "vocabulary": arguments.vocabulary,
         "metadata": _pairs(arguments.metadata),
+        "fastapi_base_url": arguments.backend,
         **counts,
     }
     return {name: value for name, value in given.items() if value not in (None, "", {}, True)}

@@ -14,7 +14,7 @@ from ecg_api.http.job_paths import RawJobPaths
 from ecg_api.http.key_file import KeyFile
 from ecg_api.http.methods import HeadAsGet
 from ecg_api.http.problems import CatchAll
-from ecg_api.http.routes import health, jobs, openai, page, transcribe, videos
+from ecg_api.http.routes import files, health, jobs, openai, page, transcribe, videos
 from ecg_api.ports import JobStore, Redelivery, Uploads
 from ecg_api.settings import Settings
 from ecg_api.shutdown import Shutdown
@@ -45,7 +45,7 @@ def create_app(  # noqa: PLR0913 - the composition root takes every port
     shutdown = Shutdown()
     uploading = asyncio.Semaphore(settings.max_uploads)
     app.state.context = Context(settings, store, uploads, redelivery, clock, uploading, shutdown)
-    routers = [subject.router for subject in (videos, transcribe, openai, page, jobs, health)]
+    routers = [subject.router for subject in (videos, transcribe, openai, page, files, jobs, health)]
     problems.install(app, [route for router in routers for route in router.routes])
     openapi.install(app)
     for router in routers:

@@ -91,7 +91,8 @@ class FetchSlots:
     async def _fetch(self, lane: Lane, job: JobRecord) -> AttemptEnd | None:
         """None when a worker has taken the job. Raises Cancelled."""
         target = self._files.fetched_of(job)
-        if not target.exists():  # as it does when an attempt at the analysis failed
+        is_here = job.source.path is not None or target.exists()  # an upload, or what an earlier attempt had fetched
+        if not is_here:
             work = PipelineJob(job_id=job.job_id, attempt=job.attempt, source=job.source, result_path=target)
             end = await lane.attempt(job, work)
             if end.cause is not Cause.EXITED or end.exit_code != ExitCode.OK or not target.exists():

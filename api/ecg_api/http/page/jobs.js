@@ -105,21 +105,12 @@ function newJob(onChange) {
   const note = element("p", { role: "status", className: "dim" });
   const send = async (file) => {
     trouble();
-    const stay = (event) => event.preventDefault();  // the server stops a job whose client has left
-    addEventListener("beforeunload", stay);
-    const progress = (percent) => {
-      note.textContent = percent < 100 ? text("sending", { name: file.name, percent }) : text("analysing", { name: file.name });
-      if (percent === 100) onChange();
-    };
+    const progress = (percent) => { note.textContent = text("sending", { name: file.name, percent }); };
     try {
-      const id = await upload(file, progress);
-      removeEventListener("beforeunload", stay);
-      location.href = `${pathOf(id)}/view`;
+      location.href = `${pathOf(await upload(file, progress))}/view`;
     } catch (error) {
-      removeEventListener("beforeunload", stay);
       note.textContent = "";
       trouble(error.message);
-      onChange();
     }
   };
   const picker = element("input", { type: "file", accept: "video/*,audio/*", hidden: true, onchange: () => send(picker.files[0]) });

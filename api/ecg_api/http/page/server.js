@@ -29,22 +29,20 @@ export const post = (path, body) =>
   json(path, { method: "POST", body: JSON.stringify(body ?? {}), headers: { "Content-Type": "application/json" } });
 export const pathOf = (id) => `/jobs/${encodeURIComponent(id)}`;
 
-/** Send a file to /transcribe; `onProgress` gets percentages. Resolves with the id of its job once that has ended. */
+/** Send a file; `onProgress` gets percentages. Resolves with the id of its job once that is stored. */
 export function upload(file, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(), form = new FormData();
-    form.append("language", "auto");
     form.append("file", file);
-    request.open("POST", "/transcribe");
+    request.open("POST", "/jobs");
     for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", (event) => onProgress(Math.round((100 * event.loaded) / event.total)));
     request.addEventListener("error", () => reject(new Error("the connection broke off")));
     request.addEventListener("load", () => {
       const answer = JSON.parse(request.responseText || "{}");
       if (request.status === 401) askForKey();
-      if (request.status !== 200) reject(new Refused(request.status, answer.detail ?? `HTTP ${request.status}`));
-      else if (!answer.success) reject(new Error(`${answer.error_code}: ${answer.error}`));
-      else resolve(request.getResponseHeader("X-Job-Id"));
+      if (request.status === 202) resolve(answer.job_id);
+      else reject(new Refused(request.status, answer.detail ?? `HTTP ${request.status}`));
     });
     request.send(form);
   });
