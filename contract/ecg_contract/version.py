@@ -1,2 +1,4 @@
+VERSION = "0.1.0"
+"""The version of this project, as its pyproject.toml has it."""
 SPECIFICATION_VERSION = "1.2.0"
-"""The version of the specification that this project implements."""
+"""The version of the specification that it implements."""

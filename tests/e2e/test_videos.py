@@ -168,3 +168,9 @@ def test_one_can_look_into_a_pod(release: Installed) -> None:
         "exec", f"deployment/{release.name}-api", "--", "python", "-c", "import os; print(os.getuid())"
     )
     assert output.strip() == "10001"
+
+
+def test_the_commands_work_in_a_pod(release: Installed) -> None:
+    inside = ("exec", f"deployment/{release.name}-api", "--", "python", "-m", "ecg_api.cli")
+    assert "completed" in release.kubectl(*inside, "list", "--state", "completed")
+    assert release.kubectl(*inside, "--version").startswith("ecg ")

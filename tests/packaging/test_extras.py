@@ -3,9 +3,12 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from ecg_contract.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -44,3 +47,9 @@ def test_the_api_extra_installs_and_imports_without_torch(tmp_path: Path) -> Non
     subprocess.run([python, "-c", "import ecg_api.http.app, ecg_api.cli.main"], check=True, cwd=tmp_path)
     absent = subprocess.run([python, "-c", "import torch"], cwd=tmp_path, capture_output=True, check=False)
     assert absent.returncode != 0
+
+
+@pytest.mark.parametrize("project", [".", "client"])
+def test_every_project_file_has_the_version_that_is_printed(project: str) -> None:
+    metadata = tomllib.loads((ROOT / project / "pyproject.toml").read_text())
+    assert metadata["project"]["version"] == VERSION

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ecg_api.cli.job_arguments import add_hints, add_job_commands, add_language, add_server
-from ecg_contract.version import SPECIFICATION_VERSION
+from ecg_contract.version import SPECIFICATION_VERSION, VERSION
 
 _FORMATS = ("json", "srt", "vtt", "txt", "tsv")
 
@@ -41,19 +41,6 @@ def load_env_file(path: Path) -> None:
             os.environ.setdefault(name, value)
 
 
-class _Version(argparse.Action):
-    """Looks the version up only where it is asked for."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
-        super().__init__(option_strings, dest, nargs=0, help="print the version and that of the specification")
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        from importlib.metadata import version  # noqa: PLC0415
-
-        sys.stdout.write(f"ecg {version('ecg-audio-analyzer')}, ML server API {SPECIFICATION_VERSION}\n")
-        parser.exit(0)
-
-
 def _refuse(why: str) -> NoReturn:
     sys.stderr.write(f"ecg: {why}\n")
     sys.exit(2)
@@ -61,7 +48,7 @@ def _refuse(why: str) -> NoReturn:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="ecg", description="Who said what, when, how loud, how high.")
-    top.add_argument("--version", action=_Version)
+    top.add_argument("--version", action="version", version=f"ecg {VERSION}, ML server API {SPECIFICATION_VERSION}")
     top.add_argument("--env-file", type=Path, metavar="FILE", help="settings; the environment goes before them")
     top.set_defaults(module=None)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
