@@ -33,6 +33,10 @@ class JobState(StrEnum):
     def is_final(self) -> bool:
         return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
+    @property
+    def may_run_again(self) -> bool:
+        return self in (JobState.FAILED, JobState.CANCELLED)
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:

@@ -10,9 +10,8 @@ import httpx
 
 from ecg_client import calls
 from ecg_client.calls import Call, Transcribed
-from ecg_client.errors import EcgError, error_of, is_passing, seconds_to_wait
-from ecg_client.events import EventParser
-from ecg_client.synchronous import request_of
+from ecg_client.errors import EcgError, error_of, seconds_to_wait
+from ecg_client.events import Watch
 from ecg_contract.wire.models import ProcessVideoResponse, WireResult
 from ecg_contract.wire.status import JobCallbacksResponse, JobStatusResponse
 
@@ -83,27 +82,22 @@ class AsyncEcgClient:
         await self._send(calls.delete(job_id))
 
     async def watch(self, job_id: str) -> AsyncIterator[JobStatusResponse]:
-        events, began = EventParser(), False
-        while True:
+        watch = Watch()
+        while not watch.is_over:
             try:
-                async for line in self._lines(calls.events(job_id, events.last_id)):
-                    began = True
-                    event = events.feed(line)
-                    if event is None:
-                        continue
-                    if event.name == "removed":
-                        return
-                    status = JobStatusResponse.model_validate_json(event.data)
-                    yield status
-                    if status.status != "processing":
+                async for line in self._lines(calls.events(job_id, watch.last_id)):
+                    status = watch.feed(line)
+                    if status is not None:
+                        yield status
+                    if watch.is_over:
                         return
             except (httpx.TransportError, EcgError) as error:
-                if not (began and is_passing(error)):
+                if not watch.goes_on_after(error):
                     raise
             await asyncio.sleep(_PAUSE_S)
 
     async def _lines(self, call: Call[None]) -> AsyncIterator[str]:
-        async with self._http.stream(**request_of(call)) as answer:
+        async with self._http.stream(**call.request) as answer:
             if not answer.is_success:
                 await answer.aread()
                 raise error_of(answer)
@@ -113,14 +107,12 @@ class AsyncEcgClient:
     async def _send(self, call: Call[T]) -> T:
         for left in reversed(range(self._retries + 1)):
             if call.file is None:
-                answer = await self._http.request(**request_of(call))
+                answer = await self._http.request(**call.request)
             else:
                 with call.file.open("rb") as file:
-                    answer = await self._http.request(**request_of(call), files={"file": (call.file.name, file)})
+                    answer = await self._http.request(**call.request, files={"file": (call.file.name, file)})
             wait = seconds_to_wait(answer)
             if wait is None or not left:
                 break
             await asyncio.sleep(wait)
-        if not answer.is_success:
-            raise error_of(answer)
-        return call.read(answer)
+        return call.outcome(answer)

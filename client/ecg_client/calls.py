@@ -1,5 +1,6 @@
 """The requests of the API as values, which both clients send. Pure."""
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import httpx
 from pydantic import BaseModel
 
+from ecg_client.errors import error_of
 from ecg_contract.wire.models import BackendTranscribeResponse, ProcessVideoResponse, WireResult, status_url
 from ecg_contract.wire.status import JobCallbacksResponse, JobListResponse, JobStatusResponse
 
@@ -30,6 +32,25 @@ class Call(Generic[T]):
     """Sent with `form`, piece by piece."""
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = 30.0
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The arguments of httpx's `request` and `stream`."""
+        return {
+            "method": self.method,
+            "url": self.path,
+            "params": list(self.params) or None,
+            "json": self.json,
+            "data": self.form,
+            "headers": dict(self.headers),
+            "timeout": httpx.Timeout(self.timeout_s, connect=10),
+        }
+
+    def outcome(self, answer: httpx.Response) -> T:
+        """What a final answer means. Raises EcgError."""
+        if not answer.is_success:
+            raise error_of(answer)
+        return self.read(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +76,11 @@ def _transcribe_url(url: str, options: Mapping[str, Any]) -> Call[Transcribed]:
 
 
 def _transcribe_file(file: Path, options: Mapping[str, Any]) -> Call[Transcribed]:
-    form = {name: _text(value) for name, value in options.items() if value is not None}
-    return Call("POST", "/transcribe", _transcribed, form=form, file=file, timeout_s=None)
+    return Call("POST", "/transcribe", _transcribed, form=_form(options), file=file, timeout_s=None)
 
 
 def upload(file: Path, options: Mapping[str, Any]) -> Call[JobStatusResponse]:
-    form = {name: _text(value) for name, value in options.items() if value is not None}
-    return Call("POST", "/jobs", _model(JobStatusResponse), form=form, file=file, timeout_s=None)
+    return Call("POST", "/jobs", _model(JobStatusResponse), form=_form(options), file=file, timeout_s=None)
 
 
 def get(job_id: str) -> Call[JobStatusResponse]:
@@ -110,6 +129,10 @@ def _transcribed(answer: httpx.Response) -> Transcribed:
     return Transcribed(answer.headers["x-job-id"], BackendTranscribeResponse.model_validate_json(answer.content))
 
 
+def _form(options: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(value) for name, value in options.items() if value is not None}
+
+
 def _texts(value: Any) -> Sequence[str]:
     if value is None:
         return ()
@@ -123,5 +146,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        return httpx.Request("POST", "http://x", json=dict(value)).content.decode()
+        return json.dumps(dict(value))
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -10,8 +10,8 @@ import httpx
 
 from ecg_client import calls
 from ecg_client.calls import Call, Transcribed
-from ecg_client.errors import EcgError, error_of, is_passing, seconds_to_wait
-from ecg_client.events import EventParser
+from ecg_client.errors import EcgError, error_of, seconds_to_wait
+from ecg_client.events import Watch
 from ecg_contract.wire.models import ProcessVideoResponse, WireResult
 from ecg_contract.wire.status import JobCallbacksResponse, JobStatusResponse
 
@@ -92,27 +92,22 @@ class EcgClient:
 
         A stream that breaks off is asked for again.
         """
-        events, began = EventParser(), False
-        while True:
+        watch = Watch()
+        while not watch.is_over:
             try:
-                for line in self._lines(calls.events(job_id, events.last_id)):
-                    began = True
-                    event = events.feed(line)
-                    if event is None:
-                        continue
-                    if event.name == "removed":
-                        return
-                    status = JobStatusResponse.model_validate_json(event.data)
-                    yield status
-                    if status.status != "processing":
+                for line in self._lines(calls.events(job_id, watch.last_id)):
+                    status = watch.feed(line)
+                    if status is not None:
+                        yield status
+                    if watch.is_over:
                         return
             except (httpx.TransportError, EcgError) as error:
-                if not (began and is_passing(error)):
+                if not watch.goes_on_after(error):
                     raise
             time.sleep(_PAUSE_S)
 
     def _lines(self, call: Call[None]) -> Iterator[str]:
-        with self._http.stream(**request_of(call)) as answer:
+        with self._http.stream(**call.request) as answer:
             if not answer.is_success:
                 answer.read()
                 raise error_of(answer)
@@ -121,27 +116,12 @@ class EcgClient:
     def _send(self, call: Call[T]) -> T:
         for left in reversed(range(self._retries + 1)):
             if call.file is None:
-                answer = self._http.request(**request_of(call))
+                answer = self._http.request(**call.request)
             else:
                 with call.file.open("rb") as file:
-                    answer = self._http.request(**request_of(call), files={"file": (call.file.name, file)})
+                    answer = self._http.request(**call.request, files={"file": (call.file.name, file)})
             wait = seconds_to_wait(answer)
             if wait is None or not left:
                 break
             time.sleep(wait)
-        if not answer.is_success:
-            raise error_of(answer)
-        return call.read(answer)
-
-
-def request_of(call: Call[Any]) -> dict[str, Any]:
-    """The arguments of httpx's `request` and `stream`."""
-    return {
-        "method": call.method,
-        "url": call.path,
-        "params": list(call.params) or None,
-        "json": call.json,
-        "data": call.form,
-        "headers": dict(call.headers),
-        "timeout": httpx.Timeout(call.timeout_s, connect=10),
-    }
+        return call.outcome(answer)

@@ -7,7 +7,7 @@ from typing import Any
 from ecg_contract.languages import Language
 
 _STATES = ("queued", "running", "completed", "failed", "cancelled")
-_FORMATS = ("json", "srt", "vtt", "txt", "tsv")
+FORMATS = ("json", "srt", "vtt", "txt", "tsv")
 
 
 def add_job_commands(commands: Any) -> None:
@@ -24,7 +24,7 @@ def add_job_commands(commands: Any) -> None:
         _added(commands, name, text).add_argument("job_ids", metavar="JOB_ID", nargs="+")
     result = _added(commands, "result", "print a job's result")
     result.add_argument("job_id", metavar="JOB_ID")
-    result.add_argument("-f", "--format", choices=_FORMATS, default="json")
+    result.add_argument("-f", "--format", choices=FORMATS, default="json")
     result.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it here instead")
 
 
@@ -33,10 +33,12 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", metavar="URL", help=where)
 
 
-def add_language(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     spoken = "auto (default), ko, en, ja, zh or the code of another language that Whisper has"
     codes = [language.value for language in Language]
     parser.add_argument("--language", choices=codes, default="auto", type=str.lower, metavar="CODE", help=spoken)
+    parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
+    parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
 
 
 def add_hints(parser: argparse.ArgumentParser) -> None:
@@ -61,9 +63,7 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metadata", metavar="NAME=VALUE", action="append", default=[], help="kept with the job")
     parser.add_argument("--priority", type=int, default=0, metavar="N", help="a higher one goes first")
     parser.add_argument("--watch", action="store_true", help="show the progress of each to its end")
-    parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
-    parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
-    add_language(parser)
+    add_options(parser)
     add_hints(parser)
 
 

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ecg_api.cli.job_arguments import add_hints, add_job_commands, add_language, add_server
+from ecg_api.cli.job_arguments import FORMATS, add_hints, add_job_commands, add_options, add_server
 from ecg_contract.version import SPECIFICATION_VERSION, VERSION
-
-_FORMATS = ("json", "srt", "vtt", "txt", "tsv")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,9 +99,9 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     ending = "write the result here, in the format of the ending: .srt, .vtt, .txt, .tsv, else JSON"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=ending)
     several = "write SOURCE's name with this ending; may be given several times"
-    parser.add_argument("-f", "--output-format", action="append", choices=_FORMATS, default=[], help=several)
+    parser.add_argument("-f", "--output-format", action="append", choices=FORMATS, default=[], help=several)
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="where --output-format writes; else here")
-    _add_options(parser)
+    add_options(parser)
     add_hints(parser)
     _add_models(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="show the pipeline's log lines")
@@ -118,15 +116,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", dest="asr_batch_size", type=int, metavar="N", help=size)
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    add_language(parser)
-    parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
-    parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
-
-
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a local video or sound file")
-    _add_options(parser)
+    add_options(parser)
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="runs, or pairs of runs, of which the median")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
     how = parser.add_mutually_exclusive_group()

@@ -67,11 +67,11 @@ async def _client_disconnect(request: Request) -> None:
 async def envelope(context: Context, job: JobView | None, filename: str) -> dict[str, Any]:
     """A `BackendTranscribeResponse` as JSON; `job` None was removed."""
     if job is None:
-        return _failure(CANCELLED, None)
+        return _failure(failure_of(job), None)
     seconds = processing_time_of(job, context.clock())
     stored = await context.store.result(job.job_id) if job.state is JobState.COMPLETED else None
     if stored is None:
-        return _failure(_failure_reason(job), seconds)
+        return _failure(failure_of(job), seconds)
     result = await asyncio.to_thread(_parsed, stored)
     try:
         outline = _Outline.model_validate(result)
@@ -85,8 +85,12 @@ def _parsed(stored: IO[bytes]) -> dict[str, Any]:
         return dict(json.load(stored))
 
 
-def _failure_reason(job: JobView) -> PipelineError:
-    if job.state in (JobState.CANCELLED, JobState.COMPLETED):  # completed, and removed before its result was read
+def failure_of(job: JobView | None) -> PipelineError:
+    """Why a job that was waited for has no result; None was removed."""
+    if job is None or job.state in (
+        JobState.CANCELLED,
+        JobState.COMPLETED,
+    ):  # completed, and removed before its result was read
         return CANCELLED
     return (job.error or CANCELLED) if job.state is JobState.FAILED else TIMED_OUT
 

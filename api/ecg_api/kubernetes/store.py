@@ -83,7 +83,7 @@ class VideoJobStore:
     async def retry(self, job_id: str) -> bool:
         async def retry() -> bool:
             videojob = await self._client.find(job_id)
-            if videojob is None or state_of(videojob) not in (JobState.FAILED, JobState.CANCELLED):
+            if videojob is None or not state_of(videojob).may_run_again:
                 return False
             if self._backlog is not None and await self._backlog.is_full():
                 raise QueueFullError
@@ -158,7 +158,7 @@ class VideoJobStore:
             existing = await self._client.read(videojob_name(submission.job_id))
         except NotFoundError:
             raise QueueFullError from None
-        if state_of(existing) in (JobState.FAILED, JobState.CANCELLED):
+        if state_of(existing).may_run_again:
             raise QueueFullError
         return await self._submit_again(existing, submission, url, manifest)
 

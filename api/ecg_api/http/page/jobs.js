@@ -75,10 +75,11 @@ class JobList {
         "aria-label": `${text(name)}: ${job.job_id}` }, text(name));
     const actions = {
       processing: () => [act("cancel", () => post(`${pathOf(job.job_id)}/cancel`))],
-      failed: () => [act("retry", () => post(`${pathOf(job.job_id)}/retry`)), remove()],
-      cancelled: () => [act("retry", () => post(`${pathOf(job.job_id)}/retry`)), remove()],
+      failed: () => [retry(), remove()],
+      cancelled: () => [retry(), remove()],
       completed: () => [remove()],
     };
+    const retry = () => act("retry", () => post(`${pathOf(job.job_id)}/retry`));
     const remove = () => act("remove", async () => confirm(text("reallyRemove")) && ask(pathOf(job.job_id), { method: "DELETE" }));
     const row = element("tr", {},
       element("td", {}, element("a", { href: `${pathOf(job.job_id)}/view` }, job.job_id)),

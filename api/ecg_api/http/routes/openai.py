@@ -14,15 +14,14 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, ValidationError
 
 from ecg_api.context import Context, ContextOf
-from ecg_api.errors import ProblemError, wrong_field, wrong_fields
-from ecg_api.http.bodies import media_type
+from ecg_api.errors import ProblemError
 from ecg_api.http.openapi import form_upload, problems
 from ecg_api.http.problems import problem_response
 from ecg_api.http.result_text import as_text
-from ecg_api.http.transcriptions import discard, received_form, transcription_of, worked_on
-from ecg_api.jobs.transcription import CANCELLED, TIMED_OUT
+from ecg_api.http.transcriptions import received_upload, transcription_of, worked_on
+from ecg_api.jobs.transcription import failure_of
 from ecg_api.ports import JobState, JobView
-from ecg_contract.host_protocol import PipelineError, Source
+from ecg_contract.host_protocol import Source
 from ecg_contract.languages import Language
 from ecg_contract.options import AnalysisOptions, AnyCaseLanguage
 from ecg_contract.subtitles.formats import TextFormat
@@ -85,18 +84,9 @@ class OpenAiTranscription(BaseModel):
 )
 async def transcriptions(request: Request, context: ContextOf) -> Response:
     """Analyse an uploaded file and answer with its text; 422 where the analysis fails."""
-    if media_type(request) != "multipart/form-data":
-        raise ProblemError(415, "the body must be a form, sent with Content-Type: multipart/form-data")
-    form = await received_form(request, context)
-    if form.upload is None:
-        raise wrong_field("file", "is needed")
-    try:
-        asked = OpenAiOptions.model_validate(form.fields)
-    except ValidationError as error:
-        discard(form.upload.path)
-        raise wrong_fields(error.errors()) from None
+    path, asked = await received_upload(request, context, OpenAiOptions)
     options = AnalysisOptions(language=asked.language, vocabulary=asked.prompt[:_PROMPT_LENGTH])
-    submission = transcription_of(Source(path=form.upload.path), options)
+    submission = transcription_of(Source(path=path), options)
     job = await worked_on(request, context, submission)
     answer = await _answer(context, job, asked.response_format)
     answer.headers["X-Job-Id"] = submission.job_id
@@ -106,7 +96,7 @@ async def transcriptions(request: Request, context: ContextOf) -> Response:
 async def _answer(context: Context, job: JobView | None, wanted: str) -> Response:
     stored = await context.store.result(job.job_id) if job and job.state is JobState.COMPLETED else None
     if job is None or stored is None:
-        error = _failure(job)
+        error = failure_of(job)
         raise ProblemError(422, f"{error.code}: {error.message}")
     match wanted:
         case "srt" | "vtt":
@@ -125,12 +115,6 @@ async def _read(stored: IO[bytes]) -> _Result:
             return await asyncio.to_thread(lambda: _Result.model_validate_json(stored.read()))
         except ValidationError:
             raise ProblemError(422, "the stored result is damaged") from None
-
-
-def _failure(job: JobView | None) -> PipelineError:
-    if job is None or job.state in (JobState.CANCELLED, JobState.COMPLETED):
-        return CANCELLED
-    return (job.error or CANCELLED) if job.state is JobState.FAILED else TIMED_OUT
 
 
 def _verbose(result: _Result) -> dict[str, Any]:

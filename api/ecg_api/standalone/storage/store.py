@@ -35,7 +35,7 @@ class SqliteStore:
     async def submit(self, submission: Submission) -> SubmitOutcome:
         async with self._storage.transaction() as table:
             known = table.get(submission.job_id)
-            if known is not None and known.state not in (JobState.FAILED, JobState.CANCELLED):
+            if known is not None and not known.state.may_run_again:
                 outcome = _submit_again(table, known, submission)
             else:
                 outcome = self._enqueue(table, known, submission)
@@ -83,7 +83,7 @@ class SqliteStore:
     async def retry(self, job_id: str) -> bool:
         async with self._storage.transaction() as table:
             job = table.get(job_id)
-            if job is None or job.state not in (JobState.FAILED, JobState.CANCELLED) or job.source.url is None:
+            if job is None or not job.state.may_run_again or job.source.url is None:
                 return False
             self._queue_behind_others(table, job, job_record.retried(job, table.now))
         job_logger(__name__, job_id).info("job_retried")
