@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from ecg_contract.retry_after import parse_retry_after
+
 _LONGEST_WAIT_S = 60.0
+_PAUSE_S = 1.0
+"""Where the server names none."""
 
 
 class FieldError(BaseModel):
@@ -46,13 +49,5 @@ def seconds_to_wait(response: httpx.Response) -> float | None:
     """Before a request that was refused for want of room is sent again; None where it is not worth it."""
     if response.status_code not in (429, 503):
         return None
-    return min(_LONGEST_WAIT_S, max(0.0, _retry_after(response.headers.get("retry-after", "1"))))
-
-
-def _retry_after(value: str) -> float:
-    if value.isdecimal():
-        return float(value[:9])
-    try:
-        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
-        return 1.0
+    asked = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
+    return _PAUSE_S if asked is None else min(_LONGEST_WAIT_S, asked.total_seconds())

@@ -18,8 +18,8 @@ from ecg_callbacks.target import CallbackPolicy, callback_url, check_callback_ba
 from ecg_callbacks.types import Due, Failure, JobFacts
 from ecg_common.clock import Clock, utc_now
 from ecg_common.netguard import AddressRefusedError, GuardedTransport, NameUnknownError, Resolve
-from ecg_common.retry import parse_retry_after
 from ecg_common.verified import ResultDamagedError
+from ecg_contract.retry_after import parse_retry_after
 
 CONNECT_S = 5.0
 TOTAL_S = 30.0

@@ -17,7 +17,7 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 
 from ecg_cluster.errors import ClusterError, NoClusterError, cluster_error
 from ecg_common.clock import utc_now
-from ecg_common.retry import parse_retry_after
+from ecg_contract.retry_after import parse_retry_after
 from ecg_contract.videojob.manifests import Manifest
 
 BeforeWrite = Callable[[], None]

@@ -16,7 +16,7 @@ from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.config import load_incluster_config, load_kube_config
 
 from ecg_common.clock import utc_now
-from ecg_common.retry import parse_retry_after
+from ecg_contract.retry_after import parse_retry_after
 from ecg_contract.videojob.resource import API_VERSION, PLURAL
 
 UNKNOWN_S = 30.0

@@ -1,22 +1,10 @@
-"""How long to wait before a request is repeated: pauses that grow, and what a server's Retry-After asks for."""
+"""How long to wait before a request is repeated: pauses that grow."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import TypeVar
 
 Delay = TypeVar("Delay", float, timedelta)
-
-
-def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Seconds or an HTTP date (RFC 9110, 10.2.3); None for anything else."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:9]), 10**8))
-    try:
-        return max(parsedate_to_datetime(text).astimezone(UTC) - now, timedelta(0))
-    except (ValueError, OverflowError):
-        return None
 
 
 def delay_after(failures: int, delays: Sequence[Delay]) -> Delay:

@@ -19,11 +19,11 @@ from ecg_callbacks.decision import next_callback
 from ecg_callbacks.sender import CallbackSender, Delivered
 from ecg_callbacks.target import CallbackPolicy
 from ecg_callbacks.types import Due, Failure, JobFacts
-from ecg_common.retry import parse_retry_after
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import ResultReference
 from ecg_contract.result import AcousticFeatures, AnalysisResult, Segment, Word
+from ecg_contract.retry_after import parse_retry_after
 from ecg_contract.stages import Stage
 from ecg_contract.wire.result import wire_json
 from support.receiver import DROP, HANG, Answer, Received, Receiver

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import httpx
 
 from ecg_common.clock import utc_now
-from ecg_common.retry import parse_retry_after
+from ecg_contract.retry_after import parse_retry_after
 from ecg_pipeline.fetch.common import TryAgainError, refused
 
 _OK = {200, 206}
