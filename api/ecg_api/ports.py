@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Protocol
 
+from ecg_contract.attempt_log import LoggedAttempt
 from ecg_contract.delivery_record import CallbackTry
 from ecg_contract.host_protocol import PipelineError, PipelineStatus, Source
 from ecg_contract.options import JobOptions
@@ -92,6 +93,8 @@ class JobView:
     """The request's own."""
     callback_tries: Sequence[CallbackTry] = ()
     """The last tries of the run's callbacks, in order."""
+    attempts: Sequence[LoggedAttempt] = ()
+    """The last attempts of all runs, in order, with the current one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ecg_client.calls import Call, Transcribed
 from ecg_client.errors import EcgError, error_of, seconds_to_wait
 from ecg_client.events import Watch
 from ecg_contract.wire.models import ProcessVideoResponse, WireResult
-from ecg_contract.wire.status import JobCallbacksResponse, JobStatusResponse
+from ecg_contract.wire.status import JobAttemptsResponse, JobCallbacksResponse, JobStatusResponse
 
 T = TypeVar("T")
 _PAUSE_S = 1.0
@@ -23,8 +23,10 @@ class AsyncEcgClient:
     """Every method raises EcgError for a refusal, and httpx's errors where the server cannot be reached."""
 
     def __init__(self, server: str, key: str | None = None, *, retries: int = 3, **httpx_options: Any) -> None:
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.AsyncClient(base_url=server.rstrip("/"), headers=headers, **httpx_options)
+        if key:
+            httpx_options["headers"] = {"x-api-key": key, **httpx_options.get("headers", {})}
+        self.server = server.rstrip("/")
+        self._http = httpx.AsyncClient(base_url=self.server, **httpx_options)
         self._retries = retries
 
     async def __aenter__(self) -> Self:
@@ -77,6 +79,9 @@ class AsyncEcgClient:
 
     async def callbacks(self, job_id: str) -> JobCallbacksResponse:
         return await self._send(calls.callbacks(job_id))
+
+    async def attempts(self, job_id: str) -> JobAttemptsResponse:
+        return await self._send(calls.attempts(job_id))
 
     async def delete(self, job_id: str) -> None:
         await self._send(calls.delete(job_id))

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from ecg_client.errors import error_of
 from ecg_contract.wire.models import BackendTranscribeResponse, ProcessVideoResponse, WireResult, status_url
-from ecg_contract.wire.status import JobCallbacksResponse, JobListResponse, JobStatusResponse
+from ecg_contract.wire.status import JobAttemptsResponse, JobCallbacksResponse, JobListResponse, JobStatusResponse
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -110,6 +110,10 @@ def act(job_id: str, action: str) -> Call[JobStatusResponse]:
 
 def callbacks(job_id: str) -> Call[JobCallbacksResponse]:
     return Call("GET", f"{status_url(job_id)}/callbacks", _model(JobCallbacksResponse))
+
+
+def attempts(job_id: str) -> Call[JobAttemptsResponse]:
+    return Call("GET", f"{status_url(job_id)}/attempts", _model(JobAttemptsResponse))
 
 
 def delete(job_id: str) -> Call[None]:

@@ -20,6 +20,8 @@ class FieldError(BaseModel):
 
 class _Problem(BaseModel):
     detail: str = ""
+    message: str = ""
+    """In place of `detail`, of a Kubernetes API server between."""
     errors: list[FieldError] = []
 
 
@@ -37,7 +39,7 @@ def error_of(response: httpx.Response) -> EcgError:
         problem = _Problem.model_validate_json(response.content)
     except ValidationError:
         problem = _Problem()
-    return EcgError(response.status_code, problem.detail or response.reason_phrase, problem.errors)
+    return EcgError(response.status_code, problem.detail or problem.message or response.reason_phrase, problem.errors)
 
 
 def is_passing(error: Exception) -> bool:

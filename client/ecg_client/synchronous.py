@@ -13,7 +13,7 @@ from ecg_client.calls import Call, Transcribed
 from ecg_client.errors import EcgError, error_of, seconds_to_wait
 from ecg_client.events import Watch
 from ecg_contract.wire.models import ProcessVideoResponse, WireResult
-from ecg_contract.wire.status import JobCallbacksResponse, JobStatusResponse
+from ecg_contract.wire.status import JobAttemptsResponse, JobCallbacksResponse, JobStatusResponse
 
 T = TypeVar("T")
 _PAUSE_S = 1.0
@@ -25,8 +25,10 @@ class EcgClient:
 
     def __init__(self, server: str, key: str | None = None, *, retries: int = 3, **httpx_options: Any) -> None:
         """`retries`: how often a request is sent again that the server had no room for (429, 503)."""
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=server.rstrip("/"), headers=headers, **httpx_options)
+        if key:
+            httpx_options["headers"] = {"x-api-key": key, **httpx_options.get("headers", {})}
+        self.server = server.rstrip("/")
+        self._http = httpx.Client(base_url=self.server, **httpx_options)
         self._retries = retries
 
     def __enter__(self) -> Self:
@@ -83,6 +85,9 @@ class EcgClient:
 
     def callbacks(self, job_id: str) -> JobCallbacksResponse:
         return self._send(calls.callbacks(job_id))
+
+    def attempts(self, job_id: str) -> JobAttemptsResponse:
+        return self._send(calls.attempts(job_id))
 
     def delete(self, job_id: str) -> None:
         self._send(calls.delete(job_id))

@@ -16,6 +16,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.base_model import CamelModel
 from ecg_contract.errors import ErrorCode, ExitCode, error_code_of
 from ecg_contract.host_protocol import Device, PipelineError, ResultReference
@@ -90,7 +91,8 @@ class Retry:
     """A new attempt; `device` None keeps the last attempt's."""
 
     counts: AttemptCounts
-    reason: str
+    outcome: AttemptOutcome
+    """How the attempt ended."""
     device: Device | None = None
 
 
@@ -137,7 +139,7 @@ def _after_exit(  # noqa: PLR0911 - a row of the table each
 
 def _after_gpu_memory(end: AttemptEnd, counts: AttemptCounts, policy: RetryPolicy) -> Decision:
     if policy.cpu_fallback:
-        return Retry(counts, "gpu-memory", Device.CPU)
+        return Retry(counts, AttemptOutcome.GPU_MEMORY, Device.CPU)
     message = end.error.message if end.error else "GPU 메모리가 부족합니다"
     return Fail(PipelineError(code=ErrorCode.GPU_MEMORY_ERROR, message=message))
 
@@ -145,13 +147,14 @@ def _after_gpu_memory(end: AttemptEnd, counts: AttemptCounts, policy: RetryPolic
 def _after_interruption(end: AttemptEnd, counts: AttemptCounts, policy: RetryPolicy) -> Decision:
     if counts.interruptions >= policy.interruptions:
         return _failed(f"처리가 {policy.interruptions + 1}번 중단되었습니다 ({end.cause})")
-    return Retry(_raised(counts, "interruptions"), str(end.cause))
+    outcome = AttemptOutcome.LOST if end.cause is Cause.LOST else AttemptOutcome.INTERRUPTED
+    return Retry(_raised(counts, "interruptions"), outcome)
 
 
 def _once_more(counts: AttemptCounts, kind: str, message: str, device: Device | None = None) -> Decision:
     if getattr(counts, kind):
         return _failed(message)
-    return Retry(_raised(counts, kind), kind.replace("_", "-"), device)
+    return Retry(_raised(counts, kind), AttemptOutcome(kind.replace("_", "-")), device)
 
 
 def _raised(counts: AttemptCounts, kind: str) -> AttemptCounts:

@@ -16,7 +16,7 @@ ERROR_LENGTH = 200
 
 TRIES = 8
 """Tries that are remembered of each job."""
-_TRY_ERROR_LENGTH = 100
+_TRY_ERROR_LENGTH = 80
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 ShortError = Annotated[str, Field(max_length=ERROR_LENGTH, pattern=PLAIN_TEXT), BeforeValidator(in_plain_text)]

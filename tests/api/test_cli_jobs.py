@@ -88,7 +88,7 @@ def test_jobs_are_listed(ecg: Ecg, store: FakeStore) -> None:
     assert [json.loads(line)["job_id"] for line in ecg("list", "--json", "--state", "queued")[1].splitlines()] == [
         "waiting"
     ]
-    assert len(ecg("list", "-n", "1")[1].splitlines()) == 1
+    assert len(ecg("list", "--limit", "1")[1].splitlines()) == 1
 
 
 def test_a_job_is_shown_stopped_run_again_and_removed(ecg: Ecg, store: FakeStore) -> None:
@@ -98,6 +98,7 @@ def test_a_job_is_shown_stopped_run_again_and_removed(ecg: Ecg, store: FakeStore
     assert ecg("watch", "j") == (1, "", "  0%  queued\nj: cancelled\n")
     assert ecg("retry", "j")[1] == "j: processing\n"
     assert ecg("callbacks", "j")[1] == "j: pending\n"
+    assert ecg("attempts", "j")[1].split()[:2] == ["1", "auto"]
     assert ecg("delete", "j")[0] == 0
     assert ecg("get", "j") == (1, "", "ecg get: there is no job with this id\n")
 

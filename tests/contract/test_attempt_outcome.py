@@ -2,6 +2,7 @@
 
 import pytest
 
+from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.attempt_outcome import (
     AttemptCounts,
     AttemptEnd,
@@ -49,7 +50,7 @@ def test_a_named_failure_fails_the_job_with_the_process_s_own_message(code: int,
 
 
 def test_gpu_memory_goes_on_with_the_cpu_where_that_is_allowed() -> None:
-    assert exited(14) == Retry(AttemptCounts(), "gpu-memory", Device.CPU)
+    assert exited(14) == Retry(AttemptCounts(), AttemptOutcome.GPU_MEMORY, Device.CPU)
     refused = exited(14, policy=RetryPolicy(cpu_fallback=False))
     assert isinstance(refused, Fail)
     assert refused.error.code is ErrorCode.GPU_MEMORY_ERROR
@@ -57,13 +58,13 @@ def test_gpu_memory_goes_on_with_the_cpu_where_that_is_allowed() -> None:
 
 @pytest.mark.parametrize("code", [134, 139])
 def test_an_abort_is_tried_once_more_on_the_cpu(code: int) -> None:
-    assert exited(code) == Retry(AttemptCounts(aborted=1), "aborted", Device.CPU)
+    assert exited(code) == Retry(AttemptCounts(aborted=1), AttemptOutcome.ABORTED, Device.CPU)
     assert isinstance(exited(code, counts=AttemptCounts(aborted=1)), Fail)
 
 
 @pytest.mark.parametrize("code", [0, 1, 137, None])
 def test_any_other_end_is_tried_once_more(code: int | None) -> None:
-    assert exited(code) == Retry(AttemptCounts(unexpected=1), "unexpected")
+    assert exited(code) == Retry(AttemptCounts(unexpected=1), AttemptOutcome.UNEXPECTED)
     again = exited(code, counts=AttemptCounts(unexpected=1))
     assert isinstance(again, Fail)
     assert again.error.code is ErrorCode.PROCESSING_ERROR
@@ -73,7 +74,7 @@ def test_any_other_end_is_tried_once_more(code: int | None) -> None:
 def test_an_end_for_what_it_took_is_tried_once_more_and_then_says_what(what: str) -> None:
     end = AttemptEnd(Cause(f"out-of-{what}"), 137)
     once = AttemptCounts.model_validate({f"outOf{what.title()}": 1})
-    assert decide(end, AttemptCounts(), POLICY) == Retry(once, f"out-of-{what}")
+    assert decide(end, AttemptCounts(), POLICY) == Retry(once, AttemptOutcome(f"out-of-{what}"))
     again = decide(end, once, POLICY)
     assert isinstance(again, Fail)
     assert what in again.error.message

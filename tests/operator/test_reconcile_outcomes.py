@@ -70,6 +70,22 @@ def test_a_full_gpu_is_left_for_the_cpu(world: World) -> None:
     assert world.videojob.status.phase == Phase.PENDING
 
 
+def test_how_attempts_ended_is_remembered(world: World) -> None:
+    world.end_pod(ExitCode.GPU_MEMORY)
+    world.run_pod()
+    world.spec(suspend=True)
+    world.spec(suspend=False)
+    world.run_pod()
+    world.complete()
+    logged = world.videojob.status.attempts
+    assert [(one.number, one.device, one.outcome) for one in logged] == [
+        (1, "gpu", "gpu-memory"),
+        (2, "cpu", "suspended"),
+        (3, "cpu", "completed"),
+    ]
+    assert all(one.start_time and one.end_time and one.start_time <= one.end_time for one in logged)
+
+
 def test_a_full_gpu_fails_the_job_where_the_cpu_is_switched_off() -> None:
     world = World(settings(cpu_fallback=False))
     world.run_pod()

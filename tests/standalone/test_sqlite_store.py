@@ -13,6 +13,7 @@ from ecg_api.standalone.storage.callback_ledger import CallbackLedger
 from ecg_api.standalone.storage.run_queue import RunQueue, key_of
 from ecg_api.standalone.storage.storage import Storage
 from ecg_api.standalone.storage.store import SqliteStore
+from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.attempt_outcome import AttemptCounts, Complete, Fail, Retry
 from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.errors import ErrorCode
@@ -91,7 +92,7 @@ async def test_what_an_older_attempt_says_is_not_taken(store: SqliteStore, runs:
     await store.submit(submission("j"))
     old = await runs.claim()
     assert old is not None
-    await runs.end(key_of(old), Retry(AttemptCounts(interruptions=1), "interrupted"))
+    await runs.end(key_of(old), Retry(AttemptCounts(interruptions=1), AttemptOutcome.INTERRUPTED))
     new = await runs.claim()
     assert new is not None
     await runs.report(key_of(old), PipelineStatus(attempt=1, progress=90))
@@ -156,7 +157,7 @@ async def test_the_wait_between_download_and_analysis_is_no_work(
     assert begun is not None
     assert (begun.worked_s, begun.fetch_s, begun.in_analysis) == (30, 30, True)
     clock.now += timedelta(seconds=70)
-    await runs.end(key_of(job), Retry(AttemptCounts(), "crash"))
+    await runs.end(key_of(job), Retry(AttemptCounts(), AttemptOutcome.ABORTED))
     again = await runs.claim(VIDEO)
     assert again is not None
     assert (again.worked_s, again.fetch_s, again.in_analysis) == (100, 0, False)

@@ -9,6 +9,7 @@ from typing import IO
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
 from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, UploadSlot
+from ecg_contract.attempt_log import AttemptOutcome, LoggedAttempt
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.wire.status import CallbackView
 
@@ -129,11 +130,13 @@ class FakeStore:
     ) -> None:
         """Set a job to `state`, as the work behind a real store would."""
         entry, now = self.jobs[job_id], datetime.now(UTC)
+        started = entry.view.started_at or now
         entry.result = result
         entry.view = replace(
             entry.view,
             state=state,
-            started_at=entry.view.started_at or now,
+            started_at=started,
+            attempts=(_attempt(state, started, now),),
             completed_at=now if state.is_final else None,
             error=error,
             callback=callback or entry.view.callback,
@@ -149,6 +152,13 @@ class FakeStore:
     async def _announce(self) -> None:
         async with self.changed:
             self.changed.notify_all()
+
+
+def _attempt(state: JobState, started: datetime, now: datetime) -> LoggedAttempt:
+    outcome = AttemptOutcome(state) if state is not JobState.QUEUED else AttemptOutcome.WAITING
+    return LoggedAttempt(
+        number=1, device="auto", start_time=started, end_time=now if state.is_final else None, outcome=outcome
+    )
 
 
 def _queued(submission: Submission) -> JobView:

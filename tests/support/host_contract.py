@@ -240,6 +240,14 @@ class HostContract:
         assert (answer["callback"]["state"] in {"disabled", "pending"}, answer["tries"]) == (True, [])
         assert (await host.client.get("/jobs/nobody/callbacks")).status_code == 404
 
+    async def test_the_attempts_can_be_read(self, host: Host) -> None:
+        await host.client.post(PATH, json=body("j"))
+        await host.complete("j")
+        (attempt,) = (await host.client.get("/jobs/j/attempts")).json()["attempts"]
+        assert (attempt["number"], attempt["outcome"]) == (1, "completed")
+        assert attempt["started_at"] <= attempt["ended_at"]
+        assert (await host.client.get("/jobs/nobody/attempts")).status_code == 404
+
     async def test_a_job_is_followed_to_its_end(self, host: Host) -> None:
         await host.client.post(PATH, json=body("j"))
         followed, _ = await asyncio.gather(host.client.get("/jobs/j/events", timeout=30), host.complete("j"))

@@ -194,6 +194,21 @@ class StoreContract:
         await hand.store.retry("j")
         assert (await viewed(hand)).callback_tries == (), "another run"
 
+    async def test_the_attempts_of_all_runs_are_remembered(self, hand: Hand) -> None:
+        await hand.store.submit(submission("j"))
+        await hand.begin("j")
+        (running,) = (await viewed(hand)).attempts
+        assert (running.number, running.outcome, running.end_time) == (1, "running", None)
+        await hand.fail("j")
+        await hand.store.retry("j")
+        await hand.complete("j")
+        attempts = (await viewed(hand)).attempts
+        assert [(one.number, one.outcome) for one in attempts] == [(1, "failed"), (2, "completed")]
+        for one in attempts:
+            assert one.start_time
+            assert one.end_time
+            assert one.start_time <= one.end_time
+
     async def test_a_final_job_is_not_cancelled(self, hand: Hand) -> None:
         await hand.store.submit(submission("j"))
         await hand.fail("j")

@@ -10,7 +10,9 @@ _STATES = ("queued", "running", "completed", "failed", "cancelled")
 FORMATS = ("json", "srt", "vtt", "txt", "tsv")
 
 
-def add_job_commands(commands: Any) -> None:
+def add_job_commands(commands: Any) -> list[argparse.ArgumentParser]:
+    """Their parsers, which do not say yet which server is asked."""
+    known = set(commands.choices)
     _add_submit(_added(commands, "submit", "analyse videos on a server: URLs, or files, which are sent there"))
     _add_list(_added(commands, "list", "list a server's jobs, the newest first"))
     for name, text in (
@@ -20,12 +22,14 @@ def add_job_commands(commands: Any) -> None:
         ("retry", "run failed or cancelled jobs again"),
         ("delete", "stop jobs and remove them"),
         ("callbacks", "list the tries of a job's callbacks"),
+        ("attempts", "list a job's attempts: on what, when, how each ended"),
     ):
         _added(commands, name, text).add_argument("job_ids", metavar="JOB_ID", nargs="+")
     result = _added(commands, "result", "print a job's result")
     result.add_argument("job_id", metavar="JOB_ID")
     result.add_argument("-f", "--format", choices=FORMATS, default="json")
     result.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it here instead")
+    return [parser for name, parser in commands.choices.items() if name not in known]
 
 
 def add_server(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +56,6 @@ def add_hints(parser: argparse.ArgumentParser) -> None:
 def _added(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(module="jobs")
-    add_server(parser)
     return parser
 
 
@@ -73,5 +76,5 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help="submitted at this time or later, such as 2026-11-25T08:00:00Z")
     parser.add_argument("--before", metavar="TIME")
     parser.add_argument("--metadata", metavar="NAME=VALUE", action="append", default=[])
-    parser.add_argument("-n", "--limit", type=int, default=50, metavar="N", help="most jobs (default: 50)")
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="most jobs (default: 50)")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each job")

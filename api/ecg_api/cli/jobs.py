@@ -1,8 +1,9 @@
-"""`ecg submit`, `list`, `get`, `watch`, `cancel`, `retry`, `delete`, `callbacks`, `result`: jobs of a server."""
+"""`ecg submit`, `list`, `get`, `watch` and the others that ask a server about jobs."""
 
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,14 @@ def _list(client: EcgClient, arguments: argparse.Namespace) -> int:
 
 
 def _line(job: JobStatusResponse) -> str:
-    submitted = f"{job.submitted_at:%Y-%m-%dT%H:%M:%SZ}" if job.submitted_at else ""
     state = f"{job.progress:.0f}% {job.stage}" if job.status == "processing" else job.status
     why = f"  {job.error.code}: {job.error.message}" if job.error else ""
-    return f"{submitted:20}  {state:20}  {job.language or '':4}  {job.job_id}{why}"
+    return f"{_time(job.submitted_at)}  {state:20}  {job.language or '':4}  {job.job_id}{why}"
+
+
+def _time(time: datetime | None) -> str:
+    """Of 20 characters."""
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else " " * 20
 
 
 def _watched(client: EcgClient, job_id: str) -> int:
@@ -125,8 +130,13 @@ def _callbacks(client: EcgClient, job_id: str) -> None:
     found = client.callbacks(job_id)
     for one in found.tries:
         outcome = one.error or f"HTTP {one.http_status}"
-        say(f"{one.time:%Y-%m-%dT%H:%M:%SZ}  {one.status:10}  {one.progress or '':3}  {outcome}")
+        say(f"{_time(one.time)}  {one.status:10}  {one.progress or '':3}  {outcome}")
     say(f"{job_id}: {found.callback.state}")
+
+
+def _attempts(client: EcgClient, job_id: str) -> None:
+    for one in client.attempts(job_id).attempts:
+        say(f"{one.number:3}  {one.device:4}  {_time(one.started_at)}  {_time(one.ended_at)}  {one.outcome}")
 
 
 def _result(client: EcgClient, arguments: argparse.Namespace) -> int:
@@ -152,5 +162,6 @@ _COMMANDS: Mapping[str, Callable[[EcgClient, argparse.Namespace], int]] = {
     "retry": _each(EcgClient.retry),
     "delete": _each(EcgClient.delete),
     "callbacks": _each(_callbacks),
+    "attempts": _each(_attempts),
     "result": _result,
 }

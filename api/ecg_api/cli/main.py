@@ -56,7 +56,8 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--no-models", action="store_true", help="do not load the models")
     _add_bench(commands.add_parser("bench", help="measure what the configured models cost on this machine"))
     _add_redeliver(commands.add_parser("redeliver", help="list, or send again, final callbacks that never arrived"))
-    add_job_commands(commands)
+    for of_jobs in add_job_commands(commands):
+        add_server(of_jobs)
     _add_fakes(commands)
     _add_key(commands.add_parser("key", help="make an API key (setting API_KEYS_FILE)"))
     commands.add_parser("secret", help="make a secret that signs callbacks (setting CALLBACK_SECRET)")

@@ -15,20 +15,34 @@ from ecg_common.load_settings import load_settings
 
 def on_server(arguments: argparse.Namespace, work: Callable[[EcgClient], int]) -> int:
     """The exit status of `work`; 1 where the server refuses or does not answer, which is said."""
-    server = arguments.server or os.environ.get("ECG_SERVER") or _own_server(load_settings(Settings))
-    if urlsplit(server).scheme not in ("http", "https"):
-        complain(f"ecg {arguments.command}: --server takes an http or https URL")
+    try:
+        client = _client(arguments)
+    except ValueError as error:
+        complain(f"ecg {arguments.command}: {error}")
         return 2
     try:
-        with EcgClient(server, os.environ.get("ECG_API_KEY")) as client:
+        with client:
             return work(client)
     except EcgError as error:
         complain(f"ecg {arguments.command}: {error.detail}")
         if error.status == 401:
             complain("set ECG_API_KEY to a key of this server")
     except httpx.TransportError as error:
-        complain(f"ecg {arguments.command}: {server} does not answer: {error}")
+        complain(f"ecg {arguments.command}: {client.server} does not answer: {error}")
     return 1
+
+
+def _client(arguments: argparse.Namespace) -> EcgClient:
+    """Raises ValueError."""
+    key = os.environ.get("ECG_API_KEY")
+    if "kubeconfig" in arguments:
+        from ecg_api.cli.cluster_server import connect  # noqa: PLC0415 - not needed with a URL
+
+        return connect(arguments, key)
+    server = arguments.server or os.environ.get("ECG_SERVER") or _own_server(load_settings(Settings))
+    if urlsplit(server).scheme not in ("http", "https"):
+        raise ValueError("--server takes an http or https URL")
+    return EcgClient(server, key)
 
 
 def _own_server(settings: Settings) -> str:

@@ -5,8 +5,9 @@ from typing import Literal
 
 from ecg_api.context import to_second
 from ecg_api.ports import JobKind, JobState, JobView
+from ecg_contract.attempt_log import LoggedAttempt
 from ecg_contract.stages import Stage
-from ecg_contract.wire.status import JobError, JobStatusResponse
+from ecg_contract.wire.status import AttemptView, JobError, JobStatusResponse
 
 WireState = Literal["processing", "completed", "failed", "cancelled"]
 
@@ -66,3 +67,13 @@ def processing_time_of(job: JobView, now: datetime) -> float | None:
     if job.started_at is None:
         return None
     return round(max(0.0, ((job.completed_at or now) - job.started_at).total_seconds()), 3)
+
+
+def attempt_view(attempt: LoggedAttempt) -> AttemptView:
+    return AttemptView(
+        number=attempt.number,
+        device=attempt.device,
+        started_at=to_second(attempt.start_time) if attempt.start_time else None,
+        ended_at=to_second(attempt.end_time) if attempt.end_time else None,
+        outcome=attempt.outcome,
+    )

@@ -5,9 +5,10 @@ from datetime import datetime
 from ecg_api.ports import JobKind, JobState, JobView
 from ecg_callbacks.decision import callback_view, redeliver
 from ecg_callbacks.videojob_facts import facts_of, record_of
+from ecg_contract.attempt_log import AttemptOutcome, LoggedAttempt, logged
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
-from ecg_contract.videojob.resource import ConditionType, VideoJob
+from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
 from ecg_contract.videojob.state import terminal_state
 from ecg_contract.wire.status import CallbackView
 
@@ -58,6 +59,7 @@ def view(videojob: VideoJob) -> JobView:
         language=status.report.result.language if status.report and status.report.result else spec.language.value,
         kind=JobKind.TRANSCRIPTION if spec.interactive else JobKind.VIDEO,
         metadata=spec.metadata,
+        attempts=_attempts(status),
         callback_tries=() if waits_for_new_run else record_of(status).tries,
     )
 
@@ -66,6 +68,18 @@ def _started_at(videojob: VideoJob) -> datetime | None:
     report = videojob.status.report
     begun = report.stages.get(Stage.DOWNLOAD) if report else None
     return videojob.status.start_time or (begun.start_time if begun else None)
+
+
+def _attempts(status: VideoJobStatus) -> tuple[LoggedAttempt, ...]:
+    """Those that have ended, and the current one."""
+    current = status.attempt
+    if current is None or any(one.number == current.number for one in status.attempts):
+        return status.attempts
+    outcome = AttemptOutcome.RUNNING if current.start_time else AttemptOutcome.WAITING
+    going_on = LoggedAttempt(
+        number=current.number, device=current.profile, start_time=current.start_time, outcome=outcome
+    )
+    return logged(status.attempts, going_on)
 
 
 def _pipeline(videojob: VideoJob) -> PipelineStatus | None:

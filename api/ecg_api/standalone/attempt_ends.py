@@ -53,7 +53,7 @@ def _log_event(decision: Decision) -> tuple[str, dict[str, object]]:
             return "job_completed", {"segments": result.segments, "words": result.words}
         case Fail(error):
             return "job_failed", {"error_code": str(error.code), "error_message": error.message}
-        case Retry(_, reason, device):
-            return "job_will_be_tried_again", {"reason": reason, "device": str(device or "the same")}
+        case Retry(_, outcome, device):
+            return "job_will_be_tried_again", {"reason": outcome, "device": str(device or "the same")}
         case _:
             return "attempt_fenced", {}

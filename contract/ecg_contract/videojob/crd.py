@@ -105,7 +105,7 @@ def _structural(schema: Schema, definitions: dict[str, Schema], *, defaults: boo
     if kept.get("type") == "integer":
         kept["format"] = "int64"
     if kept.get("format") == "date-time":
-        kept |= {"pattern": _MOMENT, "maxLength": 40}
+        kept |= {"pattern": _MOMENT, "maxLength": 35}
     if "description" in kept:
         kept["description"] = " ".join(kept["description"].split())
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field
 
+from ecg_contract.attempt_log import ATTEMPTS, LoggedAttempt
 from ecg_contract.attempt_outcome import AttemptCounts
 from ecg_contract.base_model import CamelModel, Sentence, cut_to
 from ecg_contract.delivery_record import DeliveryRecord
@@ -134,6 +135,8 @@ class VideoJobStatus(CamelModel):
     """Why the run failed."""
     attempt: Attempt | None = None
     """The current attempt, or the last one."""
+    attempts: Annotated[tuple[LoggedAttempt, ...], Field(max_length=ATTEMPTS)] = ()
+    """The last attempts that have ended, of all runs, in order."""
     queue: QueuePlace | None = None
     """The job's place in the queue while it waits for a slot."""
     estimated_completion_time: datetime | None = None

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, FiniteFloat
 
+from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import Part
 from ecg_contract.stages import Stage
@@ -41,6 +42,28 @@ class JobCallbacksResponse(BaseModel):
 
     callback: CallbackView
     tries: list[CallbackTryView]
+    """In order, the last one at the end."""
+
+
+class AttemptView(BaseModel):
+    """One attempt at a job."""
+
+    number: int
+    """Counts up over all runs of the job."""
+    device: str
+    """What it was to run on: `gpu`, `cpu`, or `auto` for the GPU where the machine has one."""
+    started_at: datetime | None = None
+    """When its work began; null while it waits."""
+    ended_at: datetime | None = None
+    """Null while it goes on."""
+    outcome: AttemptOutcome
+    """How it stands or ended: after an end that is not `completed`, `failed` or `cancelled` the job is tried again."""
+
+
+class JobAttemptsResponse(BaseModel):
+    """`GET /jobs/{job_id}/attempts`: the last five attempts, of all runs."""
+
+    attempts: list[AttemptView]
     """In order, the last one at the end."""
 
 

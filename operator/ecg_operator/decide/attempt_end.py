@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from ecg_common.redact import redact_text
+from ecg_contract.attempt_log import AttemptOutcome, LoggedAttempt, logged
 from ecg_contract.attempt_outcome import AttemptEnd, Cause
 from ecg_contract.errors import ExitCode, exit_code_of
 from ecg_contract.host_protocol import PipelineError
-from ecg_contract.videojob.resource import Attempt, VideoJob
+from ecg_contract.videojob.resource import Attempt, VideoJob, VideoJobStatus
 from ecg_operator.observe.snapshot import Ended, Observed, ObservedJob, ObservedPod
 from ecg_operator.settings import OperatorSettings, seconds
 
@@ -34,6 +35,21 @@ def active_time(videojob: VideoJob, now: datetime) -> timedelta:
 def active_seconds(videojob: VideoJob, now: datetime) -> float:
     """`active_time` as the status has it: seconds to the millisecond."""
     return round(active_time(videojob, now).total_seconds(), 3)
+
+
+def with_logged_attempt(status: VideoJobStatus, outcome: AttemptOutcome, now: datetime) -> VideoJobStatus:
+    """`status` with the end of its attempt in the log; an attempt that is logged already stays as it is."""
+    attempt = status.attempt
+    if attempt is None or any(one.number == attempt.number for one in status.attempts):
+        return status
+    ended = LoggedAttempt(
+        number=attempt.number,
+        device=attempt.profile,
+        start_time=attempt.start_time,
+        end_time=now,
+        outcome=outcome,
+    )
+    return status.model_copy(update={"attempts": logged(status.attempts, ended)})
 
 
 def deadline(videojob: VideoJob, settings: OperatorSettings) -> timedelta:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from ecg_contract.attempt_outcome import AttemptCounts
 from ecg_contract.host_protocol import Device
 from ecg_contract.videojob.names import job_name
 from ecg_contract.videojob.resource import Attempt, ConditionType, Profile, VideoJob, VideoJobStatus
@@ -54,13 +53,13 @@ def with_unrecorded_attempt(observed: Observed, settings: OperatorSettings) -> O
 
 
 def next_attempt(
-    videojob: VideoJob, counts: AttemptCounts | None, device: Device | None, settings: OperatorSettings, now: datetime
+    videojob: VideoJob, device: Device | None, settings: OperatorSettings, now: datetime
 ) -> VideoJobStatus:
     """The same run with another attempt; `device` None keeps the profile of the last one."""
     last = videojob.status.attempt
     assert last is not None
     profile = Profile.CPU if device is Device.CPU or not settings.gpu_enabled else last.profile
-    spent = {"retries": counts, "active_seconds": active_seconds(videojob, now)}
+    spent = {"active_seconds": active_seconds(videojob, now)}
     return _with_attempt(videojob, videojob.status.model_copy(update=spent), profile, now)
 
 

@@ -14,10 +14,11 @@ from datetime import datetime
 
 from ecg_callbacks.decision import redeliver
 from ecg_callbacks.videojob_facts import record_of
+from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.attempt_outcome import AttemptCounts, AttemptEnd, Complete, Fail, Ignore, Retry, decide
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
 from ecg_contract.videojob.state import CANCELLED
-from ecg_operator.decide.attempt_end import active_seconds, attempt_end
+from ecg_operator.decide.attempt_end import active_seconds, attempt_end, with_logged_attempt
 from ecg_operator.decide.attempts import first_attempt, next_attempt, unassigned, with_unrecorded_attempt
 from ecg_operator.decide.conditions import SUSPENDED, derived, is_in_progress, with_condition
 from ecg_operator.decide.current_attempt import continue_attempt
@@ -73,7 +74,7 @@ def _begin_run(observed: Observed, settings: OperatorSettings, now: datetime) ->
     if status.run is None:
         return _begin_first_job(observed, settings, now)
     if status.run == videojob.spec.run and status.attempt and status.attempt.run == status.run:
-        return _begin(observed, next_attempt(videojob, status.retries, None, settings, now))
+        return _begin(observed, next_attempt(videojob, None, settings, now))
     return _begin(observed, first_attempt(videojob, settings, now))
 
 
@@ -110,9 +111,10 @@ def _after_attempt(observed: Observed, end: AttemptEnd, settings: OperatorSettin
             return end_run(observed, None, "Succeeded", now)
         case Fail(error):
             return end_run(observed, error, error.code.value, now)
-        case Retry(counts, reason, device):
-            status = next_attempt(videojob, counts, device, settings, now)
-            return _begin(observed, status, f"the last one ended: {reason}")
+        case Retry(counts, outcome, device):
+            ended = with_logged_attempt(videojob.status, outcome, now).model_copy(update={"retries": counts})
+            status = next_attempt(videojob.model_copy(update={"status": ended}), device, settings, now)
+            return _begin(observed, status, f"the last one ended: {outcome}")
         case Ignore():
             return Plan(videojob.status)
 
@@ -124,7 +126,7 @@ def _suspend(observed: Observed, now: datetime) -> Plan:
         return Plan(videojob.status)
     attempt = videojob.status.attempt and unassigned(videojob.status.attempt)
     spent = {"active_seconds": active_seconds(videojob, now), "attempt": attempt, "queue": None}
-    status = videojob.status.model_copy(update=spent)
+    status = with_logged_attempt(videojob.status, AttemptOutcome.SUSPENDED, now).model_copy(update=spent)
     status = with_condition(status, ConditionType.SUCCEEDED, "Unknown", SUSPENDED, "spec.suspend is true", now)
     status = with_condition(status, ConditionType.SCHEDULED, "False", SUSPENDED, "spec.suspend is true", now)
     return Plan(status, delete_jobs=observed.active_jobs(), notes=(Note(SUSPENDED, "spec.suspend is true"),))

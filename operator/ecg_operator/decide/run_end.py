@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
+from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
-from ecg_operator.decide.attempt_end import active_seconds
+from ecg_contract.videojob.state import CANCELLED
+from ecg_operator.decide.attempt_end import active_seconds, with_logged_attempt
 from ecg_operator.decide.conditions import Holds, with_condition
 from ecg_operator.decide.plan import Note, Plan
 from ecg_operator.observe.snapshot import Observed
@@ -13,6 +15,7 @@ from ecg_operator.settings import OperatorSettings, seconds
 
 COMPLETED = "Completed"
 """Reason of the step with which a run succeeds."""
+_OUTCOMES = {"Succeeded": AttemptOutcome.COMPLETED, CANCELLED: AttemptOutcome.CANCELLED}
 _CLEAN_UP_FOR = timedelta(minutes=10)
 """How long after its end an operator that has restarted cleans up again: a crash may have left something."""
 _POD_EXIT_LIMIT = timedelta(seconds=60)
@@ -47,6 +50,7 @@ def finished(
         "active_seconds": active_seconds(videojob, now),
     }
     message = error.message if error else ""
+    status = with_logged_attempt(status, _OUTCOMES.get(reason, AttemptOutcome.FAILED), now)
     return with_condition(status.model_copy(update=ended), ConditionType.SUCCEEDED, holds, reason, message, now)
 
 

@@ -15,12 +15,18 @@ from ecg_api.http.job_events import events_of
 from ecg_api.http.job_paths import JobIdInPath
 from ecg_api.http.openapi import JOB_ID_IN_PATH, problems
 from ecg_api.http.result_text import as_text
-from ecg_api.jobs.status import status_of
+from ecg_api.jobs.status import attempt_view, status_of
 from ecg_api.ports import JobQuery, JobState
 from ecg_common.logs import job_logger
 from ecg_contract.subtitles.formats import MEDIA_TYPES, TextFormat
 from ecg_contract.wire.models import WireResult
-from ecg_contract.wire.status import CallbackTryView, JobCallbacksResponse, JobListResponse, JobStatusResponse
+from ecg_contract.wire.status import (
+    CallbackTryView,
+    JobAttemptsResponse,
+    JobCallbacksResponse,
+    JobListResponse,
+    JobStatusResponse,
+)
 
 router = APIRouter(tags=["jobs"])
 _CHUNK_BYTES = 256 * 1024
@@ -179,6 +185,20 @@ async def callbacks(job_id: JobIdInPath, context: ContextOf) -> JobCallbacksResp
         raise _unknown()
     tries = [CallbackTryView(**dict(one)) for one in job.callback_tries]
     return JobCallbacksResponse(callback=job.callback, tries=tries)
+
+
+@router.get(
+    "/jobs/{job_id:path}/attempts",
+    summary="Attempts",
+    responses=problems(404, 503),
+    openapi_extra=JOB_ID_IN_PATH,
+)
+async def attempts(job_id: JobIdInPath, context: ContextOf) -> JobAttemptsResponse:
+    """The last five attempts at the job, the current one at the end: on what, when, and how each ended."""
+    job = await context.store.get(job_id)
+    if job is None:
+        raise _unknown()
+    return JobAttemptsResponse(attempts=[attempt_view(one) for one in job.attempts])
 
 
 @router.post("/jobs/{job_id:path}/redeliver", include_in_schema=False, status_code=202)  # its first name

@@ -10,7 +10,8 @@ from ecg_api.ports import JobKind, JobState, JobView, Submission
 from ecg_callbacks.decision import callback_view
 from ecg_callbacks.types import JobFacts
 from ecg_common.redact import redact_url
-from ecg_contract.attempt_outcome import AttemptCounts
+from ecg_contract.attempt_log import AttemptOutcome, LoggedAttempt, logged
+from ecg_contract.attempt_outcome import AttemptCounts, Retry
 from ecg_contract.base_model import CamelModel
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.host_protocol import Device, PipelineError, PipelineStatus, ResultReference, Source
@@ -38,6 +39,8 @@ class JobRecord(JobOptions, CamelModel):
     """Raised when a failed job is posted again with the same body."""
     attempt: int = 0
     """Counts up over all runs."""
+    attempts: tuple[LoggedAttempt, ...] = ()
+    """The last attempts of all runs, in order; the running one, too."""
     counts: AttemptCounts = AttemptCounts()
     device: Device = Device.AUTO
     """The device of the next attempt; `CPU` after a failure on the GPU."""
@@ -88,22 +91,25 @@ def rerun(old: JobRecord, submission: Submission, now: datetime, uid: str) -> Jo
 
 def retried(old: JobRecord, now: datetime) -> JobRecord:
     """The new run of a failed or cancelled job, as it was posted."""
-    kept = ("job_id", "uid", "kind", "source", "callback_base", "body_key", "attempt")
+    kept = ("job_id", "uid", "kind", "source", "callback_base", "body_key", "attempt", "attempts")
     fields = {name: getattr(old, name) for name in kept}
     return JobRecord(**fields, **options_of(old), run=old.run + 1, submitted_at=now)
 
 
 def claimed(job: JobRecord, now: datetime) -> JobRecord:
     """Begin a new attempt."""
+    number, device = job.attempt + 1, job.device if job.enable_gpu else Device.CPU
+    running = LoggedAttempt(number=number, device=device, start_time=now, outcome=AttemptOutcome.RUNNING)
     return job.model_copy(
         update={
             "state": JobState.RUNNING,
-            "attempt": job.attempt + 1,
+            "attempt": number,
+            "attempts": logged(job.attempts, running),
             "started_at": job.started_at or now,
             "attempt_started_at": now,
             "fetch_s": 0.0,
             "in_analysis": False,
-            "pipeline": PipelineStatus(attempt=job.attempt + 1),
+            "pipeline": PipelineStatus(attempt=number),
         }
     )
 
@@ -122,11 +128,15 @@ def reported(job: JobRecord, status: PipelineStatus) -> JobRecord:
     return job.model_copy(update={"pipeline": status})
 
 
-def queued_again(job: JobRecord, now: datetime, counts: AttemptCounts, device: Device | None) -> JobRecord:
-    """End the attempt and queue the job in its old place; `device` None keeps the device."""
-    return _attempt_over(job, now).model_copy(
-        update={"state": JobState.QUEUED, "counts": counts, "device": device or job.device}
-    )
+def put_back(job: JobRecord, now: datetime) -> JobRecord:
+    """End the attempt, which counts as no failure, and queue the job in its old place."""
+    return _ended(job, now, AttemptOutcome.PUT_BACK).model_copy(update={"state": JobState.QUEUED})
+
+
+def queued_again(job: JobRecord, now: datetime, retry: Retry) -> JobRecord:
+    """End the attempt and queue the job in its old place."""
+    again = {"state": JobState.QUEUED, "counts": retry.counts, "device": retry.device or job.device}
+    return _ended(job, now, retry.outcome).model_copy(update=again)
 
 
 def silent(job: JobRecord) -> JobRecord:
@@ -139,17 +149,19 @@ def completed(job: JobRecord, now: datetime, result: ResultReference) -> JobReco
     """Complete the job and drop the credential from its source URL."""
     status = (job.pipeline or PipelineStatus(attempt=job.attempt)).model_copy(update={"result": result, "error": None})
     source = Source(url=redact_url(job.source.url)) if job.source.url else job.source
-    return _attempt_over(job, now).model_copy(
+    return _ended(job, now, AttemptOutcome.COMPLETED).model_copy(
         update={"state": JobState.COMPLETED, "completed_at": now, "pipeline": status, "source": source}
     )
 
 
 def failed(job: JobRecord, now: datetime, error: PipelineError) -> JobRecord:
-    return _attempt_over(job, now).model_copy(update={"state": JobState.FAILED, "completed_at": now, "error": error})
+    over = _ended(job, now, AttemptOutcome.FAILED)
+    return over.model_copy(update={"state": JobState.FAILED, "completed_at": now, "error": error})
 
 
 def cancelled(job: JobRecord, now: datetime) -> JobRecord:
-    return _attempt_over(job, now).model_copy(update={"state": JobState.CANCELLED, "completed_at": now})
+    over = _ended(job, now, AttemptOutcome.CANCELLED)
+    return over.model_copy(update={"state": JobState.CANCELLED, "completed_at": now})
 
 
 def facts(job: JobRecord) -> JobFacts:
@@ -198,6 +210,7 @@ def view(job: JobRecord, queue_position: int | None = None, eta: datetime | None
         language=language_of(job),
         kind=job.kind,
         metadata=job.metadata,
+        attempts=job.attempts,
         callback_tries=job.delivery.tries if job.delivery.run == job.run else (),
     )
 
@@ -211,3 +224,13 @@ def _attempt_over(job: JobRecord, now: datetime) -> JobRecord:
         return job
     worked = job.worked_s + max(0.0, (now - job.attempt_started_at).total_seconds())
     return job.model_copy(update={"worked_s": worked, "attempt_started_at": None})
+
+
+def _ended(job: JobRecord, now: datetime, outcome: AttemptOutcome) -> JobRecord:
+    """Without a running attempt, whose outcome is logged."""
+    over = _attempt_over(job, now)
+    last = next((one for one in job.attempts if one.outcome is AttemptOutcome.RUNNING), None)
+    if last is None:
+        return over
+    ended = last.model_copy(update={"end_time": now, "outcome": outcome})
+    return over.model_copy(update={"attempts": logged(job.attempts, ended)})

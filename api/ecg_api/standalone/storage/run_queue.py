@@ -74,7 +74,7 @@ class RunQueue:
     async def put_back(self, key: AttemptKey) -> None:
         """Queue the job again because the host stops; the attempt does not count as a failure."""
         now = self._storage.clock()
-        await self._change(key, lambda job: job_record.queued_again(job, now, job.counts, None))
+        await self._change(key, lambda job: job_record.put_back(job, now))
 
     async def interrupted(self) -> Sequence[JobRecord]:
         """Jobs that were running when the host died, for use at the start. Downtime does not count as working time."""
@@ -115,8 +115,8 @@ class RunQueue:
                 return job_record.completed(job, now, result)
             case Fail(error):
                 return job_record.failed(job, now, error)
-            case Retry(counts, _, device):
-                return job_record.queued_again(job, now, counts, device)
+            case Retry():
+                return job_record.queued_again(job, now, decision)
             case Ignore():
                 return job
 
