@@ -1,16 +1,19 @@
 """The dependencies of the routes, created once in `create_app`."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from ecg_api.ports import JobStore, Redelivery, Uploads
+from ecg_api.ports import JobStore, Redelivery, Submitter, Uploads
 from ecg_api.settings import Settings
 from ecg_api.shutdown import Shutdown
 from ecg_common.clock import Clock
+
+SUBMITTER = "ecg.submitter"
+"""Key of the `Submitter` in a request's scope."""
 
 
 def to_second(moment: datetime) -> datetime:
@@ -28,12 +31,14 @@ class Context:
     uploading: asyncio.Semaphore
     """One for each upload that may be received at a time."""
     shutdown: Shutdown
+    submitter: Submitter | None = None
+    """Whose key the request came with."""
 
 
 def _of_app(request: Request) -> Context:
     context = request.app.state.context
     assert isinstance(context, Context)
-    return context
+    return replace(context, submitter=request.scope.get(SUBMITTER))
 
 
 ContextOf = Annotated[Context, Depends(_of_app)]

@@ -12,7 +12,11 @@ from pydantic import BaseModel
 
 
 class QueueFullError(Exception):
-    """The queue is full: QUEUE_LIMIT jobs wait."""
+    """The queue is full: QUEUE_LIMIT jobs wait, or of the key `of_key` as many as it may have."""
+
+    def __init__(self, of_key: str | None = None) -> None:
+        super().__init__("the queue is full")
+        self.of_key = of_key
 
 
 class StoreUnavailableError(Exception):
@@ -41,8 +45,9 @@ def busy(status: int, detail: str, retry_after_s: int = 5) -> ProblemError:
     return ProblemError(status, detail, headers={"Retry-After": str(retry_after_s)})
 
 
-def queue_full() -> ProblemError:
-    return busy(429, "too many jobs are waiting; try again later", retry_after_s=30)
+def queue_full(error: QueueFullError) -> ProblemError:
+    whose = f" of the key {error.of_key}" if error.of_key else ""
+    return busy(429, f"too many jobs{whose} are waiting; try again later", retry_after_s=30)
 
 
 def wrong_field(field: str, message: str) -> ProblemError:

@@ -40,6 +40,16 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Submitter:
+    """Whose API key a request came with."""
+
+    name: str
+    """The key's."""
+    queued_jobs: int | None = None
+    """Most of its jobs that may wait; None has no limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """A validated request, as it is stored."""
 
@@ -53,6 +63,8 @@ class Submission:
     """Digest of the request without URL signatures: equal keys are the same body."""
     work_limit_s: float | None = None
     """Seconds of work after which the client no longer waits for the result; None has no such limit."""
+    submitter: Submitter | None = None
+    """None where no key was asked for."""
 
 
 class SubmitOutcome(StrEnum):
@@ -128,7 +140,7 @@ class JobStore(Protocol):
     """Stores jobs. Every method may raise StoreUnavailableError."""
 
     async def submit(self, submission: Submission) -> SubmitOutcome:
-        """Store a job durably. Raises QueueFullError."""
+        """Store a job durably. Raises QueueFullError, also where the submitter's own limit is reached."""
 
     async def get(self, job_id: str) -> JobView | None: ...
 

@@ -11,6 +11,7 @@ from ecg_api.http.app import create_app
 from ecg_api.http.key_file import ApiKey, KeyFile, KeyFileError, new_key, parse_keys
 from ecg_api.settings import Settings
 from support.fake_store import FakeStore
+from support.host_contract import PATH, body
 
 
 @pytest.fixture
@@ -18,8 +19,8 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path / "keys"
 
 
-def add(keys: Path, name: str, limit: int | None = None) -> str:
-    key, made = new_key(name, limit)
+def add(keys: Path, name: str, **limits: int) -> str:
+    key, made = new_key(name, **limits)
     with keys.open("a") as file:
         file.write(made.to_line() + "\n")
     return key
@@ -70,13 +71,23 @@ async def test_a_key_works_from_the_moment_it_is_in_the_file_until_it_is_not(
 
 
 async def test_a_key_has_a_limit_of_its_own(app: httpx.ASGITransport, keys: Path) -> None:
-    limited, free = add(keys, "limited", 2), add(keys, "free")
+    limited, free = add(keys, "limited", requests_per_minute=2), add(keys, "free")
     async with client(app, authorization=f"Bearer {limited}") as http:
         answers = [await http.get("/jobs") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 30
     async with client(app, authorization=f"Bearer {free}") as http:
         assert [(await http.get("/jobs")).status_code for _ in range(5)] == [200] * 5
+
+
+async def test_a_key_has_a_limit_of_its_jobs_that_wait(app: httpx.ASGITransport, keys: Path) -> None:
+    limited, free = add(keys, "limited", queued_jobs=1), add(keys, "free")
+    for key, statuses in ((limited, [200, 429]), (free, [200, 200])):
+        async with client(app, authorization=f"Bearer {key}") as http:
+            answers = [await http.post(PATH, json=body(f"{key}-{number}")) for number in range(2)]
+        assert [answer.status_code for answer in answers] == statuses
+        if key == limited:
+            assert answers[-1].json()["detail"] == "too many jobs of the key limited are waiting; try again later"
 
 
 async def test_the_way_to_the_page_is_no_way_to_a_job(app: httpx.ASGITransport) -> None:
@@ -132,11 +143,11 @@ def test_a_file_without_keys_is_refused_at_the_start(
 
 
 def test_the_command_makes_keys_that_work(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["key", "backend", "--file", str(keys), "--requests-per-minute", "600"]) == 0
+    assert main(["key", "backend", "--file", str(keys), "--requests-per-minute", "600", "--queued-jobs", "50"]) == 0
     key = capsys.readouterr().out.strip()
     found = KeyFile(keys).find(key)
     assert found is not None
-    assert (found.name, found.requests_per_minute) == ("backend", 600)
+    assert (found.name, found.requests_per_minute, found.queued_jobs) == ("backend", 600, 50)
     assert key not in keys.read_text()
     assert keys.stat().st_mode & 0o077 == 0
     assert main(["key", "backend", "--file", str(keys)]) == 2

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ecg_api.kubernetes.backlog import Backlog
 from ecg_api.kubernetes.store import VideoJobStore
 from ecg_api.kubernetes.uploads import BucketUploads
 from ecg_api.kubernetes.videojob_client import VideoJobClient
@@ -27,8 +28,10 @@ async def hand(
     connection, watching = await connect(), await connect(connections=0)
     uploads = BucketUploads(s3_client(), BUCKET, "")
     results = ClusterResults(connection, namespace)
-    store = VideoJobStore(VideoJobClient(connection, watching, namespace), results, uploads)
-    yield StatusHand(store, connection, namespace)
+    backlog = Backlog(watching, namespace, 0, by_submitter=True)
+    store = VideoJobStore(VideoJobClient(connection, watching, namespace), results, uploads, backlog)
+    async with backlog:
+        yield StatusHand(store, connection, namespace)
     await watching.close()
     await connection.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
-from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, UploadSlot
+from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, Submitter, UploadSlot
 from ecg_contract.attempt_log import AttemptOutcome, LoggedAttempt
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.wire.status import CallbackView
@@ -44,6 +44,9 @@ class FakeStore:
             return SubmitOutcome.REDELIVERED if known.view.state.is_final else SubmitOutcome.SAME
         if sum(not e.view.state.is_final for e in self.jobs.values()) >= self.max_waiting:
             raise QueueFullError
+        limited = submission.submitter
+        if limited is not None and limited.queued_jobs is not None and self._waiting_of(limited) >= limited.queued_jobs:
+            raise QueueFullError(limited.name)
         self.put(submission)
         await self._announce()
         return SubmitOutcome.CREATED if known is None else SubmitOutcome.RERUN
@@ -148,6 +151,10 @@ class FakeStore:
         async with asyncio.timeout(timeout_s), self.changed:
             await self.changed.wait_for(lambda: len(self.jobs) >= count)
         return list(self.jobs)[-1]
+
+    def _waiting_of(self, submitter: Submitter) -> int:
+        waiting = [entry.submission for entry in self.jobs.values() if entry.view.state is JobState.QUEUED]
+        return sum(one.submitter == submitter for one in waiting)
 
     async def _announce(self) -> None:
         async with self.changed:

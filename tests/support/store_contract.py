@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 import pytest
 
+from ecg_api.errors import QueueFullError
 from ecg_api.jobs.following import at_its_end
 from ecg_api.ports import (
     JobKind,
@@ -21,12 +22,14 @@ from ecg_api.ports import (
     Redelivery,
     Submission,
     SubmitOutcome,
+    Submitter,
     Uploads,
 )
 from ecg_contract.delivery_record import CallbackTry
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError, Source
 from ecg_contract.languages import Language
+from ecg_dev.waiting import wait_until_async
 from support.submissions import submission
 from support.wire_results import result_json
 
@@ -193,6 +196,26 @@ class StoreContract:
         assert (last.error is None) is (outcome == "delivered")
         await hand.store.retry("j")
         assert (await viewed(hand)).callback_tries == (), "another run"
+
+    async def test_a_key_has_a_limit_of_its_own_jobs_that_wait(self, hand: Hand) -> None:
+        me, other = Submitter("me", 2), Submitter("other", 1)
+        for job_id in ("j", "second"):
+            await hand.store.submit(submission(job_id, submitter=me))
+        with pytest.raises(QueueFullError) as full:
+            await hand.store.submit(submission("third", submitter=me))
+        assert full.value.of_key == "me"
+        assert await hand.store.submit(submission("j", submitter=me)) is SubmitOutcome.SAME
+        await hand.store.submit(submission("theirs", submitter=other))
+        await hand.store.submit(submission("nobody's"))
+        await hand.begin("j")
+
+        async def third_is_accepted() -> bool:
+            try:
+                return await hand.store.submit(submission("third", submitter=me)) is SubmitOutcome.CREATED
+            except QueueFullError:
+                return False
+
+        await wait_until_async(third_is_accepted)
 
     async def test_the_attempts_of_all_runs_are_remembered(self, hand: Hand) -> None:
         await hand.store.submit(submission("j"))

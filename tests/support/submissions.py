@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ecg_api.ports import JobKind, Submission
+from ecg_api.ports import JobKind, Submission, Submitter
 from ecg_contract.host_protocol import Source
 from ecg_contract.languages import Language
 from ecg_contract.options import JobOptions
@@ -16,6 +16,7 @@ def submission(
     priority: int = 0,
     language: Language = Language.KO,
     metadata: Mapping[str, str] | None = None,
+    submitter: Submitter | None = None,
 ) -> Submission:
     return Submission(
         job_id=job_id,
@@ -24,4 +25,5 @@ def submission(
         options=JobOptions(language=language, priority=priority, metadata=dict(metadata or {})),
         callback_base=callback_base,
         body_key=body_key,
+        submitter=submitter,
     )

@@ -4,14 +4,15 @@ import argparse
 import os
 
 from ecg_api.cli.terminal import complain, say
-from ecg_api.http.key_file import KeyFileError, new_key, parse_keys
+from ecg_api.http.key_file import LIMITS, KeyFileError, new_key, parse_keys
 
 
 def run(arguments: argparse.Namespace) -> int:
     path = arguments.file
     try:
         known = path.read_text(encoding="utf-8") if path and path.exists() else ""
-        key, made = new_key(arguments.name, arguments.requests_per_minute)
+        limits = {name: getattr(arguments, name) for name in LIMITS}
+        key, made = new_key(arguments.name, **limits)
         parse_keys(f"{known}\n{made.to_line()}")
     except (KeyFileError, OSError, UnicodeDecodeError) as error:
         complain(f"ecg key: {f'{path}: ' if path else ''}{error}")

@@ -86,6 +86,7 @@ def _add_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="who gets it; it stands in the log")
     parser.add_argument("--file", type=Path, metavar="FILE", help="add its digest to this file; else it is printed")
     parser.add_argument("--requests-per-minute", type=int, metavar="N", help="most requests a minute (default: any)")
+    parser.add_argument("--queued-jobs", type=int, metavar="N", help="most of its jobs that may wait (default: any)")
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ecg_api.context import SUBMITTER
 from ecg_api.errors import ProblemError, busy
 from ecg_api.http.key_file import ApiKey, KeyFile
 from ecg_api.http.problems import problem_response
+from ecg_api.ports import Submitter
 
 _OPEN = ("/health", "/docs", "/openapi.json", "/page", "/static-offline-docs")
 """Paths, with what is below them, that say nothing about jobs."""
@@ -26,22 +28,26 @@ class ApiKeys:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not _is_open(scope):
-            refusal = self._refusal(Headers(scope=scope))
-            if refusal is not None:
+            try:
+                key = self._accepted(Headers(scope=scope))
+            except ProblemError as refusal:
                 await problem_response(refusal)(scope, receive, send)
                 return
+            scope[SUBMITTER] = Submitter(key.name, key.queued_jobs)
         await self._app(scope, receive, send)
 
-    def _refusal(self, headers: Headers) -> ProblemError | None:
+    def _accepted(self, headers: Headers) -> ApiKey:
+        """The key that was sent, with this request counted. Raises ProblemError 401, 429."""
         sent = _key_in(headers)
         found = self._keys.find(sent) if sent else None
         if found is None:
             detail = "this key is none" if sent else "a key is needed: Authorization: Bearer KEY, or X-API-Key: KEY"
-            return ProblemError(401, detail, headers={"WWW-Authenticate": "Bearer"})
+            raise ProblemError(401, detail, headers={"WWW-Authenticate": "Bearer"})
         wait = self._limits.seconds_to_wait(found)
         if wait:
-            return busy(429, f"the key {found.name} has a limit of {found.requests_per_minute} requests a minute", wait)
-        return None
+            limit = found.requests_per_minute
+            raise busy(429, f"the key {found.name} has a limit of {limit} requests a minute", wait)
+        return found
 
 
 class Limits:

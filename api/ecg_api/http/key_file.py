@@ -1,9 +1,9 @@
 """The file of API keys: a line for each, with the key's digest and its limit.
 
-    # name   digest of the key   limit
-    backend  sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae  requests_per_minute=600
+    # name   digest of the key   limits
+    backend  sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae  queued_jobs=50
 
-A key has 256 random bits, so that a plain digest of it cannot be guessed.
+The limits are `requests_per_minute=N` and `queued_jobs=N`, in this order. A key has 256 random bits, so that a plain digest of it cannot be guessed.
 """
 
 import hashlib
@@ -17,8 +17,11 @@ from pathlib import Path
 
 _PREFIX = "ecg_"
 _LINE = re.compile(
-    r"(?P<name>[A-Za-z0-9_.-]{1,40})\s+sha256:(?P<digest>[0-9a-f]{64})(?:\s+requests_per_minute=(?P<limit>[1-9]\d{0,5}))?"
+    r"(?P<name>[A-Za-z0-9]([A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?)\s+sha256:(?P<digest>[0-9a-f]{64})"
+    r"(?:\s+requests_per_minute=(?P<requests_per_minute>[1-9]\d{0,5}))?"
+    r"(?:\s+queued_jobs=(?P<queued_jobs>[1-9]\d{0,5}))?"
 )
+LIMITS = ("requests_per_minute", "queued_jobs")
 _log = logging.getLogger(__name__)
 
 
@@ -28,21 +31,23 @@ class KeyFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key's name and limit; `digest` is the SHA-256 of the key in hexadecimal digits."""
+    """A key's name, which is a valid label in Kubernetes, and its limits; `digest` is the SHA-256 of the key in
+    hexadecimal digits."""
 
     name: str
     digest: str
     requests_per_minute: int | None = None
+    queued_jobs: int | None = None
 
     def to_line(self) -> str:
-        limit = "" if self.requests_per_minute is None else f"  requests_per_minute={self.requests_per_minute}"
-        return f"{self.name}  sha256:{self.digest}{limit}"
+        limits = [f"{name}={getattr(self, name)}" for name in LIMITS if getattr(self, name) is not None]
+        return "  ".join([self.name, f"sha256:{self.digest}", *limits])
 
 
-def new_key(name: str, requests_per_minute: int | None = None) -> tuple[str, ApiKey]:
+def new_key(name: str, **limits: int | None) -> tuple[str, ApiKey]:
     """A key, and what the file has of it. Raises KeyFileError for a name that is none."""
     key = _PREFIX + secrets.token_urlsafe(32)
-    (made,) = parse_keys(ApiKey(name, digest_of(key), requests_per_minute).to_line())
+    (made,) = parse_keys(ApiKey(name, digest_of(key), **limits).to_line())
     return key, made
 
 
@@ -60,9 +65,10 @@ def parse_keys(text: str) -> Sequence[ApiKey]:
         found = _LINE.fullmatch(content)
         if found is None:
             raise KeyFileError(
-                f"line {number} is not `NAME sha256:DIGEST [requests_per_minute=N]`: make it by `ecg key`"
+                f"line {number} is not `NAME sha256:DIGEST [requests_per_minute=N] [queued_jobs=N]`: `ecg key` makes one"
             )
-        keys.append(ApiKey(found["name"], found["digest"], int(found["limit"]) if found["limit"] else None))
+        limits = {name: int(found[name]) for name in LIMITS if found[name]}
+        keys.append(ApiKey(found["name"], found["digest"], **limits))
     if len({key.name for key in keys}) < len(keys):
         raise KeyFileError("a name stands in it twice")
     return keys

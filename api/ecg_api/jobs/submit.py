@@ -1,5 +1,7 @@
 """Stores a submitted job, or refuses it with the HTTP status for the reason."""
 
+from dataclasses import replace
+
 from ecg_api.context import Context
 from ecg_api.errors import ProblemError, QueueFullError, StoreUnavailableError, busy, queue_full, wrong_field
 from ecg_api.ports import JobKind, Submission, SubmitOutcome
@@ -13,10 +15,10 @@ async def submit(context: Context, submission: Submission) -> SubmitOutcome:
     """Store the job durably. Raises ProblemError: 409 another body, 429 full queue, 503 store unavailable."""
     log = job_logger(__name__, submission.job_id)
     try:
-        outcome = await context.store.submit(submission)
-    except QueueFullError:
-        log.warning("job_refused", extra={"reason": "queue full"})
-        raise queue_full() from None
+        outcome = await context.store.submit(replace(submission, submitter=context.submitter))
+    except QueueFullError as error:
+        log.warning("job_refused", extra={"reason": "queue full", "key": error.of_key})
+        raise queue_full(error) from None
     except StoreUnavailableError as error:
         log.error("job_not_stored", extra={"reason": str(error)})
         raise busy(503, "the job could not be stored; nothing was accepted") from None

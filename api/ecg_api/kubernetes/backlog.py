@@ -4,11 +4,13 @@ import asyncio
 import logging
 from typing import Self
 
-from ecg_api.errors import StoreUnavailableError
+from ecg_api.errors import QueueFullError, StoreUnavailableError
+from ecg_api.ports import Submitter
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import ClusterError
 from ecg_contract.videojob.manifests import Manifest
+from ecg_contract.videojob.names import SUBMITTER_LABEL
 
 _FIRST_LIST_S = 10.0
 _PAUSE_S = 1.0
@@ -17,17 +19,19 @@ _log = logging.getLogger(__name__)
 
 
 class Backlog:
-    """A context manager: counts while it is open. `limit` 0 counts nothing, and is never reached."""
+    """A context manager: counts while it is open."""
 
-    def __init__(self, watching: Cluster, namespace: str, limit: int) -> None:
+    def __init__(self, watching: Cluster, namespace: str, limit: int, *, by_submitter: bool = False) -> None:
+        """`limit` 0 is never reached; nothing is counted then, unless submitters have limits of their own."""
         self._cluster, self._path, self._limit = watching, paths.videojobs(namespace), limit
-        self._waiting: set[str] = set()
-        """uids."""
+        self._counts = limit > 0 or by_submitter
+        self._waiting: dict[str, str | None] = {}
+        """By uid, the submitter."""
         self._is_known = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        if self._limit:
+        if self._counts:
             self._task = asyncio.create_task(self._follow())
         return self
 
@@ -36,26 +40,37 @@ class Backlog:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def is_full(self) -> bool:
-        """Raises StoreUnavailableError while nothing has been counted."""
-        if not self._limit:
-            return False
+    async def check(self, submitter: Submitter | None = None) -> None:
+        """Raises QueueFullError where no other job may wait, StoreUnavailableError while nothing has been counted."""
+        if not self._counts:
+            return
         try:
             async with asyncio.timeout(_FIRST_LIST_S):
                 await self._is_known.wait()
         except TimeoutError:
             raise StoreUnavailableError("the VideoJobs that wait have not been counted yet") from None
-        return len(self._waiting) >= self._limit
+        if self._limit and len(self._waiting) >= self._limit:
+            raise QueueFullError
+        if submitter is None or submitter.queued_jobs is None:
+            return
+        if sum(name == submitter.name for name in self._waiting.values()) >= submitter.queued_jobs:
+            raise QueueFullError(submitter.name)
 
     def put(self, manifest: Manifest) -> None:
         """Count a VideoJob that was created, before the watch brings it."""
-        (self._waiting.add if is_waiting(manifest) else self._waiting.discard)(manifest["metadata"]["uid"])
+        metadata = manifest["metadata"]
+        if is_waiting(manifest):
+            self._waiting[metadata["uid"]] = metadata.get("labels", {}).get(SUBMITTER_LABEL)
+        else:
+            self._waiting.pop(metadata["uid"], None)
 
     async def _follow(self) -> None:
         while True:
             try:
                 listed, version = await self._cluster.list(self._path)
-                self._waiting = {item["metadata"]["uid"] for item in listed if is_waiting(item)}
+                self._waiting = {}
+                for item in listed:
+                    self.put(item)
                 self._is_known.set()
                 await self._watch(version)
             except ClusterError as error:
@@ -68,7 +83,7 @@ class Backlog:
             async for event in self._cluster.watch(self._path, version, limit_s=_WATCH_S):
                 version = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] == "DELETED":
-                    self._waiting.discard(event["object"]["metadata"]["uid"])
+                    self._waiting.pop(event["object"]["metadata"]["uid"], None)
                 elif event["type"] != "BOOKMARK":
                     self.put(event["object"])
 

@@ -25,7 +25,9 @@ async def build_app(settings: Settings, kubernetes: KubernetesSettings) -> FastA
     """The application. Raises NoClusterError outside a cluster and without KUBECONFIG."""
     cluster = await connect()
     watching = await connect(connections=0)  # a watch per waiting transcription must not block other requests
-    backlog = Backlog(watching, kubernetes.namespace, kubernetes.queue_limit)
+    backlog = Backlog(
+        watching, kubernetes.namespace, kubernetes.queue_limit, by_submitter=settings.api_keys_file is not None
+    )
     client = VideoJobClient(cluster, watching, kubernetes.namespace)
     store = _store(client, cluster, kubernetes, backlog)
 

@@ -8,7 +8,7 @@ from ecg_api.ports import JobKind, Submission
 from ecg_contract.base_model import PLAIN
 from ecg_contract.options import options_of
 from ecg_contract.videojob.manifests import Manifest, url_secret
-from ecg_contract.videojob.names import source_secret_name, videojob_name
+from ecg_contract.videojob.names import SUBMITTER_LABEL, source_secret_name, videojob_name
 from ecg_contract.videojob.resource import Metadata, VideoJob
 from ecg_contract.videojob.spec import (
     MAX_DEADLINE_S,
@@ -45,7 +45,8 @@ def videojob_manifest(submission: Submission, url: str, source_name: str) -> Man
         **options_of(submission.options),
     )
     manifest = VideoJob(metadata=Metadata(name=name), spec=spec).to_manifest()
-    return {**manifest, "metadata": {"name": name}, "status": {}}
+    labels = {SUBMITTER_LABEL: submission.submitter.name} if submission.submitter else {}
+    return {**manifest, "metadata": {"name": name, **({"labels": labels} if labels else {})}, "status": {}}
 
 
 def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:

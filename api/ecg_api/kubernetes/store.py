@@ -85,8 +85,8 @@ class VideoJobStore:
             videojob = await self._client.find(job_id)
             if videojob is None or not state_of(videojob).may_run_again:
                 return False
-            if self._backlog is not None and await self._backlog.is_full():
-                raise QueueFullError
+            if self._backlog is not None:
+                await self._backlog.check()
             await self._client.patch(videojob, run=videojob.spec.run + 1)
             job_logger(__name__, job_id).info("job_retried")
             return True
@@ -139,8 +139,11 @@ class VideoJobStore:
 
     async def _create(self, submission: Submission, url: str, name: str) -> SubmitOutcome:
         manifest = videojob_manifest(submission, url, name)
-        if self._backlog is not None and await self._backlog.is_full():
-            return await self._submit_to_full_queue(submission, url, manifest)
+        if self._backlog is not None:
+            try:
+                await self._backlog.check(submission.submitter)
+            except QueueFullError as full:
+                return await self._submit_to_full_queue(full, submission, url, manifest)
         try:
             created = await self._client.create(manifest, url)
         except AlreadyExistsError:
@@ -152,14 +155,16 @@ class VideoJobStore:
             self._backlog.put(created)
         return SubmitOutcome.CREATED
 
-    async def _submit_to_full_queue(self, submission: Submission, url: str, manifest: Manifest) -> SubmitOutcome:
-        """What is known already gets its answer. Raises QueueFullError for a job that would wait."""
+    async def _submit_to_full_queue(
+        self, full: QueueFullError, submission: Submission, url: str, manifest: Manifest
+    ) -> SubmitOutcome:
+        """What is known already gets its answer. Raises `full` for a job that would wait."""
         try:
             existing = await self._client.read(videojob_name(submission.job_id))
         except NotFoundError:
-            raise QueueFullError from None
+            raise full from None
         if state_of(existing).may_run_again:
-            raise QueueFullError
+            raise full
         return await self._submit_again(existing, submission, url, manifest)
 
     async def _submit_again(

@@ -162,8 +162,8 @@ async def retry(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
     """Run a failed or cancelled job again, as it was posted; 409 for another one, and where its upload is gone."""
     try:
         runs_again = await context.store.retry(job_id)
-    except QueueFullError:
-        raise queue_full() from None
+    except QueueFullError as error:
+        raise queue_full(error) from None
     found = await status(job_id, context)
     if not runs_again and found.status in ("failed", "cancelled"):
         raise ProblemError(409, "the job's media was an upload, which is gone: send it again")

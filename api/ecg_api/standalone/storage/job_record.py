@@ -35,6 +35,8 @@ class JobRecord(JobOptions, CamelModel):
     """May hold a presigned URL until the job is completed."""
     callback_base: str | None = None
     body_key: str
+    submitter: str | None = None
+    """Name of the API key that it came with."""
     run: int = 1
     """Raised when a failed job is posted again with the same body."""
     attempt: int = 0
@@ -76,6 +78,7 @@ def submitted(submission: Submission, now: datetime, uid: str) -> JobRecord:
         **options_of(submission.options),
         callback_base=submission.callback_base,
         body_key=submission.body_key,
+        submitter=submission.submitter.name if submission.submitter else None,
         submitted_at=now,
     )
 
@@ -91,7 +94,7 @@ def rerun(old: JobRecord, submission: Submission, now: datetime, uid: str) -> Jo
 
 def retried(old: JobRecord, now: datetime) -> JobRecord:
     """The new run of a failed or cancelled job, as it was posted."""
-    kept = ("job_id", "uid", "kind", "source", "callback_base", "body_key", "attempt", "attempts")
+    kept = ("job_id", "uid", "kind", "source", "callback_base", "body_key", "submitter", "attempt", "attempts")
     fields = {name: getattr(old, name) for name in kept}
     return JobRecord(**fields, **options_of(old), run=old.run + 1, submitted_at=now)
 

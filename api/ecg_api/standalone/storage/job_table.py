@@ -83,6 +83,11 @@ class JobTable:
         (count,) = self.connection.execute("SELECT count(*) FROM jobs WHERE state = ?", (state,)).fetchone()
         return int(count)
 
+    def count_queued_of(self, submitter: str) -> int:
+        query = "SELECT count(*) FROM jobs WHERE state = 'queued' AND json_extract(record, '$.submitter') = ?"
+        (count,) = self.connection.execute(query, (submitter,)).fetchone()
+        return int(count)
+
     def next_queued(self, kind: JobKind | None = None) -> JobRecord | None:
         """A transcription before every video, then by priority, then the one that has waited longest."""
         of_kind = "" if kind is None else f" AND is_transcription = {int(kind is JobKind.TRANSCRIPTION)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
-from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, UploadSlot
+from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, Submitter, UploadSlot
 from ecg_api.standalone.storage import job_record
 from ecg_api.standalone.storage.database import SCHEMA_VERSION
 from ecg_api.standalone.storage.job_record import JobRecord
@@ -119,6 +119,7 @@ class SqliteStore:
 
     def _enqueue(self, table: JobTable, known: JobRecord | None, submission: Submission) -> SubmitOutcome:
         """`known` is the failed or cancelled job that runs again. Raises QueueFullError."""
+        _check_limit(table, submission.submitter)
         uid = job_record.new_uid()
         if known is None:
             self._queue_behind_others(table, None, job_record.submitted(submission, table.now, uid))
@@ -133,6 +134,14 @@ class SqliteStore:
         if old is not None:
             table.remove(old.job_id)
         table.put(job)
+
+
+def _check_limit(table: JobTable, submitter: Submitter | None) -> None:
+    """Raises QueueFullError where as many of the submitter's jobs wait as may."""
+    if submitter is None or submitter.queued_jobs is None:
+        return
+    if table.count_queued_of(submitter.name) >= submitter.queued_jobs:
+        raise QueueFullError(submitter.name)
 
 
 def _view(table: JobTable, job_id: str, workers: int) -> JobView | None:
