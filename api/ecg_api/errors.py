@@ -8,7 +8,7 @@ ProblemError             carries its status; no message repeats an input value
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from ecg_contract.base_model import WireModel
 
 
 class QueueFullError(Exception):
@@ -23,9 +23,13 @@ class StoreUnavailableError(Exception):
     """Jobs cannot be stored durably, or read; nothing was accepted."""
 
 
-class FieldError(BaseModel):
+class FieldError(WireModel):
+    """A wrong field of a request."""
+
     field: str
+    """Its name; of a nested one with dots, `body` for the whole."""
     message: str
+    """What is allowed."""
 
 
 class ProblemError(Exception):

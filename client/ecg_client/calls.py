@@ -11,8 +11,9 @@ import httpx
 from pydantic import BaseModel
 
 from ecg_client.errors import error_of
-from ecg_contract.wire.models import BackendTranscribeResponse, ProcessVideoResponse, WireResult, status_url
+from ecg_contract.wire.models import ProcessVideoResponse, WireResult, status_url
 from ecg_contract.wire.status import JobAttemptsResponse, JobCallbacksResponse, JobListResponse, JobStatusResponse
+from ecg_contract.wire.transcription import BackendTranscribeResponse
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)

@@ -1,4 +1,4 @@
-"""The base class of models whose JSON follows the Kubernetes conventions, and their bounded text types."""
+"""The base classes of models that are written as JSON, and their bounded text types."""
 
 import re
 from typing import Annotated, TypeVar
@@ -7,6 +7,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from ecg_contract.errors import MESSAGE_LENGTH
+
+
+class WireModel(BaseModel):
+    """A model whose fields the OpenAPI document describes by their docstrings."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 def kubernetes_case(name: str) -> str:

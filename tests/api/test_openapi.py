@@ -1,13 +1,23 @@
 """The OpenAPI document: complete, with the callbacks, and consistent with the responses."""
 
+import compileall
 import json
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
-from ecg_contract.wire.models import CallbackPayload, ProcessVideoRequest, TranscribeRequest
+from ecg_api.http.app import create_app
+from ecg_api.settings import Settings
+from ecg_contract.wire.models import CallbackPayload, ProcessVideoRequest
+from ecg_contract.wire.transcription import TranscribeRequest
+from support.fake_store import FakeStore
 
 
 @pytest.fixture
@@ -30,6 +40,25 @@ async def test_every_reference_has_its_schema(document: dict[str, Any]) -> None:
     assert named <= document["components"]["schemas"].keys()
 
 
+def contents(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of requests and successful answers: operation and media type, and schema with example."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            successes = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+            for part in [operation.get("requestBody", {}), *successes]:
+                for media_type, content in part.get("content", {}).items():
+                    yield f"{operation['operationId']} {media_type}", content
+
+
+async def test_every_request_and_answer_has_an_example_of_its_schema(document: dict[str, Any]) -> None:
+    for name, content in contents(document):
+        assert "example" in content, name
+        if name.endswith("application/json"):
+            schema = {**content["schema"], "components": document["components"]}
+            errors = [error.message for error in Draft202012Validator(schema).iter_errors(content["example"])]
+            assert not errors, name
+
+
 async def test_the_examples_are_requests_that_are_taken(document: dict[str, Any]) -> None:
     for path, model in (
         ("/api/upload-video/process-video", ProcessVideoRequest),
@@ -37,6 +66,34 @@ async def test_the_examples_are_requests_that_are_taken(document: dict[str, Any]
     ):
         body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         assert model.model_validate(body["example"], extra="forbid")
+
+
+async def test_every_field_and_parameter_is_described(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    forms = {name: content["schema"] for name, content in contents(document) if "multipart" in name}
+    for name, schema in (schemas | forms).items():
+        for field, value in schema.get("properties", {}).items():
+            assert value.get("description"), f"{name}.{field}"
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                assert parameter["description"], (operation["operationId"], parameter["name"])
+
+
+def test_a_client_generated_from_it_compiles(settings: Settings, store: FakeStore, tmp_path: Path) -> None:
+    document = create_app(settings, store).openapi()
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    (tmp_path / "config.yaml").write_text("post_hooks: []\n")
+    generate = ["generate", "--path", "openapi.json", "--output-path", "made", "--config", "config.yaml"]
+    command = [sys.executable, "-m", "openapi_python_client", *generate, "--meta", "none", "--fail-on-warning"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    imported = "import made.client; from made.models import JobStatusResponse as S; print(S.from_dict(%r).job_id)"
+    status = document["paths"]["/jobs/{job_id}"]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+    command = [sys.executable, "-c", imported % status]
+    used = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert used.stdout == f"{status['job_id']}\n", used.stderr
+    assert compileall.compile_dir(tmp_path / "made", quiet=2)
 
 
 async def test_every_tag_is_described_and_a_key_may_be_needed(document: dict[str, Any]) -> None:

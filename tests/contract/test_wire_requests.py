@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from ecg_contract.languages import Language
-from ecg_contract.wire.models import ProcessVideoRequest, ProcessVideoResponse, TranscribeRequest, status_url
+from ecg_contract.wire.models import ProcessVideoRequest, ProcessVideoResponse, status_url
+from ecg_contract.wire.transcription import TranscribeRequest
 
 MINIMAL = {"job_id": "550e8400-e29b-41d4-a716-446655440000", "video_url": "https://example.com/v.mp4"}
 

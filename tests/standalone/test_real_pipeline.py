@@ -61,6 +61,12 @@ def test_once_the_server_is_ready_no_job_loads_a_model(
     backend.wait_for(lambda got: [r.mark for r in got if r.json["job_id"] == "warm"] == ALL_SEVEN)
 
 
+def test_a_url_is_transcribed_while_its_client_waits(server: ServerProcess, video: str) -> None:
+    answer = server.client.post("/transcribe", json={"video_url": video}, timeout=PATIENCE_S).json()
+    assert answer["success"], answer
+    assert answer["segments"][0]["words"]
+
+
 def test_kill_9_of_the_pipeline_at_work_costs_one_attempt(server: ServerProcess, video: str, backend: Receiver) -> None:
     server.post("killed", video, language="en")
     wait_until(lambda: server.job("killed")["progress"] >= 40, PATIENCE_S)

@@ -151,7 +151,7 @@ def test_a_transcription_goes_before_queued_videos_and_interrupts_none(serve: Se
     wait_until(lambda: pipeline.has_done("hold"))
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(server.client.post, "/transcribe", json={"video_url": VIDEO})
-        wait_until(lambda: server.log.read_text().count("job_submitted") == 3)
+        wait_until(lambda: sum(event["event"] == "fetch" for event in pipeline.seen()) == 3)
         pipeline.release()
         assert answer.result(20).status_code == 200
     server.wait_for("second", "completed")

@@ -10,6 +10,7 @@ import pytest
 from ecg_api.errors import QueueFullError, StoreUnavailableError
 from ecg_api.ports import JobKind, JobView, Submission, SubmitOutcome
 from ecg_api.standalone.storage.callback_ledger import CallbackLedger
+from ecg_api.standalone.storage.job_table import FirstStep
 from ecg_api.standalone.storage.run_queue import RunQueue, key_of
 from ecg_api.standalone.storage.storage import Storage
 from ecg_api.standalone.storage.store import SqliteStore
@@ -17,14 +18,11 @@ from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.attempt_outcome import AttemptCounts, Complete, Fail, Retry
 from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.errors import ErrorCode
-from ecg_contract.host_protocol import PipelineError, PipelineStatus, ResultReference
+from ecg_contract.host_protocol import PipelineError, PipelineStatus, ResultReference, Source
 from support.sqlite_storage import TTL, Clock, open_storage
 from support.submissions import submission
 
 BROKEN = Fail(PipelineError(code=ErrorCode.PROCESSING_ERROR, message="broken"))
-
-
-VIDEO = JobKind.VIDEO
 
 
 @pytest.fixture
@@ -148,7 +146,7 @@ async def test_the_wait_between_download_and_analysis_is_no_work(
     store: SqliteStore, runs: RunQueue, clock: Clock
 ) -> None:
     await store.submit(submission("j"))
-    job = await runs.claim(VIDEO)
+    job = await runs.claim(FirstStep.FETCH)
     assert job is not None
     clock.now += timedelta(seconds=30)
     await runs.fetched(key_of(job))
@@ -158,25 +156,30 @@ async def test_the_wait_between_download_and_analysis_is_no_work(
     assert (begun.worked_s, begun.fetch_s, begun.in_analysis) == (30, 30, True)
     clock.now += timedelta(seconds=70)
     await runs.end(key_of(job), Retry(AttemptCounts(), AttemptOutcome.ABORTED))
-    again = await runs.claim(VIDEO)
+    again = await runs.claim(FirstStep.FETCH)
     assert again is not None
     assert (again.worked_s, again.fetch_s, again.in_analysis) == (100, 0, False)
 
 
 async def test_a_job_that_was_removed_while_it_waited_is_not_analyzed(store: SqliteStore, runs: RunQueue) -> None:
     await store.submit(submission("j"))
-    job = await runs.claim(VIDEO)
+    job = await runs.claim(FirstStep.FETCH)
     assert job is not None
     await runs.fetched(key_of(job))
     await store.delete("j")
     assert await runs.begin_analysis(key_of(job)) is None
 
 
-async def test_videos_and_transcriptions_are_claimed_apart(store: SqliteStore, runs: RunQueue) -> None:
-    await store.submit(submission("video"))
-    await store.submit(replace(submission("asked"), kind=JobKind.TRANSCRIPTION))
-    claimed = [await runs.claim(kind) for kind in (VIDEO, VIDEO, JobKind.TRANSCRIPTION, JobKind.TRANSCRIPTION)]
-    assert [job and job.job_id for job in claimed] == ["video", None, "asked", None]
+async def test_what_has_no_media_here_is_claimed_for_its_download(
+    store: SqliteStore, runs: RunQueue, storage: Storage
+) -> None:
+    upload = Source(path=storage.files.new_upload())
+    await store.submit(replace(submission("upload"), kind=JobKind.TRANSCRIPTION, source=upload))
+    await store.submit(replace(submission("uploaded-video"), source=upload))
+    await store.submit(replace(submission("url"), kind=JobKind.TRANSCRIPTION))
+    for step, wanted in ((FirstStep.ANALYZE, ["upload", None]), (FirstStep.FETCH, ["url", "uploaded-video", None])):
+        claimed = [await runs.claim(step) for _ in wanted]
+        assert [job and job.job_id for job in claimed] == wanted
 
 
 async def test_a_job_without_callbacks_expires_by_its_end(store: SqliteStore, runs: RunQueue, clock: Clock) -> None:

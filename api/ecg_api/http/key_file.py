@@ -3,7 +3,8 @@
     # name   digest of the key   limits
     backend  sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae  queued_jobs=50
 
-The limits are `requests_per_minute=N` and `queued_jobs=N`, in this order. A key has 256 random bits, so that a plain digest of it cannot be guessed.
+The limits are `requests_per_minute=N` and `queued_jobs=N`, in this order. A key has 256 random bits, so that a plain
+digest of it cannot be guessed.
 """
 
 import hashlib
@@ -64,9 +65,8 @@ def parse_keys(text: str) -> Sequence[ApiKey]:
             continue
         found = _LINE.fullmatch(content)
         if found is None:
-            raise KeyFileError(
-                f"line {number} is not `NAME sha256:DIGEST [requests_per_minute=N] [queued_jobs=N]`: `ecg key` makes one"
-            )
+            form = "NAME sha256:DIGEST [requests_per_minute=N] [queued_jobs=N]"
+            raise KeyFileError(f"line {number} is not `{form}`: make it by `ecg key`")
         limits = {name: int(found[name]) for name in LIMITS if found[name]}
         keys.append(ApiKey(found["name"], found["digest"], **limits))
     if len({key.name for key in keys}) < len(keys):

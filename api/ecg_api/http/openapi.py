@@ -11,13 +11,18 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from ecg_api.http.problems import MEDIA_TYPE, ProblemDetails
-from ecg_contract.wire.models import RESULT_PATH, CallbackPayload, ProcessVideoRequest, TranscribeRequest
+from ecg_contract.wire.models import RESULT_PATH, CallbackPayload, ProcessVideoRequest
+from ecg_contract.wire.transcription import TranscribeRequest
 
 _REF = "#/components/schemas/{model}"
 _UNDECLARED_MODELS: tuple[type[BaseModel], ...] = (ProcessVideoRequest, TranscribeRequest, ProblemDetails)
 
 EXAMPLES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("examples.json").read_text(encoding="utf-8"))
-"""The specification's own."""
+"""Of requests and answers by operation and media type, and of callbacks; where the specification has one, its own."""
+_SERVERS = [
+    {"url": "/", "description": "The server that shows this document."},
+    {"url": "http://127.0.0.1:8001", "description": "A standalone server on this machine."},
+]
 _MEANINGS = {
     404: "There is no job with this id.",
     408: "No byte of the body came for a minute.",
@@ -61,19 +66,15 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {s: {"description": _MEANINGS.get(s, HTTPStatus(s).phrase), "content": content} for s in statuses}
 
 
-def answer_example(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {"application/json": {"example": example}}}}
-
-
-def json_request(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+def json_request(model: type[BaseModel]) -> dict[str, Any]:
     """The `openapi_extra` of a route whose JSON body is a `model`."""
-    content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}, "example": example}}
+    content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-def json_or_upload(model: type[BaseModel], example: dict[str, Any], options: type[BaseModel]) -> dict[str, Any]:
+def json_or_upload(model: type[BaseModel], options: type[BaseModel]) -> dict[str, Any]:
     """As `json_request`, or else a form with a `file` and the fields of `options`."""
-    extra = json_request(model, example)
+    extra = json_request(model)
     extra["requestBody"]["content"] |= form_upload(options)["requestBody"]["content"]
     return extra
 
@@ -81,14 +82,16 @@ def json_or_upload(model: type[BaseModel], example: dict[str, Any], options: typ
 def form_upload(options: type[BaseModel]) -> dict[str, Any]:
     """The `openapi_extra` of a route whose body is a form with a `file` and the fields of `options`."""
     form = options.model_json_schema()
-    form["properties"] = {"file": {"type": "string", "format": "binary", "title": "File"}, **form["properties"]}
-    default = options.model_fields["language"].default
-    form["properties"]["language"] = {"$ref": _REF.format(model="Language"), "default": default}
+    form["properties"] = {"file": _FILE, **form["properties"]}
+    language = options.model_fields["language"]
+    shared = {"$ref": _REF.format(model="Language"), "default": language.default}
+    form["properties"]["language"] = shared | {"description": language.description}
     form.pop("$defs", None)
     content = {"multipart/form-data": {"schema": {**form, "required": ["file"]}}}
     return {"requestBody": {"required": True, "content": content}}
 
 
+_FILE = {"type": "string", "format": "binary", "title": "File", "description": "The sound or video file."}
 _JOB_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 256}
 _JOB_ID_TEXT = "The job's id, percent-encoded: a slash in it is `%2F`."
 _JOB_ID = {"name": "job_id", "in": "path", "required": True, "description": _JOB_ID_TEXT, "schema": _JOB_ID_SCHEMA}
@@ -122,9 +125,22 @@ def install(app: FastAPI) -> None:
             schemas.update(undeclared["$defs"])
             schema["components"]["schemas"] = dict(sorted(schemas.items()))
             schema["components"]["securitySchemes"] = {"key": _KEY}
+            schema["servers"] = _SERVERS
+            _add_examples(schema["paths"])
             schema["security"] = [{}, {"key": []}]
             schema["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _add_examples(paths: dict[str, Any]) -> None:
+    for operation in (operation for operations in paths.values() for operation in operations.values()):
+        name = operation["operationId"]
+        contents = [(EXAMPLES["requests"].get(name, {}), operation.get("requestBody", {}).get("content", {}))]
+        successes = (answer for status, answer in operation["responses"].items() if status.startswith("2"))
+        contents += [(EXAMPLES["answers"].get(name, {}), answer.get("content", {})) for answer in successes]
+        for examples, content in contents:
+            for media_type, example in examples.items():
+                content[media_type]["example"] = example

@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
@@ -18,18 +17,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ecg_api.errors import FieldError, ProblemError, StoreUnavailableError, busy, wrong_fields
 from ecg_api.http.methods import allowed_methods
 from ecg_api.shutdown import Shutdown
+from ecg_contract.base_model import WireModel
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
 
 
-class ProblemDetails(BaseModel):
+class ProblemDetails(WireModel):
     """What every error is answered with."""
 
     type: str = "about:blank"
+    """The standard's, for a problem that its status names."""
     title: str
+    """The HTTP status in words."""
     status: int
+    """The HTTP status."""
     detail: str
+    """What is wrong and what to do."""
     errors: list[FieldError] | None = None
     """Every field that is wrong, with what is allowed; on 422 only."""
 

@@ -6,6 +6,7 @@ from typing import Literal
 from ecg_api.context import to_second
 from ecg_api.ports import JobKind, JobState, JobView
 from ecg_contract.attempt_log import LoggedAttempt
+from ecg_contract.host_protocol import Part, PipelineStatus
 from ecg_contract.stages import Stage
 from ecg_contract.wire.status import AttemptView, JobError, JobStatusResponse
 
@@ -34,7 +35,7 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
         progress=100.0 if job.state is JobState.COMPLETED else pipeline.progress if pipeline else 0.0,
         stage=_stage(job),
         message=Stage.COMPLETED.message if job.state is JobState.COMPLETED else pipeline.message if pipeline else "",
-        part_seconds={part: usage.seconds for part, usage in pipeline.parts.items()} if pipeline else {},
+        part_seconds=_part_seconds(pipeline),
         notes=[*(pipeline.notes if pipeline else ()), *_hints(job)],
         attempt=job.attempt,
         queue_position=job.queue_position,
@@ -44,6 +45,12 @@ def status_of(job: JobView, now: datetime) -> JobStatusResponse:
         error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
         callback=job.callback,
     )
+
+
+def _part_seconds(pipeline: PipelineStatus | None) -> dict[Part, float]:
+    """In the order of the analysis; parts that run side by side end in any order."""
+    parts = pipeline.parts if pipeline else {}
+    return {part: parts[part].seconds for part in Part if part in parts}
 
 
 def _hints(job: JobView) -> tuple[str, ...]:

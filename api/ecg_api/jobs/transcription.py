@@ -15,7 +15,7 @@ from ecg_api.ports import JobState, JobView
 from ecg_contract.attempt_outcome import DEADLINE_MESSAGE
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError
-from ecg_contract.wire.models import BackendTranscribeResponse, TranscribeMetadata
+from ecg_contract.wire.transcription import BackendTranscribeResponse, TranscribeMetadata
 
 TIMED_OUT = PipelineError(code=ErrorCode.PROCESSING_ERROR, message=DEADLINE_MESSAGE)
 DAMAGED = PipelineError(code=ErrorCode.PROCESSING_ERROR, message="결과가 손상되었습니다")

@@ -1,4 +1,4 @@
-"""Downloads the media of queued videos, ahead of the analysis, in a fixed number of slots.
+"""Downloads the media of queued jobs, ahead of the analysis, in a fixed number of slots.
 
 A slot is held from the claim of a job until a worker takes it, so a slow source occupies one slot and nothing else.
 """
@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Sequence
 
 from ecg_api.errors import StoreUnavailableError
-from ecg_api.ports import JobKind
 from ecg_api.standalone.attempt import Cancelled, unless_cancelled
 from ecg_api.standalone.attempt_ends import PAUSE_S, AttemptEnds
 from ecg_api.standalone.bell import Bell
@@ -17,6 +16,7 @@ from ecg_api.standalone.fetched_jobs import FetchedJobs
 from ecg_api.standalone.lane import Lane
 from ecg_api.standalone.storage.job_files import JobFiles
 from ecg_api.standalone.storage.job_record import JobRecord
+from ecg_api.standalone.storage.job_table import FirstStep
 from ecg_api.standalone.storage.run_queue import RunQueue, key_of
 from ecg_common.setting_types import GIB
 from ecg_contract.attempt_outcome import AttemptEnd, Cause
@@ -63,7 +63,7 @@ class FetchSlots:
     async def _next_job(self) -> JobRecord:
         while True:
             rung = self._bell.next_ring
-            if self._has_room() and (job := await self._queue.claim(JobKind.VIDEO)) is not None:
+            if self._has_room() and (job := await self._queue.claim(FirstStep.FETCH)) is not None:
                 return job
             await rung.wait()
 

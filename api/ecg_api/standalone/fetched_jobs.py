@@ -1,6 +1,7 @@
 """The jobs whose media lies on the disk, in the order in which workers take them."""
 
 import asyncio
+from datetime import datetime
 from typing import NamedTuple
 
 from ecg_api.standalone.bell import Bell
@@ -31,10 +32,14 @@ class FetchedJobs:
                 self._waiting.remove(entry)
 
     def take(self) -> JobRecord | None:
-        """The job of the highest priority, and among these the one that was posted first."""
+        """A transcription before every video, then by priority, then the one that was posted first."""
         if not self._waiting:
             return None
-        first = min(self._waiting, key=lambda entry: (-entry.job.priority, entry.job.submitted_at))
+        first = min(self._waiting, key=lambda entry: _place(entry.job))
         self._waiting.remove(first)
         first.taken.set()
         return first.job
+
+
+def _place(job: JobRecord) -> tuple[bool, int, datetime]:
+    return not job.is_transcription, -job.priority, job.submitted_at

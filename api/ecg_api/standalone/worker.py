@@ -4,7 +4,6 @@ import asyncio
 import logging
 
 from ecg_api.errors import StoreUnavailableError
-from ecg_api.ports import JobKind
 from ecg_api.standalone.attempt import Cancelled
 from ecg_api.standalone.attempt_ends import PAUSE_S, AttemptEnds
 from ecg_api.standalone.bell import Bell
@@ -12,6 +11,7 @@ from ecg_api.standalone.fetched_jobs import FetchedJobs
 from ecg_api.standalone.lane import Lane
 from ecg_api.standalone.storage.job_files import JobFiles
 from ecg_api.standalone.storage.job_record import JobRecord
+from ecg_api.standalone.storage.job_table import FirstStep
 from ecg_api.standalone.storage.run_queue import RunQueue, key_of
 from ecg_contract.host_protocol import Device, PipelineJob, Source
 from ecg_contract.options import options_of
@@ -42,10 +42,10 @@ class Worker:
                 await asyncio.sleep(PAUSE_S)
 
     async def _next_job(self) -> JobRecord:
-        """A transcription, whose media was uploaded, before every video."""
+        """A transcription of an upload before every other job."""
         while True:
             rung = self._bell.next_ring
-            job = await self._queue.claim(JobKind.TRANSCRIPTION) or self._fetched.take()
+            job = await self._queue.claim(FirstStep.ANALYZE) or self._fetched.take()
             if job is not None:
                 return job
             await rung.wait()

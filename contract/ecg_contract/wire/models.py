@@ -4,14 +4,14 @@ Requests ignore unknown fields and refuse wrong values. Fields beyond the specif
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat
 
+from ecg_contract.base_model import WireModel
 from ecg_contract.errors import ErrorCode
-from ecg_contract.languages import Language
-from ecg_contract.options import AnalysisOptions, AnyCaseLanguage, JobOptions, Metadata
+from ecg_contract.options import JobOptions, Metadata
 
 ACCEPTED_MESSAGE = "비디오 처리가 시작되었습니다"
 ESTIMATED_SECONDS = 300
@@ -33,16 +33,10 @@ JobId = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_chec
 Url = Annotated[str, Field(max_length=URL_LENGTH)]
 
 
-def _without_descriptions(schema: dict[str, Any]) -> None:
-    """The specification describes the fields; the OpenAPI document repeats none of it."""
-    for field in schema["properties"].values():
-        field.pop("description", None)
-
-
-class Request(BaseModel):
+class Request(WireModel):
     """A request body; unknown fields are ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, json_schema_extra=_without_descriptions)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class _VideoRequest(Request):
@@ -58,43 +52,24 @@ class ProcessVideoRequest(JobOptions, _VideoRequest):
     """`POST /api/upload-video/process-video`."""
 
 
-class ProcessVideoResponse(BaseModel):
+class ProcessVideoResponse(WireModel):
     """The immediate answer to an accepted video; `completed` where the same request was completed before."""
 
     job_id: str
+    """The request's."""
     status: Literal["processing", "completed"] = "processing"
+    """`processing`, or `completed` where nothing is left to do."""
     message: str = ACCEPTED_MESSAGE
+    """For people, in Korean."""
     status_url: str | None = None
+    """Path of the job's status on this server."""
     estimated_time: int | None = ESTIMATED_SECONDS
+    """Seconds: the specification's constant, not a forecast; `eta` in the job's status is one."""
 
 
-class TranscriptionOptions(AnalysisOptions):
-    """The options of `POST /transcribe`, in JSON or beside an uploaded file."""
+class WireFeatures(WireModel):
+    """Acoustic features of a word."""
 
-    language: AnyCaseLanguage = Language.EN
-
-
-class _TranscriptionSource(Request):
-    video_path: Url | None = None
-    audio_path: Url | None = None
-    video_url: Url | None = None
-
-
-class TranscribeRequest(TranscriptionOptions, _TranscriptionSource):
-    """`POST /transcribe`; the source is `audio_path`, else `video_url`, else the deprecated `video_path`."""
-
-    @property
-    def source_url(self) -> str:
-        return self.audio_path or self.video_url or self.video_path or ""
-
-    @model_validator(mode="after")
-    def _has_a_source(self) -> "TranscribeRequest":
-        if not self.source_url:
-            raise ValueError("one of audio_path, video_url, video_path is required")
-        return self
-
-
-class WireFeatures(BaseModel):
     volume_db: FiniteFloat
     """Level of the word in dB re full scale."""
     pitch_hz: FiniteFloat
@@ -103,59 +78,96 @@ class WireFeatures(BaseModel):
     """Mean spectral centroid in Hz."""
 
 
-class WireWord(BaseModel):
+class WireWord(WireModel):
+    """A word of a segment."""
+
     word: str
+    """As it is written, with its punctuation."""
     start: FiniteFloat
+    """Seconds from the beginning of the media."""
     end: FiniteFloat
+    """Seconds from the beginning of the media."""
     acoustic_features: WireFeatures
+    """How loud and how high it is said."""
 
 
-class WireSpeaker(BaseModel):
+class WireSpeaker(WireModel):
+    """A speaker."""
+
     speaker_id: str
+    """`SPEAKER_00`, `SPEAKER_01`, ..."""
 
 
-class WireEmotion(BaseModel):
+class WireEmotion(WireModel):
     """An addition: the specification has emotion as not implemented and names no fields for it."""
 
     label: str
+    """As the model names it, such as `neutral`."""
     confidence: FiniteFloat
+    """Probability from 0 to 1."""
 
 
-class WireSegment(BaseModel):
+class WireSegment(WireModel):
+    """A sentence of one speaker."""
+
     start_time: FiniteFloat
+    """Seconds from the beginning of the media."""
     end_time: FiniteFloat
+    """Seconds from the beginning of the media."""
     text: str
+    """The sentence."""
     speaker: WireSpeaker
+    """Who says most of it."""
     words: list[WireWord]
+    """In order; where the language has no alignment model, one for the whole text."""
     emotion: WireEmotion | None = None
     """Left out when it was not asked for, or no model is configured for the language."""
 
 
-class WireWordSegment(BaseModel):
+class WireWordSegment(WireModel):
+    """A word with its speaker."""
+
     word: str
+    """As it is written, with its punctuation."""
     start_time: FiniteFloat
+    """Seconds from the beginning of the media."""
     end_time: FiniteFloat
+    """Seconds from the beginning of the media."""
     speaker_id: str
+    """Who says it."""
     confidence: FiniteFloat
+    """Probability of the alignment, from 0 to 1."""
 
 
-class WireSpeakerStatistics(BaseModel):
+class WireSpeakerStatistics(WireModel):
+    """How much a speaker says."""
+
     total_duration: FiniteFloat
     """Sum of the speaker's segments in seconds."""
     segment_count: int
+    """Number of the speaker's segments."""
 
 
 ProcessingMode = Literal["auto-detect", "targeted"]
 
 
-class WireMetadata(BaseModel):
+class WireMetadata(WireModel):
+    """About an analysis."""
+
     model_version: str
+    """What transcribed it, such as `whisperx-base`."""
     processing_time: FiniteFloat
+    """Seconds that the analysis took."""
     unique_speakers: int
+    """Number of speakers."""
     total_segments: int
+    """Number of segments."""
     language_requested: str
+    """The request's `language`."""
     language_detected: str
+    """ISO 639 code of the language that was transcribed."""
     processing_mode: ProcessingMode
+    """`auto-detect` where the request named no language."""
     device: str
     """An addition: `cuda` or `cpu`, the device that was really used."""
     notes: list[str] | None = None
@@ -164,64 +176,54 @@ class WireMetadata(BaseModel):
     """An addition: the request's `metadata`; absent where it had none."""
 
 
-class WireResult(BaseModel):
+class WireResult(WireModel):
     """The `result` of a completed job; its JSON schema stands in `docs/result.schema.json`."""
 
     segments: list[WireSegment]
+    """The sentences in order, with their words."""
     word_segments: list[WireWordSegment]
+    """All words in order."""
     speakers: dict[str, WireSpeakerStatistics]
+    """By `speaker_id`."""
     text: str
+    """The whole transcript."""
     language: str
+    """ISO 639 code of the language that was transcribed."""
     duration: FiniteFloat
+    """Length of the media in seconds."""
     metadata: WireMetadata
-
-
-class TranscribeMetadata(BaseModel):
-    filename: str
-    duration: FiniteFloat
-    total_segments: int
-    unique_speakers: int
-    processing_time: FiniteFloat
-    language_requested: str
-    language_detected: str
-    processing_mode: ProcessingMode
-    processed_at: datetime
-    notes: Annotated[list[str] | None, Field(exclude_if=lambda notes: notes is None)] = None
-    """An addition: the notes of the result's metadata; absent where there are none."""
-    request_metadata: Annotated[Metadata | None, Field(exclude_if=lambda metadata: metadata is None)] = None
-    """An addition: the request's `metadata`; absent where it had none."""
-
-
-class BackendTranscribeResponse(BaseModel):
-    """The answer of `/transcribe`; with `success` false the first three data fields are null."""
-
-    success: bool
-    metadata: TranscribeMetadata | None = None
-    speakers: dict[str, WireSpeakerStatistics] | None = None
-    segments: list[WireSegment] | None = None
-    processing_time: FiniteFloat = 0.0
-    error: str | None = None
-    error_code: ErrorCode | None = None
+    """About the analysis."""
 
 
 CallbackStatus = Literal["processing", "completed", "failed"]
 
 
-class CallbackPayload(BaseModel):
+class CallbackPayload(WireModel):
     """`POST {fastapi_base_url}/api/upload-video/result`: the seven fields, absent ones left out."""
 
     job_id: str
+    """The request's."""
     status: CallbackStatus
+    """`completed` and `failed` are the last callback of a job."""
     progress: int | None = None
+    """10, 25, 40, 60, 75, 90, or 100 at the end; absent where the job failed."""
     message: str | None = None
+    """The stage, in Korean."""
     result: WireResult | None = None
+    """Of a completed job alone."""
     error_message: str | None = None
+    """Of a failed job alone: why, in Korean."""
     error_code: ErrorCode | None = None
+    """Of a failed job alone."""
 
 
-class HealthResponse(BaseModel):
+class HealthResponse(WireModel):
+    """The server answers."""
+
     status: Literal["healthy"] = "healthy"
+    """The server answers."""
     timestamp: datetime
+    """The server's time."""
 
 
 def status_url(job_id: str) -> str:

@@ -2,19 +2,21 @@
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from ecg_api.context import ContextOf, to_second
+from ecg_contract.base_model import WireModel
 from ecg_contract.wire.models import HealthResponse
 
 router = APIRouter(tags=["health"])
 
 
-class ReadyResponse(BaseModel):
-    """Whether jobs are taken; `missing` says in a sentence each what keeps the server from it."""
+class ReadyResponse(WireModel):
+    """Whether jobs are taken."""
 
     ready: bool
-    missing: list[str] = []
+    """Whether they are."""
+    missing: list[str]
+    """What keeps the server from it, a sentence each."""
 
 
 @router.get("/health", summary="헬스체크")

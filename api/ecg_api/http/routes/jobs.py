@@ -32,6 +32,8 @@ router = APIRouter(tags=["jobs"])
 _CHUNK_BYTES = 256 * 1024
 MetadataPair = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}:", max_length=141)]
 ResultFormat = Literal["json", "srt", "vtt", "txt", "tsv"]
+WantedFormat = Annotated[ResultFormat, Query(alias="format", description="JSON, subtitles, text or a table.")]
+LastEventId = Annotated[str | None, Header(description="The last event that was seen; it is not sent again.")]
 
 
 def _unknown() -> ProblemError:
@@ -94,7 +96,9 @@ def _as_utc(time: datetime | None) -> datetime | None:
     openapi_extra=JOB_ID_IN_PATH,
 )
 async def result(
-    job_id: JobIdInPath, context: ContextOf, wanted: Annotated[ResultFormat, Query(alias="format")] = "json"
+    job_id: JobIdInPath,
+    context: ContextOf,
+    wanted: WantedFormat = "json",
 ) -> Response:
     """The result as it was stored, or as subtitles or text; 409 while there is none."""
     stored = await context.store.result(job_id)
@@ -125,7 +129,9 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     openapi_extra=JOB_ID_IN_PATH,
 )
 async def events(
-    job_id: JobIdInPath, context: ContextOf, last_event_id: Annotated[str | None, Header()] = None
+    job_id: JobIdInPath,
+    context: ContextOf,
+    last_event_id: LastEventId = None,
 ) -> StreamingResponse:
     """Server-sent events: `status` with what `GET /jobs/{job_id}` gives, at each change until the job is final."""
     await status(job_id, context)

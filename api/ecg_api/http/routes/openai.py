@@ -11,7 +11,7 @@ from typing import IO, Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ecg_api.context import Context, ContextOf
 from ecg_api.errors import ProblemError
@@ -21,6 +21,7 @@ from ecg_api.http.result_text import as_text
 from ecg_api.http.transcriptions import received_upload, transcription_of, worked_on
 from ecg_api.jobs.transcription import failure_of
 from ecg_api.ports import JobState, JobView
+from ecg_contract.base_model import WireModel
 from ecg_contract.host_protocol import Source
 from ecg_contract.languages import Language
 from ecg_contract.options import AnalysisOptions, AnyCaseLanguage
@@ -69,10 +70,11 @@ class _Result(Transcript):
     duration: float
 
 
-class OpenAiTranscription(BaseModel):
+class OpenAiTranscription(WireModel):
     """The answer as `json`."""
 
     text: str
+    """The whole transcript."""
 
 
 @router.post(

@@ -9,14 +9,14 @@ from pydantic import ValidationError
 from ecg_api.context import Context, ContextOf
 from ecg_api.errors import wrong_fields
 from ecg_api.http.bodies import media_type, read_json
-from ecg_api.http.openapi import EXAMPLES, json_or_upload, problems
+from ecg_api.http.openapi import json_or_upload, problems
 from ecg_api.http.transcriptions import discard, received_form, transcription_of, worked_on
 from ecg_api.jobs.sources import checked_source, source_name
 from ecg_api.jobs.transcription import envelope
 from ecg_api.ports import Submission
 from ecg_contract.host_protocol import Source
-from ecg_contract.wire.models import BackendTranscribeResponse, TranscribeRequest, TranscriptionOptions
 from ecg_contract.wire.models import Request as WireRequest
+from ecg_contract.wire.transcription import BackendTranscribeResponse, TranscribeRequest, TranscriptionOptions
 
 router = APIRouter(tags=["transcription"])
 
@@ -30,7 +30,7 @@ class UploadOptions(TranscriptionOptions, WireRequest):
     summary="동기 전사 처리",
     response_model=BackendTranscribeResponse,
     responses=problems(408, 413, 415, 422, 429, 501, 503),
-    openapi_extra=json_or_upload(TranscribeRequest, EXAMPLES["transcription"], UploadOptions),
+    openapi_extra=json_or_upload(TranscribeRequest, UploadOptions),
 )
 async def transcribe(request: Request, context: ContextOf) -> JSONResponse:
     """Analyse and answer with the result; a failed analysis is a 200 with `success` false and its error code."""

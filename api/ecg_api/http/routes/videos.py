@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from ecg_api.context import Context, ContextOf
 from ecg_api.http.bodies import json_body
-from ecg_api.http.openapi import EXAMPLES, answer_example, callbacks, json_request, problems
+from ecg_api.http.openapi import callbacks, json_request, problems
 from ecg_api.jobs.sources import checked_source, video_body_key
 from ecg_api.jobs.submit import callback_base, submit
 from ecg_api.ports import JobKind, Submission, SubmitOutcome
@@ -20,8 +20,8 @@ router = APIRouter(tags=["videos"])
 @router.post(
     "/api/upload-video/process-video",
     summary="비동기 비디오 처리",
-    responses=answer_example(EXAMPLES["accepted"]) | problems(408, 409, 413, 415, 422, 429, 503),
-    openapi_extra=json_request(ProcessVideoRequest, EXAMPLES["video"]),
+    responses=problems(408, 409, 413, 415, 422, 429, 503),
+    openapi_extra=json_request(ProcessVideoRequest),
     callbacks=callbacks.routes,
 )
 async def process_video(

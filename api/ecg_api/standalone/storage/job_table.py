@@ -4,8 +4,9 @@ import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
-from ecg_api.ports import JobKind, JobQuery, JobState
+from ecg_api.ports import JobQuery, JobState
 from ecg_api.standalone.storage.job_record import JobRecord, expires_at, facts, language_of
 from ecg_callbacks.decision import callback_view
 from ecg_callbacks.ports import Pending, pending_of
@@ -13,6 +14,7 @@ from ecg_contract.pace import Pace, updated
 
 _PACE_JOBS = 20
 _QUEUE_ORDER = "is_transcription DESC, priority DESC, seq"
+_UPLOADED = "is_transcription AND json_extract(record, '$.source.path') IS NOT NULL"
 _COLUMNS = (
     "job_id",
     "uid",
@@ -33,6 +35,18 @@ _PUT = (
     f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608 - our own names
     f"ON CONFLICT (job_id) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _COLUMNS[1:])}"
 )
+
+
+class FirstStep(StrEnum):
+    """What is done first with a queued job."""
+
+    FETCH = "fetch"
+    """Its media is downloaded; or is here, of a video that was uploaded, and waits with the downloads."""
+    ANALYZE = "analyze"
+    """A transcription of an upload, which somebody waits for: it passes the downloads by."""
+
+
+_BEGINS_WITH = {None: "1", FirstStep.FETCH: f"NOT ({_UPLOADED})", FirstStep.ANALYZE: _UPLOADED}
 
 
 def _line(name: str, value: str) -> str:
@@ -88,10 +102,9 @@ class JobTable:
         (count,) = self.connection.execute(query, (submitter,)).fetchone()
         return int(count)
 
-    def next_queued(self, kind: JobKind | None = None) -> JobRecord | None:
+    def next_queued(self, step: FirstStep | None = None) -> JobRecord | None:
         """A transcription before every video, then by priority, then the one that has waited longest."""
-        of_kind = "" if kind is None else f" AND is_transcription = {int(kind is JobKind.TRANSCRIPTION)}"
-        queued = self._records(f"state = 'queued'{of_kind}", order=f"{_QUEUE_ORDER} LIMIT 1")
+        queued = self._records(f"state = 'queued' AND {_BEGINS_WITH[step]}", order=f"{_QUEUE_ORDER} LIMIT 1")
         return queued[0] if queued else None
 
     def pace(self) -> Pace | None:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ecg_api.ports import JobKind, JobState
+from ecg_api.ports import JobState
 from ecg_api.standalone.storage import job_record
 from ecg_api.standalone.storage.job_record import JobRecord
-from ecg_api.standalone.storage.job_table import JobTable
+from ecg_api.standalone.storage.job_table import FirstStep, JobTable
 from ecg_api.standalone.storage.storage import Storage
 from ecg_contract.attempt_outcome import Complete, Decision, Fail, Ignore, Retry
 from ecg_contract.host_protocol import Device, PipelineStatus
@@ -36,10 +36,10 @@ class RunQueue:
         job = await self._storage.query(JobTable.next_queued)
         return job.device if job else Device.AUTO
 
-    async def claim(self, kind: JobKind | None = None) -> JobRecord | None:
-        """The next queued job, or the next of a kind, with a new attempt begun; None where none is queued."""
+    async def claim(self, step: FirstStep | None = None) -> JobRecord | None:
+        """The next queued job, or the next that begins with `step`, with a new attempt begun; None without one."""
         async with self._storage.transaction() as table:
-            job = table.next_queued(kind)
+            job = table.next_queued(step)
             if job is None:
                 return None
             job = job_record.claimed(job, table.now)
