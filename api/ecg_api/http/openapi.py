@@ -95,6 +95,7 @@ _FILE = {"type": "string", "format": "binary", "title": "File", "description": "
 _JOB_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 256}
 _JOB_ID_TEXT = "The job's id, percent-encoded: a slash in it is `%2F`."
 _JOB_ID = {"name": "job_id", "in": "path", "required": True, "description": _JOB_ID_TEXT, "schema": _JOB_ID_SCHEMA}
+_JOB_ID["example"] = EXAMPLES["requests"]["process_video"]["application/json"]["job_id"]
 JOB_ID_IN_PATH: dict[str, Any] = {"parameters": [_JOB_ID]}
 
 

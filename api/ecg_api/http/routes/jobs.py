@@ -7,7 +7,7 @@ from typing import IO, Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ecg_api.context import ContextOf
 from ecg_api.errors import ProblemError, QueueFullError, queue_full
@@ -40,6 +40,18 @@ def _unknown() -> ProblemError:
     return ProblemError(404, "there is no job with this id")
 
 
+def _no_number(value: object) -> object:
+    """Raises ValueError for seconds since 1970, which pydantic takes for a time."""
+    try:
+        float(str(value))
+    except ValueError:
+        return value
+    raise ValueError("must be a time such as 2026-11-25T08:00:00Z")
+
+
+Moment = Annotated[datetime, BeforeValidator(_no_number)]
+
+
 class ListParameters(BaseModel):
     """Of `GET /jobs`; all conditions hold."""
 
@@ -49,9 +61,9 @@ class ListParameters(BaseModel):
     """Any of these states."""
     language: Annotated[str, Field(max_length=16)] | None = None
     """The language that was found, or else the one that the request names."""
-    since: datetime | None = None
+    since: Moment | None = None
     """Submitted at this time or later."""
-    before: datetime | None = None
+    before: Moment | None = None
     """Submitted before this time."""
     callback: Literal["undelivered"] | None = None
     """Only jobs whose final callback the backend never took."""

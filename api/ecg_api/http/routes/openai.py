@@ -25,7 +25,7 @@ from ecg_contract.base_model import WireModel
 from ecg_contract.host_protocol import Source
 from ecg_contract.languages import Language
 from ecg_contract.options import AnalysisOptions, AnyCaseLanguage
-from ecg_contract.subtitles.formats import TextFormat
+from ecg_contract.subtitles.formats import MEDIA_TYPES, TextFormat
 from ecg_contract.subtitles.transcript import Transcript
 from ecg_contract.wire.models import Request as WireRequest
 
@@ -49,6 +49,7 @@ class _Route(APIRoute):
 
 router = APIRouter(tags=["openai"], route_class=_Route)
 _PROMPT_LENGTH = 600
+_TEXTS = [MEDIA_TYPES[kind] for kind in (TextFormat.TXT, TextFormat.SRT, TextFormat.VTT)]
 
 
 class OpenAiOptions(WireRequest):
@@ -61,6 +62,7 @@ class OpenAiOptions(WireRequest):
     prompt: str = ""
     """Names and terms that may be said; the first 600 characters count."""
     response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
+    """What the answer is; words and speakers stand in `verbose_json`."""
     temperature: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Not used."""
 
@@ -70,18 +72,54 @@ class _Result(Transcript):
     duration: float
 
 
+class OpenAiWord(WireModel):
+    """A word with its times."""
+
+    word: str
+    """As it is written, with its punctuation."""
+    start: float
+    """Seconds from the beginning of the media."""
+    end: float
+    """Seconds from the beginning of the media."""
+
+
+class OpenAiSegment(WireModel):
+    """A sentence."""
+
+    id: int
+    """Its number, from 0."""
+    start: float
+    """Seconds from the beginning of the media."""
+    end: float
+    """Seconds from the beginning of the media."""
+    text: str
+    """The sentence."""
+    speaker: str
+    """An addition to OpenAI's: who says it."""
+
+
 class OpenAiTranscription(WireModel):
-    """The answer as `json`."""
+    """The answer as `json`; `verbose_json` has more than the text."""
 
     text: str
     """The whole transcript."""
+    task: Literal["transcribe"] | None = None
+    """`verbose_json`: always the same."""
+    language: str | None = None
+    """`verbose_json`: ISO 639 code of the language that was transcribed."""
+    duration: float | None = None
+    """`verbose_json`: length of the media in seconds."""
+    segments: list[OpenAiSegment] | None = None
+    """`verbose_json`: the sentences in order."""
+    words: list[OpenAiWord] | None = None
+    """`verbose_json`: all words in order."""
 
 
 @router.post(
     "/v1/audio/transcriptions",
     summary="Transcription, as OpenAI has it",
     response_model=OpenAiTranscription,
-    responses=problems(408, 413, 415, 422, 429, 501, 503),
+    responses={200: {"content": {kind: {} for kind in _TEXTS}}, **problems(408, 413, 415, 422, 429, 501, 503)},
     openapi_extra=form_upload(OpenAiOptions),
 )
 async def transcriptions(request: Request, context: ContextOf) -> Response:
@@ -121,20 +159,22 @@ async def _read(stored: IO[bytes]) -> _Result:
 
 def _verbose(result: _Result) -> dict[str, Any]:
     segments = [
-        {
-            "id": number,
-            "start": segment.start_time,
-            "end": segment.end_time,
-            "text": segment.text,
-            "speaker": segment.speaker.speaker_id,
-        }
+        OpenAiSegment(
+            id=number,
+            start=segment.start_time,
+            end=segment.end_time,
+            text=segment.text,
+            speaker=segment.speaker.speaker_id,
+        )
         for number, segment in enumerate(result.segments)
     ]
-    return {
-        "task": "transcribe",
-        "language": result.language,
-        "duration": result.duration,
-        "text": result.text,
-        "segments": segments,
-        "words": [word.model_dump() for segment in result.segments for word in segment.words],
-    }
+    words = [OpenAiWord(**word.model_dump()) for segment in result.segments for word in segment.words]
+    answer = OpenAiTranscription(
+        text=result.text,
+        task="transcribe",
+        language=result.language,
+        duration=result.duration,
+        segments=segments,
+        words=words,
+    )
+    return answer.model_dump()
