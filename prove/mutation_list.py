@@ -199,7 +199,8 @@ MUTATIONS = (
     M(19, _LEASE, "async with asyncio.timeout(max(self._left(), 0)):", "async with asyncio.timeout(None):", _OF_LEASE),
     M(19, _LEASE, "_MARGIN * self._duration_s", "0", _OF_LEASE),
     M(2, "api/ecg_api/standalone/runner.py", "if job.in_analysis:", "if True:", _OF_SLOTS),
-    M(18, "api/ecg_api/standalone/fetched_jobs.py", "(-entry.job.priority, ", "(", _OF_SLOTS),
+    M(18, "api/ecg_api/standalone/fetched_jobs.py", ", -job.priority, ", ", 0, ", _OF_SLOTS),
+    M(1, "api/ecg_api/standalone/storage/job_table.py", "NOT ({_UPLOADED})", "NOT is_transcription", _OF_STORE),
     M(18, "api/ecg_api/standalone/storage/run_queue.py", "job_record.fetched(job, now)", "job", _OF_STORE),
     M(3, "api/ecg_api/standalone/host.py", "ChildStarter(held=(lock,))", "ChildStarter()", _OF_RECOVERY),
 )

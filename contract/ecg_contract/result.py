@@ -72,6 +72,8 @@ class AnalysisResult:
     """Fallbacks taken, and other circumstances that a reader of the result should know."""
     request_metadata: Mapping[str, str] = field(default_factory=dict)
     """The request's own names and values."""
+    waveform: Sequence[int] = ()
+    """The largest sample of each of equal stretches, in percent of full scale."""
 
     @property
     def speakers(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from ecg_api.http.key_file import new_key
 from ecg_api.ports import JobState
 from ecg_api.settings import Settings
 from ecg_contract.host_protocol import PipelineError, PipelineStatus
+from ecg_contract.result import AnalysisResult
 from ecg_contract.stages import Stage
 from ecg_contract.wire.models import status_url
 from ecg_contract.wire.result import wire_json
@@ -140,6 +141,29 @@ def test_a_word_far_down_is_reached_from_the_curves(page: Page, url: str, comple
     curves.click(position={"x": box["width"] * 0.9, "y": 40})
     lit = page.locator(".word.lit")
     expect(lit).to_have_text(re.compile(r"word5[34]\.\d"))
+
+
+def test_the_waveform_is_drawn_without_words(page: Page, url: str, store: FakeStore, tmp_path: Path) -> None:
+    music = AnalysisResult((), 10.0, "auto", "en", "whisperx-base", "cpu", 1.0, waveform=(100, 0))
+    (tmp_path / "music.json").write_bytes(wire_json(music))
+    put(store, "music", JobState.COMPLETED, tmp_path / "music.json")
+    page.goto(f"{url}/jobs/music/view")
+    opaque = """canvas => [0.25, 0.75].map(place =>
+        canvas.getContext("2d").getImageData(canvas.width * place, 4, 1, 1).data[3] > 0)"""
+    expect(page.get_by_role("slider")).to_be_visible()
+    page.wait_for_function("document.querySelector('canvas').width > 300")
+    assert page.get_by_role("slider").evaluate(opaque) == [True, False]
+
+
+def test_a_job_is_followed_to_its_end(page: Page, url: str, store: FakeStore) -> None:
+    put(store, "at-work", JobState.RUNNING)
+    page.goto(f"{url}/jobs/at-work/view")
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "75")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    httpx.post(f"{url}/jobs/at-work/cancel", trust_env=False).raise_for_status()
+    expect(page.get_by_role("status")).to_contain_text("cancelled")
+    assert asked == [], "the server tells it"
 
 
 def test_the_transcript_is_searched(page: Page, url: str, completed: str) -> None:

@@ -198,9 +198,7 @@ class HostContract:
         assert [job["job_id"] for job in done] == ["first"]
         assert (await host.client.get("/jobs?since=2100-01-01")).json() == {"jobs": [], "cursor": None}
 
-    @pytest.mark.parametrize(
-        "query", ["state=done", "limit=0", "limit=201", "since=now", "since=0.5", "cursor=x"]
-    )
+    @pytest.mark.parametrize("query", ["state=done", "limit=0", "limit=201", "since=now", "since=0.5", "cursor=x"])
     async def test_a_list_that_cannot_be_made_is_refused(self, host: Host, query: str) -> None:
         refused = await host.client.get(f"/jobs?{query}")
         assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")

@@ -174,6 +174,8 @@ class WireMetadata(WireModel):
     """An addition: fallbacks taken, such as a smaller model; absent where there were none."""
     request_metadata: Metadata | None = None
     """An addition: the request's `metadata`; absent where it had none."""
+    waveform: list[int] | None = None
+    """An addition: the largest sample of each of up to 1,000 equal stretches, in percent of full scale."""
 
 
 class WireResult(WireModel):

@@ -38,6 +38,7 @@ def to_wire(result: AnalysisResult) -> wire.WireResult:
                 device=result.device,
                 notes=list(result.notes) or None,
                 request_metadata=dict(result.request_metadata) or None,
+                waveform=list(result.waveform) or None,
             ),
         }
     )

@@ -17,6 +17,7 @@ from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.analysis.stages import Stages
 from ecg_pipeline.ports import SAMPLE_RATE
 from ecg_pipeline.settings import PipelineSettings
+from ecg_pipeline.waveform import peaks
 
 
 def analyze(
@@ -46,6 +47,7 @@ def analyze(
     progress.enter(Stage.FINALIZE)
     with measured(Part.FEATURES, samples, progress.part_completed):
         segments = assemble(samples, transcript.sentences, transcript.language, turns, emotions)
+        waveform = peaks(samples)
     return AnalysisResult(
         segments=segments,
         duration=len(samples) / SAMPLE_RATE,
@@ -56,4 +58,5 @@ def analyze(
         processing_time=job.fetch_seconds + time.monotonic() - began,
         notes=progress.status.notes,
         request_metadata=job.metadata,
+        waveform=waveform,
     )

@@ -1,4 +1,4 @@
-// Volume and pitch of all words over the whole length, on one canvas; one pass over the words for each width.
+// The waveform, and volume and pitch of all words over the whole length, on one canvas; drawn once for each width.
 import { element } from "./dom.js";
 import { text } from "./texts.js";
 
@@ -36,6 +36,7 @@ export class Curves {
     this.root.height = height;
     this.picture = new OffscreenCanvas(width, height);
     const brush = this.picture.getContext("2d"), perSecond = width / this.result.duration;
+    this.drawWaveform(brush, width, height);
     for (const { speaker, words } of this.result.segments) {
       brush.fillStyle = this.colours.get(speaker.speaker_id) ?? "gray";
       for (const { start, end, acoustic_features: { volume_db, pitch_hz } } of words) {
@@ -49,6 +50,15 @@ export class Curves {
       }
     }
     this.paint();
+  }
+
+  drawWaveform(brush, width, height) {
+    const peaks = this.result.metadata.waveform ?? [], step = width / peaks.length;
+    brush.fillStyle = getComputedStyle(this.root).borderColor;
+    peaks.forEach((percent, n) => {
+      const tall = Math.max(1, (percent / 100) * height);
+      brush.fillRect(n * step, (height - tall) / 2, Math.ceil(step), tall);
+    });
   }
 
   paint() {

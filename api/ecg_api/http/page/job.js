@@ -3,12 +3,12 @@ import { Curves } from "./curves.js";
 import { element, trouble } from "./dom.js";
 import { stateOf } from "./jobs.js";
 import { Player } from "./player.js";
+import { statuses } from "./events.js";
 import { ask, json, pathOf } from "./server.js";
 import { text, time } from "./texts.js";
 import { Transcript } from "./transcript.js";
 
 const FORMATS = ["json", "srt", "vtt", "txt", "tsv"];
-const EVERY_MS = 1000;
 
 export async function showJob(main, id) {
   document.title = `${id} - ECG Audio Analyzer`;
@@ -19,8 +19,7 @@ export async function showJob(main, id) {
 }
 
 async function untilFinal(id, status) {
-  for (;;) {
-    const job = await json(pathOf(id));
+  for await (const job of statuses(id)) {
     const parts = [stateOf(job)];
     if (job.eta_seconds != null) parts.push(text("left", { seconds: Math.round(job.eta_seconds) }));
     if (job.processing_time != null) parts.push(text("seconds", { seconds: job.processing_time.toFixed(1) }));
@@ -28,7 +27,6 @@ async function untilFinal(id, status) {
     parts.push(...job.notes);
     status.replaceChildren(...parts.map((part) => (typeof part === "string" ? element("span", { className: "dim" }, part) : part)));
     if (job.status !== "processing") return job;
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
 }
 
