@@ -84,6 +84,20 @@ def test_outputs_are_named_after_the_source(source: str, name: str) -> None:
     assert outputs_of(source, None, [], None) == []
 
 
+@pytest.mark.parametrize(
+    ("counts", "why"),
+    [
+        (("--min-speakers", 3, "--max-speakers", 2), "num_speakers must lie between min_speakers and max_speakers"),
+        (("--num-speakers", 0), "num_speakers Input should be greater than or equal to 1"),
+    ],
+)
+def test_impossible_numbers_of_speakers_are_refused_before_any_work(
+    environment: Mapping[str, str], media: Path, counts: tuple[str | int, ...], why: str
+) -> None:
+    done = _ecg(environment, "analyze", media, *counts)
+    assert (done.returncode, done.stderr) == (2, f"ecg analyze: {why}\n")
+
+
 @pytest.mark.parametrize(("output", "why"), [(".", "is a folder; name a file in it"), ("/proc/x/r.json", "written (")])
 def test_an_output_that_cannot_be_written_is_told_before_the_work(
     tmp_path: Path, media: Path, output: str, why: str

@@ -1,6 +1,7 @@
 """`kubectl ecg` by the real kubectl, through the real API server's proxy, as a user with few rights."""
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -12,12 +13,15 @@ import pytest
 from ecg_api.http.app import create_app
 from ecg_api.http.key_file import new_key
 from ecg_api.settings import Settings
+from ecg_contract.languages import Language
 from ecg_dev.control_plane.binaries import program
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
+from support.chart import ROOT
 from support.fake_store import FakeStore
 from support.live_server import live_server
 from support.played_kubelet import Manifest, client
+from support.printed_document import blocks_of, check_or_update
 from support.submissions import submission
 
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
@@ -113,6 +117,22 @@ def test_jobs_are_listed_and_cancelled(
     assert kubectl("cancel", "a/job", "--service", "ecg-api:http").stdout == "a/job: cancelled\n"
     unknown = kubectl("get", "nobody")
     assert (unknown.returncode, unknown.stderr) == (1, "ecg get: there is no job with this id\n")
+
+
+def test_the_document_shows_what_is_printed(
+    cluster: ControlPlane, namespace: str, api: str, kubectl: Kubectl, store: FakeStore
+) -> None:
+    add_release(cluster, namespace, api)
+    store.put(submission("first", language=Language.EN))
+    document = ROOT / "docs/commands.md"
+    (block,) = blocks_of(document.read_text(), in_a_cluster=True)
+
+    def printed(command: str) -> str:
+        arguments = command.removeprefix("kubectl ecg ").replace("-n ecg", f"-n {namespace}")
+        done = kubectl(*shlex.split(arguments))
+        return done.stdout + done.stderr
+
+    check_or_update(document, [block], [block.printing([printed(command) for command in block.commands])])
 
 
 def test_a_namespace_without_a_release_says_so(cluster: ControlPlane, namespace: str, kubectl: Kubectl) -> None:

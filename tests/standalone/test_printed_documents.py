@@ -13,7 +13,7 @@ import pytest
 from ecg_dev.control_plane.processes import free_port
 from ecg_dev.waiting import wait_until
 from support.pipeline_process import ROOT, demo_environment
-from support.printed_document import blocks_of, comparable, printed
+from support.printed_document import blocks_of, check_or_update, printed
 from support.server_process import ServerProcess
 
 DOCUMENTS = ("api.md", "commands.md")
@@ -58,8 +58,8 @@ def test_the_document_shows_what_is_printed(name: str, server: ServerProcess, vi
     environment = demo_environment(
         PATH=path, PORT=ports["8001"], FETCH_ALLOW=f"127.0.0.1:{videos}", CALLBACK_ALLOW="127.0.0.1", COLUMNS="100"
     )
-    document = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    blocks = blocks_of(document)
+    document = ROOT / "docs" / name
+    blocks = blocks_of(document.read_text(encoding="utf-8"))
     shown = printed(
         blocks,
         folder,
@@ -67,14 +67,7 @@ def test_the_document_shows_what_is_printed(name: str, server: ServerProcess, vi
         lambda command: _replaced(command, ports),
         lambda text: _replaced(text, {there: here for here, there in ports.items()}).replace(f"{folder}/", ""),
     )
-    if os.environ.get("UPDATE_DOCS"):
-        for block, text in zip(blocks, shown, strict=True):
-            document = document.replace(block.text, text)
-        (ROOT / "docs" / name).write_text(document, encoding="utf-8")
-        return
-    for block, text in zip(blocks, shown, strict=True):
-        if block.is_compared:
-            assert comparable(text) == comparable(block.text), "UPDATE_DOCS=1 updates it"
+    check_or_update(document, blocks, shown)
 
 
 def _replaced(text: str, changes: dict[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Documents whose console blocks are run as they stand: what they show must be what is printed.
 
 In a ```` ```console ```` block a line that begins with `$ ` is a command, the lines after it are its output.
-After `<!-- varies -->` a block is run and not compared, after `<!-- not run -->` it is left alone.
+After `<!-- varies -->` a block is run and not compared; one after `<!-- in a cluster -->` is run by another test.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 _BLOCK = re.compile(r"(?P<mark><!-- [a-z ]+ -->\n)?```console\n(?P<lines>(?:(?!```).*\n)*)```\n")
 _MARK = "\x1e"
-_VARIES, _NOT_RUN = "<!-- varies -->\n", "<!-- not run -->\n"
+IN_A_CLUSTER = "<!-- in a cluster -->\n"
 _PROGRESS = re.compile(r"\s*[0-9]{1,3}%")
 _VOLATILE = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z",
@@ -37,7 +37,7 @@ class Block:
 
     @property
     def is_compared(self) -> bool:
-        return not self.mark
+        return self.mark in ("", IN_A_CLUSTER)
 
     def printing(self, outputs: Sequence[str]) -> str:
         """The block with these outputs."""
@@ -46,10 +46,10 @@ class Block:
         return f"{self.mark}```console\n{lines}```\n"
 
 
-def blocks_of(document: str) -> list[Block]:
-    """Those that are run."""
+def blocks_of(document: str, *, in_a_cluster: bool = False) -> list[Block]:
+    """Those that are run here, or in a cluster."""
     found = [Block(match[0], match["mark"] or "", _commands(match["lines"])) for match in _BLOCK.finditer(document)]
-    return [block for block in found if block.mark != _NOT_RUN]
+    return [block for block in found if (block.mark == IN_A_CLUSTER) is in_a_cluster]
 
 
 def printed(
@@ -81,6 +81,19 @@ def printed(
         shown.append(block.printing(outputs[:count]))
         outputs = outputs[count:]
     return shown
+
+
+def check_or_update(path: Path, blocks: Sequence[Block], shown: Sequence[str]) -> None:
+    """Raises AssertionError where the document shows something else; with UPDATE_DOCS=1 it shows this from now on."""
+    if os.environ.get("UPDATE_DOCS"):
+        document = path.read_text(encoding="utf-8")
+        for block, text in zip(blocks, shown, strict=True):
+            document = document.replace(block.text, text)
+        path.write_text(document, encoding="utf-8")
+        return
+    for block, text in zip(blocks, shown, strict=True):
+        if block.is_compared:
+            assert comparable(text) == comparable(block.text), "UPDATE_DOCS=1 updates it"
 
 
 def comparable(block: str) -> list[str]:

@@ -55,9 +55,27 @@ def _why_not(arguments: argparse.Namespace, outputs: Sequence[Path]) -> str | No
     for name in arguments.sources:
         if name != _STDIN and _source(name) is None:
             return f"there is no file {name}"
+    if why := _wrong_counts(arguments):
+        return why
     if len(set(outputs)) < len(outputs):
         return "several sources would be written to the same file: name --output-format, and sources of other names"
     return next((f"{output}: {why}" for output in outputs if (why := why_not_writable(output))), None)
+
+
+def _wrong_counts(arguments: argparse.Namespace) -> str | None:
+    counts = {name: getattr(arguments, name) for name in ("num_speakers", "min_speakers", "max_speakers")}
+    if all(count is None for count in counts.values()):
+        return None
+    from pydantic import ValidationError  # noqa: PLC0415 - takes long to import
+
+    from ecg_contract.options import AnalysisOptions  # noqa: PLC0415
+
+    try:
+        AnalysisOptions(**counts)
+    except ValidationError as error:
+        wrong = ("".join((*map(str, e["loc"]), " ", e["msg"].removeprefix("Value error, "))) for e in error.errors())
+        return "; ".join(one.strip() for one in wrong)
+    return None
 
 
 def _model_settings(arguments: argparse.Namespace) -> dict[str, str]:
@@ -115,7 +133,7 @@ def _job(arguments: argparse.Namespace, source: dict[str, str], folder: Path) ->
         "minSpeakers": arguments.min_speakers,
         "maxSpeakers": arguments.max_speakers,
         "vocabulary": arguments.vocabulary,
-        "device": "cpu" if arguments.cpu else "auto",
+        "device": arguments.device,
         "maxWorkers": min(os.cpu_count() or 4, 64),
         "resultPath": str(folder / "result.json"),
     }

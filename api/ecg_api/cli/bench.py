@@ -30,7 +30,7 @@ def request(arguments: argparse.Namespace) -> dict[str, object]:
         "files": [str(file) for file in arguments.files],
         "language": arguments.language,
         "emotion": not arguments.no_emotion,
-        "cpu": arguments.cpu,
+        "cpu": arguments.device == "cpu",
         "runs": arguments.runs,
         "against": arguments.against,
         "gpu_check": arguments.gpu_check,

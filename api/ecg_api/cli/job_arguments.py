@@ -42,7 +42,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     codes = [language.value for language in Language]
     parser.add_argument("--language", choices=codes, default="auto", type=str.lower, metavar="CODE", help=spoken)
     parser.add_argument("--no-emotion", action="store_true", help="leave emotion out")
-    parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
+    device = "auto (default) takes the GPU where there is one, cpu leaves it alone"
+    parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help=device)
+    parser.add_argument("--cpu", action="store_const", const="cpu", dest="device", help="the same as --device cpu")
 
 
 def add_hints(parser: argparse.ArgumentParser) -> None:

@@ -60,7 +60,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     given = {
         "language": arguments.language,
         "emotion_detection": not arguments.no_emotion,
-        "enable_gpu": not arguments.cpu,
+        "enable_gpu": arguments.device != "cpu",
         "vocabulary": arguments.vocabulary,
         "metadata": _pairs(arguments.metadata),
         "fastapi_base_url": arguments.backend,
