@@ -1,5 +1,6 @@
 """`python -m ecg_pipeline --job FILE` runs one job; `--serve` runs jobs from stdin and keeps the models loaded;
-`--fetch` downloads the media of jobs from stdin; `--self-test` checks libraries, GPU and models.
+`--fetch` downloads the media of jobs from stdin; `--self-test` checks libraries, GPU and models; `--pull-models`,
+`--list-models` and `--verify-models` are about the configured models in the cache.
 
 Reports go to stdout as lines (`ecg_contract.host_protocol.Report`), in a Kubernetes pod to the API server. Logs are
 JSON lines on stderr. The exit status is an `ecg_contract.errors.ExitCode`, 143 after SIGTERM, or 2 for an invalid
@@ -54,7 +55,9 @@ def main() -> None:
     clean_up = partial(shutil.rmtree, _scratch(settings.work_dir), ignore_errors=True)
     exit_on_sigterm(clean_up)
     libraries = Libraries(settings)
-    if arguments.fetch:
+    if arguments.models is not None:
+        status = _in_thread(lambda: _models(arguments, settings, stdout))
+    elif arguments.fetch:
         status = _in_thread(lambda: _fetch(settings, job_id, stdout))
     elif arguments.self_test:
         status = _in_thread(lambda: self_test(libraries, settings, stdout))
@@ -79,7 +82,25 @@ def _arguments() -> argparse.Namespace:
     how.add_argument("--fetch", action="store_true", help="the same for downloads alone: resultPath gets the media")
     how.add_argument("--self-test", action="store_true", help="load the libraries; say what GPU and models there are")
     how.add_argument("--serve", action="store_true", help="read a PipelineJob a line from stdin, until its end")
+    for name, text in (
+        ("pull", "download the configured models into the cache"),
+        ("list", "say which of them are there"),
+        ("verify", "read them and compare their digests"),
+    ):
+        how.add_argument(f"--{name}-models", dest="models", action="store_const", const=name, help=text)
+    languages = "with these three: of the models for a language only those of CODES, such as ko,en"
+    parser.add_argument("--languages", type=lambda text: text.split(","), default=(), metavar="CODES", help=languages)
     return parser.parse_args()
+
+
+def _models(arguments: argparse.Namespace, settings: PipelineSettings, stdout: BinaryIO) -> int:
+    from ecg_pipeline.model_files import commands  # noqa: PLC0415 - imports libraries that jobs import later
+
+    command = {"pull": commands.pull, "list": commands.show, "verify": commands.verify}[arguments.models]
+    try:
+        return command(settings, arguments.languages, stdout)
+    except BrokenPipeError:  # `| head`
+        return 1
 
 
 def _fetch(settings: PipelineSettings, job_id: logs.JobIdFilter, stdout: BinaryIO) -> int:

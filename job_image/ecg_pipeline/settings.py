@@ -87,6 +87,9 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     """Token for models on the Hugging Face hub."""
     hf_hub_offline: bool = False
     """Take models from the cache alone. The hub is asked only for what the cache lacks in any case."""
+    models_wait_s: Annotated[float, Field(ge=0)] = 0.0
+    """With HF_HUB_OFFLINE, seconds that a job waits for a model that another process downloads into the same cache
+    (`ecg models pull`). It does not wait once that process has ended."""
     hub_timeout_s: Annotated[float, Field(gt=0, le=15)] = 10.0
     """Seconds without a byte from the model hub after which a request is tried again; after two and a half times as
     long the model counts as not loaded."""

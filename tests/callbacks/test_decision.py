@@ -40,7 +40,7 @@ def test_the_last_eight_tries_are_remembered_in_plain_text() -> None:
     first, last = record.tries[0], record.tries[-1]
     assert (len(record.tries), first.time, first.status, first.progress) == (8, after(3), "processing", 10)
     assert first.error is not None
-    assert (first.error.startswith("?'3'? ?? xxx"), len(first.error)) == (True, 100)
+    assert (first.error.startswith("?'3'? ?? xxx"), len(first.error)) == (True, 80)
     assert (last.http_status, last.error) == (200, None)
     assert remembered(record, replace(one, run=2), NOW, 200, None) == record, "a run that is over"
 

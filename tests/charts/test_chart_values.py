@@ -40,7 +40,12 @@ def test_values_are_refused(setting: str, words: str) -> None:
 def test_every_value_is_known_to_the_schema_and_has_a_default() -> None:
     values = yaml.safe_load((chart.CHART / "values.yaml").read_text())
     schema = json.loads((chart.CHART / "values.schema.json").read_text())
-    optional = {"global", "api.service.nodePort", "pipeline.gpu.resources.claims"}
+    optional = {
+        "global",
+        "api.service.nodePort",
+        "pipeline.gpu.resources.claims",
+        "pipeline.models.pull.resources.claims",
+    }
     assert _unset(schema, schema, values, "") <= optional | {f"{c}.resources.claims" for c in ("api", "operator")} | {
         "pipeline.cpu.resources.claims",
         "operator.resources.claims",

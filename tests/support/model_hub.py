@@ -57,6 +57,7 @@ class ModelHub:
     """A context in which the hub answers at `url`."""
 
     root: Path = field(default_factory=hub_models)
+    host: str = "127.0.0.1"
     gated: set[str] = field(default_factory=lambda: {DIARIZATION})
     requests: list[Request] = field(default_factory=list)
     tokens: dict[str, bool] = field(default_factory=lambda: {CONSENTING: True, STRANGER: False})
@@ -66,9 +67,9 @@ class ModelHub:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self.is_over = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), self)
+        self._server = _Server((self.host, 0), self)
         self._address = self._server.server_address
-        self.url = f"http://127.0.0.1:{self._address[1]}"
+        self.url = f"http://{self.host}:{self._address[1]}"
 
     def __enter__(self) -> "ModelHub":
         self._serve()
@@ -77,6 +78,11 @@ class ModelHub:
     def __exit__(self, *_: object) -> None:
         self.is_over.set()
         self._close()
+
+    @property
+    def other_name(self) -> str:
+        """Another name of the host on this machine; elsewhere there is none."""
+        return "localhost" if self.host == "127.0.0.1" else self.host
 
     def break_down(self, *faults: Fault) -> None:
         """From now on `faults` happen, and no others; without any the hub is healthy. Forgets the requests so far."""
@@ -228,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         content, digest = path.read_bytes(), digest_of(path)
         if is_large(name) and not is_cdn:
             port = self.server.server_address[1]
-            place = f"http://localhost:{port}/cdn/{repo}/resolve/{commit_of(repo)}/{name}"
+            place = f"http://{self.server.hub.other_name}:{port}/cdn/{repo}/resolve/{commit_of(repo)}/{name}"
             linked = {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(content)), "Location": place}
             self._reply(302, headers={**head, **linked})
             return

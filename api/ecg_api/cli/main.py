@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     _add_analyze(commands.add_parser("analyze", help="analyse files or URLs, without a server"))
     doctor = commands.add_parser("doctor", help="check GPU, models, rights and addresses, and say what to do")
     doctor.add_argument("--no-models", action="store_true", help="do not load the models")
+    _add_models_command(commands.add_parser("models", help="download, list or verify the configured models"))
     _add_bench(commands.add_parser("bench", help="measure what the configured models cost on this machine"))
     _add_redeliver(commands.add_parser("redeliver", help="list, or send again, final callbacks that never arrived"))
     for of_jobs in add_job_commands(commands):
@@ -116,6 +117,12 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compute-type", dest="asr_compute_type", metavar="TYPE", help=types)
     size = "chunks that Whisper is given at a time (setting ASR_BATCH_SIZE)"
     parser.add_argument("--batch-size", dest="asr_batch_size", type=int, metavar="N", help=size)
+
+
+def _add_models_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("pull", "list", "verify"), help="pull downloads what the cache lacks")
+    some = "of the models for a language only those of CODES, such as ko,en"
+    parser.add_argument("--languages", metavar="CODES", help=some)
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:

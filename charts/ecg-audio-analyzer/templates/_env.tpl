@@ -92,11 +92,35 @@ the settings' own defaults hold then. */ -}}
 {{ include "ecg.fullname" . }}-operator
 {{- end -}}
 
-{{- /* The pipeline's variables, except those that the operator sets on every pod. */ -}}
+{{- /* The pipeline's variables, except those that the operator sets on every pod. Where the models lie on a volume or in
+the image, a job's pod asks no hub and has no token. */ -}}
 {{- define "ecg.pipelineEnv" -}}
-{{- $token := include "ecg.fromSecret" (dict "root" . "secret" .Values.huggingface.token "name" "huggingface") -}}
-{{- $own := dict
-  "HF_TOKEN" (index (printf "[%s]" $token | fromJsonArray) 0)
+{{- $models := .Values.pipeline.models -}}
+{{- $own := include "ecg.pipelineOwnEnv" . | fromJson -}}
+{{- if eq $models.source "download" -}}
+{{- $_ := set $own "HF_TOKEN" (include "ecg.huggingfaceToken" . | fromJsonArray | first) -}}
+{{- else -}}
+{{- $_ := set $own "HF_HUB_OFFLINE" "1" -}}
+{{- end -}}
+{{- if and (eq $models.source "pvc") $models.pull.enabled -}}
+{{- $_ := set $own "MODELS_WAIT_S" (int64 $models.pull.waitSeconds | toString) -}}
+{{- end -}}
+{{- include "ecg.envList" (dict "chart" $own "user" .Values.pipeline.env) -}}
+{{- end -}}
+
+{{- /* Those of the Job that downloads the models. */ -}}
+{{- define "ecg.pullEnv" -}}
+{{- $own := include "ecg.pipelineOwnEnv" . | fromJson -}}
+{{- $_ := set $own "HF_TOKEN" (include "ecg.huggingfaceToken" . | fromJsonArray | first) -}}
+{{- include "ecg.envList" (dict "chart" $own "user" .Values.pipeline.env) -}}
+{{- end -}}
+
+{{- define "ecg.huggingfaceToken" -}}
+[{{ include "ecg.fromSecret" (dict "root" . "secret" .Values.huggingface.token "name" "huggingface") }}]
+{{- end -}}
+
+{{- define "ecg.pipelineOwnEnv" -}}
+{{- toJson (dict
   "FETCH_ALLOW" (join "," .Values.sources.allow)
   "S3_BUCKETS" (join "," .Values.sources.buckets)
   "S3_ENDPOINT_URL" .Values.s3.endpoint
@@ -107,9 +131,5 @@ the settings' own defaults hold then. */ -}}
   "HF_HOME" "/models/huggingface"
   "TORCH_HOME" "/models/torch"
   "NUMBA_CACHE_DIR" "/tmp/numba"
--}}
-{{- if eq .Values.pipeline.models.source "image" -}}
-{{- $_ := set $own "HF_HUB_OFFLINE" "1" -}}
-{{- end -}}
-{{- include "ecg.envList" (dict "chart" $own "user" .Values.pipeline.env) -}}
+) -}}
 {{- end -}}

@@ -8,10 +8,14 @@
 {{- if ne $models.source "image" -}}
 {{- $volume := dict "name" "models" "emptyDir" (dict "sizeLimit" $models.sizeLimit) -}}
 {{- if eq $models.source "pvc" -}}
-{{- $volume = dict "name" "models" "persistentVolumeClaim" (dict "claimName" (include "ecg.modelsClaim" .)) -}}
+{{- $volume = dict "name" "models" "persistentVolumeClaim" (dict "claimName" (include "ecg.modelsClaim" .) "readOnly" true) -}}
 {{- end -}}
 {{- $volumes = prepend $volumes $volume -}}
-{{- $mounts = prepend $mounts (dict "name" "models" "mountPath" "/models") -}}
+{{- $mount := dict "name" "models" "mountPath" "/models" -}}
+{{- if eq $models.source "pvc" -}}
+{{- $_ := set $mount "readOnly" true -}}
+{{- end -}}
+{{- $mounts = prepend $mounts $mount -}}
 {{- end -}}
 {{- $config := dict
   "gpu" (include "ecg.podProfile" $pipeline.gpu | fromJson)

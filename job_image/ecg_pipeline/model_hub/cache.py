@@ -65,9 +65,15 @@ class HubCache:
             temporary.replace(reference)
         return base / "snapshots" / commit
 
+    def linked(self, folder: Path) -> Iterator[tuple[Path, Path]]:
+        """Files of a snapshot and their blobs."""
+        for file in folder.rglob("*"):
+            if file.is_symlink() and file.is_file():
+                yield file, file.resolve()
+
     def remove_damaged(self, folder: Path) -> list[str]:
         """Remove a snapshot's files whose content is not what their blob's name says; their names."""
-        damaged = [(file, blob) for file, blob in _linked(folder) if not is_intact(blob, blob.name)]
+        damaged = [(file, blob) for file, blob in self.linked(folder) if not is_intact(blob, blob.name)]
         for file, blob in damaged:
             _log.error(
                 "model_file_damaged", extra={"file": str(file.relative_to(folder)), "bytes": blob.stat().st_size}
@@ -89,13 +95,6 @@ def is_intact(file: Path, digest: str) -> bool:
         while piece := data.read(_PIECE):
             found.update(piece)
     return found.hexdigest() == digest
-
-
-def _linked(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Files of a snapshot and their blobs."""
-    for file in folder.rglob("*"):
-        if file.is_symlink() and file.is_file():
-            yield file, file.resolve()
 
 
 def _read(reference: Path) -> str:

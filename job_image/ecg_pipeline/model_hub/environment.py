@@ -5,6 +5,8 @@ from pathlib import Path
 
 from ecg_pipeline.model_hub.cache import HubCache
 from ecg_pipeline.model_hub.hub import ModelHub
+from ecg_pipeline.model_hub.manifest import settings_digest
+from ecg_pipeline.model_hub.pulled import PulledModels
 from ecg_pipeline.settings import PipelineSettings
 
 _ENDPOINT = "https://huggingface.co"
@@ -14,7 +16,10 @@ def model_hub(settings: PipelineSettings) -> ModelHub:
     """The hub that HF_ENDPOINT names, with the cache in HF_HUB_CACHE or HF_HOME."""
     token = settings.hf_token.get_secret_value() if settings.hf_token else _stored_token()
     cache = HubCache(_first("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE") or _home() / "hub")
-    return ModelHub(endpoint(), cache, token, settings.hub_timeout_s, settings.hf_hub_offline)
+    hub = ModelHub(endpoint(), cache, token, settings.hub_timeout_s, settings.hf_hub_offline)
+    if settings.hf_hub_offline and settings.models_wait_s:
+        hub.pulled = PulledModels(cache.root, settings_digest(settings), settings.models_wait_s)
+    return hub
 
 
 def endpoint() -> str:

@@ -21,6 +21,7 @@ class FaultKind(StrEnum):
     AWAY = "hub away"
     OFFLINE = "offline"
     DAMAGED = "damaged"
+    DAMAGED_CACHE = "damaged cache"
     DISK = "disk"
 
 
@@ -48,8 +49,9 @@ _ADVICE = {
     FaultKind.UNKNOWN: "check {setting}, where a relative folder counts from {here}; for a private model, set HF_TOKEN",
     FaultKind.NO_FOLDER: "set {setting} to an absolute path",
     FaultKind.AWAY: "check the network, the proxy and HF_ENDPOINT, or set {setting} to a local folder",
-    FaultKind.OFFLINE: "have the cache filled once with HF_HUB_OFFLINE unset, or set {setting} to a local folder",
+    FaultKind.OFFLINE: "have the cache filled once by `ecg models pull`, or set {setting} to a local folder",
     FaultKind.DAMAGED: "check what stands between this machine and the model hub, and try again",
+    FaultKind.DAMAGED_CACHE: "have `ecg models pull` repair it where it can be written",
     FaultKind.DISK: "free some space, or set HF_HOME to a folder on another disk",
 }
 _LACKING = {"RevisionNotFound": "the revision that MODEL_REVISIONS names of ", "EntryNotFound": "a file of "}

@@ -16,7 +16,8 @@ from ecg_pipeline.model_hub.download import FileDownload, disk_faults
 from ecg_pipeline.model_hub.faults import FaultKind, ModelFault, reason_of
 from ecg_pipeline.model_hub.patience import Patience
 from ecg_pipeline.model_hub.progress import DownloadProgress
-from ecg_pipeline.ports import OnModelDownload
+from ecg_pipeline.model_hub.pulled import PulledModels
+from ecg_pipeline.ports import ModelDownload, OnModelDownload
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class ModelHub:
     timeout_s: float = 10.0
     offline: bool = False
     on_download: OnModelDownload | None = None
+    pulled: PulledModels | None = None
+    """Another process that brings models into this cache, which is waited for."""
 
     def load(self, repository: Repository, build: Callable[[Path], T], *, cached_only: bool = False) -> T:
         """What `build` makes of the repository's folder. A file that was damaged on the disk is downloaded once more.
@@ -52,7 +55,7 @@ class ModelHub:
         try:
             return build(folder)
         except Exception as error:
-            if not self.cache.remove_damaged(folder):
+            if not self._remove_damaged(folder, repository.name):
                 raise
             _log.error("model_loaded_again", extra={"model": repository.name, "reason": type(error).__name__})
         return build(self.folder(repository, cached_only=cached_only))
@@ -62,11 +65,29 @@ class ModelHub:
         cached = self._cached(repository)
         if cached is not None:
             return cached
+        if self.pulled is not None and not cached_only:
+            cached = self.pulled.wait_for(lambda: self._cached(repository), repository.name, self._tell)
+            if cached is not None:
+                return cached
         if self.offline or cached_only:
             lacking = f"{repository.name} is not, or not completely, in the cache {self.cache.root}"
             why = "HF_HUB_OFFLINE is set" if self.offline else "nothing is downloaded now"
-            raise ModelFault(FaultKind.OFFLINE, repository.name, f"{lacking}, and {why}")
+            failure = self.pulled.failure if self.pulled is not None else ""
+            raise ModelFault(FaultKind.OFFLINE, repository.name, f"{lacking}, and {why}{failure}")
         return self._download(repository, repository.revision or DEFAULT_REVISION)
+
+    def _tell(self, download: ModelDownload) -> None:
+        """To the job that runs now, which may have begun after the wait."""
+        if self.on_download is not None:
+            self.on_download(download)
+
+    def _remove_damaged(self, folder: Path, model: str) -> list[str]:
+        """Raises ModelFault where there are damaged files and the cache cannot be written."""
+        try:
+            return self.cache.remove_damaged(folder)
+        except OSError as error:
+            found = f"a file of {model} is damaged in the cache {self.cache.root}, which cannot be written"
+            raise ModelFault(FaultKind.DAMAGED_CACHE, model, found) from error
 
     def has(self, repository: Repository) -> bool:
         """Whether the cache has all files of the repository."""
