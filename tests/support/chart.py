@@ -17,7 +17,7 @@ Manifest = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "ecg-audio-analyzer"
-VALUES = {"default": CHART / "values.yaml", "eks": CHART / "values-eks.yaml", "kind": CHART / "values-kind.yaml"}
+VALUES = {"default": CHART / "values.yaml", "eks": ROOT / "deploy/eks/values.yaml", "kind": CHART / "values-kind.yaml"}
 _KUBE_VERSION = "1.36.3"  # the default of a helm built from source is 1.20
 
 
