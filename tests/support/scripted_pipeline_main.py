@@ -183,7 +183,8 @@ def main() -> None:
     script = json.loads((FOLDER / "script.json").read_text())
     while True:
         job = jobs.get()
-        record("job", job_id=job["jobId"], attempt=job["attempt"], device=job["device"])
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
+        record("job", job_id=job["jobId"], attempt=job["attempt"], device=job["device"], gpus=gpus)
         Job(job).run(script[min(job["attempt"], len(script)) - 1])
 
 
