@@ -37,6 +37,7 @@ def test_a_volume_is_read_only_for_the_pods_and_written_by_one_job() -> None:
     pods = json.loads(chart.pod_config(manifests))
     (mount,) = [mount for mount in pods["volumeMounts"] if mount["name"] == "models"]
     assert mount["readOnly"] is True
+    assert pod_environment(manifests)["TORCH_HOME"].startswith("/tmp/"), "libraries make this folder"
     (job,) = jobs(manifests)
     pod = job["spec"]["template"]["spec"]
     container = pod["containers"][0]

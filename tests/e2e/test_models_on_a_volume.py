@@ -42,7 +42,7 @@ def volume(node: NodeCluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def release(node: NodeCluster, hub: ModelHub, volume: None, tmp_path_factory: Any) -> Iterator[Installed]:
-    environment = dict.fromkeys(_OF_THE_DEMO) | {"HF_ENDPOINT": hub.url}
+    environment = dict.fromkeys(_OF_THE_DEMO, "") | {"HF_ENDPOINT": hub.url}
     models = {"source": "pvc", "pull": {"languages": ["en"]}}
     values = {"huggingface": {"token": {"value": CONSENTING}}, "pipeline": {"env": environment, "models": models}}
     folder: Path = tmp_path_factory.mktemp("chart")

@@ -102,6 +102,10 @@ the image, a job's pod asks no hub and has no token. */ -}}
 {{- else -}}
 {{- $_ := set $own "HF_HUB_OFFLINE" "1" -}}
 {{- end -}}
+{{- if eq $models.source "pvc" -}}
+{{- /* whisperX makes the folder, also where it downloads nothing. */ -}}
+{{- $_ := set $own "TORCH_HOME" "/tmp/torch" -}}
+{{- end -}}
 {{- if and (eq $models.source "pvc") $models.pull.enabled -}}
 {{- $_ := set $own "MODELS_WAIT_S" (int64 $models.pull.waitSeconds | toString) -}}
 {{- end -}}
