@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 
 _BLOCK = re.compile(r"(?P<mark><!-- [a-z ]+ -->\n)?```console\n(?P<lines>(?:(?!```).*\n)*)```\n")
@@ -93,7 +94,8 @@ def check_or_update(path: Path, blocks: Sequence[Block], shown: Sequence[str]) -
         return
     for block, text in zip(blocks, shown, strict=True):
         if block.is_compared:
-            assert comparable(text) == comparable(block.text), "UPDATE_DOCS=1 updates it"
+            differences = "\n".join(unified_diff(comparable(block.text), comparable(text), lineterm=""))
+            assert not differences, f"UPDATE_DOCS=1 updates it:\n{differences}"
 
 
 def comparable(block: str) -> list[str]:
