@@ -8,7 +8,7 @@ from ecg_dev.images.recipes import recipes
 from ecg_dev.node.cluster import NodeCluster
 from ecg_dev.node.network import HOST_ADDRESS
 from support import s3
-from support.media_server import MediaServer, Reply
+from support.media_server import MediaServer
 from support.pipeline_process import ROOT
 from support.receiver import Receiver
 
@@ -35,8 +35,7 @@ def backend(node: NodeCluster) -> Iterator[Receiver]:
 def media(node: NodeCluster) -> Iterator[MediaServer]:
     """An HTTP server that serves the sample videos by name."""
     with MediaServer(HOST_ADDRESS) as server:
-        for video in (ROOT / "demo/samples").glob("*.mp4"):
-            server.serve(f"/{video.name}", Reply(body=video.read_bytes(), ranges=True))
+        server.serve_files(ROOT / "demo/samples", "*.mp4")
         yield server
 
 

@@ -10,9 +10,8 @@ import pytest
 from ecg_pipeline.media.decode import decode
 from ecg_pipeline.ports import SAMPLE_RATE
 from support.hub_models import ALIGNERS, DIARIZATION, EMOTIONS, WHISPER
-from support.model_hub import CONSENTING, Fault, ModelHub, commit_of
+from support.model_hub import Fault, ModelHub, commit_of, hub_environment
 from support.pipeline_process import ROOT, PipelineProcess, make_job
-from support.program import environment_without
 from support.sounds import write_wav
 
 LANGUAGES = ("en", "ko")
@@ -24,14 +23,6 @@ pytestmark = pytest.mark.timeout(240)
 def hub() -> Iterator[ModelHub]:
     with ModelHub() as hub:
         yield hub
-
-
-def hub_environment(hub: ModelHub, home: Path, **more: str) -> dict[str, str]:
-    """The environment of a process with the default models."""
-    own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_TOKEN": CONSENTING, "HUB_TIMEOUT_S": "2"}
-    settings = {"ASR_CHUNK_SIZE": "4", "ASR_COMPUTE_TYPE": "int8", "PROGRESS_SECONDS": "0.2"}
-    left_out = ("HF_", "TRANSFORMERS_OFFLINE", "ASR_", "ALIGN_", "EMOTION_", "DIARIZATION_", "HUB_")
-    return {**environment_without(*left_out), **own, **settings, **more}
 
 
 @pytest.fixture

@@ -11,15 +11,13 @@ import pytest
 
 from ecg_dev.waiting import wait_until
 from support.hub_models import ALIGNERS, DIARIZATION, EMOTIONS, WHISPER
-from support.model_hub import CONSENTING, STRANGER, Fault, ModelHub, commit_of, digest_of
+from support.model_hub import CONSENTING, STRANGER, Fault, ModelHub, commit_of, digest_of, hub_environment
 from support.pipeline_process import ROOT, PipelineProcess, make_job
-from support.program import environment_without
 from support.sounds import voice, write_wav
 
 pytestmark = pytest.mark.timeout(240)
 Command = Callable[..., tuple[int, list[str]]]
 REPOSITORIES = {WHISPER, DIARIZATION, *ALIGNERS.values(), *EMOTIONS.values()}
-_LEFT_OUT = ("HF_", "TRANSFORMERS_OFFLINE", "ASR_", "ALIGN_", "EMOTION_", "DIARIZATION_", "HUB_")
 
 
 @pytest.fixture
@@ -33,18 +31,13 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "hf"
 
 
-def environment(hub: ModelHub, home: Path, **more: str) -> dict[str, str]:
-    own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HUB_TIMEOUT_S": "1", "ASR_CHUNK_SIZE": "4"}
-    return {**environment_without(*_LEFT_OUT), **own, **more}
-
-
 @pytest.fixture
 def models(hub: ModelHub, home: Path) -> Command:
     """Run `python -m ecg_pipeline --WHAT-models --languages en,ko`; exit status and lines."""
 
     def run(what: str, languages: str = "en,ko", **more: str) -> tuple[int, list[str]]:
         command = [sys.executable, "-m", "ecg_pipeline", f"--{what}-models", "--languages", languages]
-        given = environment(hub, home, **more)
+        given = hub_environment(hub, home, **{"HF_TOKEN": "", "HUB_TIMEOUT_S": "1", **more})
         done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
         assert done.returncode in (0, 1), done.stderr
         return done.returncode, done.stdout.splitlines()
@@ -123,8 +116,8 @@ def test_a_folder_that_cannot_be_written_is_said(models: Command, tmp_path: Path
 @pytest.fixture
 def offline(hub: ModelHub, home: Path) -> Iterator[PipelineProcess]:
     """A process as in a pod whose models lie on a volume: offline, without a token."""
-    own = {"HF_HUB_OFFLINE": "1", "MODELS_WAIT_S": "60", "PROGRESS_SECONDS": "0.1", "EAGER_MODELS": "false"}
-    process = PipelineProcess(environment(hub, home, **own))
+    own = {"HF_TOKEN": "", "HF_HUB_OFFLINE": "1", "MODELS_WAIT_S": "60", "EAGER_MODELS": "false"}
+    process = PipelineProcess(hub_environment(hub, home, **own))
     yield process
     process.close()
 

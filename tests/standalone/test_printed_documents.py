@@ -2,16 +2,14 @@
 
 import os
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from ecg_dev.control_plane.processes import free_port
 from ecg_dev.waiting import wait_until
+from support.media_server import MediaServer
 from support.pipeline_process import ROOT, demo_environment
 from support.printed_document import blocks_of, check_or_update, printed
 from support.server_process import ServerProcess
@@ -20,19 +18,12 @@ DOCUMENTS = ("api.md", "commands.md")
 PATIENCE_S = 120.0
 
 
-class _Files(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
-        """Nothing."""
-
-
 @pytest.fixture(scope="module")
 def videos() -> Iterator[int]:
-    """The port of `python3 -m http.server --directory demo/samples`."""
-    handler = partial(_Files, directory=str(ROOT / "demo/samples"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    """The port of a server of the demo's samples."""
+    with MediaServer() as server:
+        server.serve_files(ROOT / "demo/samples", "*.mp4")
+        yield server.port
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -81,6 +82,11 @@ class MediaServer:
         """Answer `path` with the replies in turn, the last one repeatedly. Returns the URL."""
         self._replies[path] = list(replies)
         return self.url + path
+
+    def serve_files(self, folder: Path, pattern: str) -> None:
+        """Serve the files of a folder by their names, in parts where a client asks for parts."""
+        for file in folder.glob(pattern):
+            self.serve(f"/{file.name}", Reply(body=file.read_bytes(), ranges=True))
 
     def next_reply(self, path: str, headers: Mapping[str, str]) -> Reply:
         with self._lock:

@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from support.hub_models import DIARIZATION, hub_models
+from support.program import environment_without
 
 CONSENTING, STRANGER = "hf_consenting", "hf_stranger"
 _LARGE = (".bin", ".safetensors", ".npz", ".h5")
@@ -134,6 +135,14 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         """A client that left is no error."""
+
+
+def hub_environment(hub: ModelHub, home: Path, **more: str) -> dict[str, str]:
+    """The environment of a process with the default models, whose cache is in `home`."""
+    own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_TOKEN": CONSENTING, "HUB_TIMEOUT_S": "2"}
+    settings = {"ASR_CHUNK_SIZE": "4", "ASR_COMPUTE_TYPE": "int8", "PROGRESS_SECONDS": "0.2"}
+    left_out = ("HF_", "TRANSFORMERS_OFFLINE", "ASR_", "ALIGN_", "EMOTION_", "DIARIZATION_", "HUB_")
+    return {**environment_without(*left_out), **own, **settings, **more}
 
 
 def commit_of(repo: str) -> str:

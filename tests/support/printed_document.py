@@ -22,7 +22,6 @@ _VOLATILE = (
     r"\b[0-9a-f]{16,64}\b",
     r"\becg_[A-Za-z0-9_-]{43}\b|\bwhsec_[A-Za-z0-9+/=]+|\bmsg_[0-9a-f]+",
     r"\b[0-9]+\.[0-9]+\b",
-    r"content-length: [0-9]+",
 )
 
 Replaced = Callable[[str], str]

@@ -1,10 +1,10 @@
 """The models that the settings name, and where each comes from."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecg_pipeline.engines.repositories import check_is_no_path, whisper_repository
+from ecg_pipeline.engines.repositories import repository_of
 from ecg_pipeline.model_hub.contents import PYANNOTE_PIPELINE, TRANSFORMERS, WHISPER, Contents
 from ecg_pipeline.model_hub.hub import Repository
 from ecg_pipeline.settings import PipelineSettings
@@ -18,7 +18,7 @@ class ConfiguredModel:
     name: str
     setting: str
     contents: Contents
-    revision: str | None = None
+    revisions: Mapping[str, str]
 
     @property
     def is_local(self) -> bool:
@@ -33,9 +33,7 @@ class ConfiguredModel:
 
     def repository(self) -> Repository:
         """Raises ModelFault for a name that is none."""
-        name = whisper_repository(self.name) if self.contents is WHISPER else self.name
-        check_is_no_path(name)
-        return Repository(name, self.contents, self.revision)
+        return repository_of(self.name, self.contents, self.revisions)
 
 
 def configured_models(settings: PipelineSettings, languages: Collection[str] = ()) -> Iterator[ConfiguredModel]:
@@ -51,4 +49,4 @@ def configured_models(settings: PipelineSettings, languages: Collection[str] = (
         wanted = {language: name for language, name in models.items() if not languages or language in languages}
         named += [(f"{purpose} {language}", name, setting, TRANSFORMERS) for language, name in wanted.items()]
     for purpose, name, setting, contents in named:
-        yield ConfiguredModel(purpose, name, setting, contents, settings.model_revisions.get(name))
+        yield ConfiguredModel(purpose, name, setting, contents, settings.model_revisions)

@@ -78,10 +78,9 @@ class Libraries:
 
     def transcriber(self, name: str, device: str, compute_type: str, *, cached_only: bool = False) -> Transcriber:
         from ecg_pipeline.engines.asr import WhisperXTranscriber
-        from ecg_pipeline.engines.repositories import whisper_repository
 
         build = partial(WhisperXTranscriber, device=device, compute_type=compute_type, cores=self._cores)
-        return self._loaded(name, whisper_repository(name), WHISPER, build, cached_only=cached_only)
+        return self._loaded(name, WHISPER, build, cached_only=cached_only)
 
     def aligner(self, language: str, name: str, device: str) -> Aligner:
         from ecg_pipeline.engines.alignment import TORCHAUDIO_MODELS, CtcAligner
@@ -90,7 +89,7 @@ class Libraries:
         build = partial(CtcAligner.load, language, device=device, cores=self._cores, nltk_data=nltk_data)
         if name in TORCHAUDIO_MODELS:
             return build(name)
-        return self._loaded(name, name, TRANSFORMERS, build)
+        return self._loaded(name, TRANSFORMERS, build)
 
     def diarizer(self, device: str) -> Diarizer:
         from ecg_pipeline.engines.diarization import PyannoteDiarizer
@@ -102,24 +101,21 @@ class Libraries:
                 self._hub.folder(Repository(other, contents))
             return PyannoteDiarizer(folder, device, self._cores, has_modules=Path(name).exists())
 
-        return self._loaded(name, name, PYANNOTE_PIPELINE, build)
+        return self._loaded(name, PYANNOTE_PIPELINE, build)
 
     def emotion_classifier(self, name: str, device: str) -> EmotionClassifier:
         from ecg_pipeline.engines.emotion import TransformersEmotionClassifier
 
         build = partial(TransformersEmotionClassifier, device=device, cores=self._cores)
-        return self._loaded(name, name, TRANSFORMERS, build)
+        return self._loaded(name, TRANSFORMERS, build)
 
-    def _loaded(
-        self, name: str, repository: str, contents: Contents, build: Callable[[str], T], *, cached_only: bool = False
-    ) -> T:
-        """The model in the folder `name`, or of the hub's `repository`."""
-        from ecg_pipeline.engines.repositories import check_is_no_path
+    def _loaded(self, name: str, contents: Contents, build: Callable[[str], T], *, cached_only: bool = False) -> T:
+        """The model in the folder `name`, or of the hub's repository for it."""
+        from ecg_pipeline.engines.repositories import repository_of
 
         if Path(name).exists():
             return build(name)
-        check_is_no_path(name)
-        wanted = Repository(repository, contents, self._settings.model_revisions.get(name))
+        wanted = repository_of(name, contents, self._settings.model_revisions)
         return self._hub.load(wanted, lambda folder: build(str(folder)), cached_only=cached_only)
 
 

@@ -1,11 +1,14 @@
 """Names of models as their settings give them, and the repositories that they stand for."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from faster_whisper import utils
 
+from ecg_pipeline.model_hub.contents import WHISPER, Contents
 from ecg_pipeline.model_hub.faults import FaultKind, ModelFault
+from ecg_pipeline.model_hub.hub import Repository
 
 
 def whisper_repository(name: str) -> str:
@@ -17,6 +20,12 @@ def whisper_repository(name: str) -> str:
         found = f"{name} is neither a folder nor a Whisper size ({', '.join(sizes)})"
         raise ModelFault(FaultKind.UNKNOWN, name, found)
     return sizes[name]
+
+
+def repository_of(name: str, contents: Contents, revisions: Mapping[str, str]) -> Repository:
+    """What a setting's name, which is no folder, stands for. Raises ModelFault for a name that is none."""
+    check_is_no_path(name)
+    return Repository(whisper_repository(name) if contents is WHISPER else name, contents, revisions.get(name))
 
 
 def check_is_no_path(name: str) -> None:

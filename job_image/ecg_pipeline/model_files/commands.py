@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ecg_pipeline.engines.configured import ConfiguredModel, configured_models
-from ecg_pipeline.model_hub.cache import is_intact
 from ecg_pipeline.model_hub.contents import PYANNOTE_PIPELINE, other_repositories
 from ecg_pipeline.model_hub.environment import model_hub
 from ecg_pipeline.model_hub.faults import ModelFault
@@ -27,10 +26,10 @@ def pull(settings: PipelineSettings, languages: Collection[str], out: BinaryIO) 
     digest, stored, failures = settings_digest(settings), dict[str, StoredModel](), []
     try:
         write_manifest(hub.cache.root, Manifest(state="pulling", settings_digest=digest))
-        for model in configured_models(settings, languages):
+        for model in (one for one in configured_models(settings, languages) if not one.is_local):
             try:
-                for repository in _pulled(hub, model, say):
-                    stored[repository.name] = _stored(hub, repository)
+                _pull(hub, model, say)
+                stored |= {name: _stored(hub, name, folder) for name, folder in _snapshots(hub, model).items()}
             except ModelFault as fault:
                 failures.append(f"{model.purpose}: {fault}; {fault.advice(model.setting)}")
                 say(f"FAIL  {failures[-1]}")
@@ -64,7 +63,8 @@ def verify(settings: PipelineSettings, languages: Collection[str], out: BinaryIO
     for model in configured_models(settings, languages):
         if model.is_local:
             continue
-        damaged = [file for repository in _cached(hub, model) for file in _damaged(hub, repository)]
+        folders = _snapshots(hub, model).values()
+        damaged = [file.name for folder in folders for file, _ in hub.cache.damaged(folder)]
         if damaged or not hub.has(model.repository()):
             status = 1
             what = f"damaged: {', '.join(damaged)}" if damaged else "files are missing"
@@ -74,29 +74,22 @@ def verify(settings: PipelineSettings, languages: Collection[str], out: BinaryIO
     return status
 
 
-def _pulled(hub: ModelHub, model: ConfiguredModel, say: Say) -> Iterator[Repository]:
-    """Its repositories, which are complete then. Raises ModelFault."""
-    if model.is_local:
-        return
+def _pull(hub: ModelHub, model: ConfiguredModel, say: Say) -> None:
+    """Have the cache contain its repositories. Raises ModelFault."""
     began = time.monotonic()
-    _remove_damaged(hub, model)
+    for folder in _snapshots(hub, model).values():
+        hub.cache.remove_damaged(folder)
     was_here = hub.has(model.repository())
-    yield from _repositories(hub, model, fetch=True)
+    for _ in _repositories(hub, model, fetch=True):
+        pass
     how = "was here" if was_here else f"downloaded in {time.monotonic() - began:.1f} s"
     say(f"OK    {_described(hub, model)}, {how}")
-
-
-def _remove_damaged(hub: ModelHub, model: ConfiguredModel) -> None:
-    for repository in _cached(hub, model):
-        folder = _folder(hub, repository)
-        if folder is not None:
-            hub.cache.remove_damaged(folder)
 
 
 def _repositories(hub: ModelHub, model: ConfiguredModel, *, fetch: bool) -> Iterator[Repository]:
     """The model's own repository, and those that a pyannote pipeline in it names."""
     own = model.repository()
-    folder = hub.folder(own) if fetch else _folder(hub, own)
+    folder = hub.folder(own) if fetch else hub.snapshot(own)
     yield own
     if model.contents is not PYANNOTE_PIPELINE or folder is None:
         return
@@ -107,32 +100,22 @@ def _repositories(hub: ModelHub, model: ConfiguredModel, *, fetch: bool) -> Iter
         yield other
 
 
-def _cached(hub: ModelHub, model: ConfiguredModel) -> list[Repository]:
-    return [one for one in _repositories(hub, model, fetch=False) if _folder(hub, one) is not None]
+def _snapshots(hub: ModelHub, model: ConfiguredModel) -> dict[str, Path]:
+    """The folders of its repositories that are in the cache, by the repository's name."""
+    found = {one.name: hub.snapshot(one) for one in _repositories(hub, model, fetch=False)}
+    return {name: folder for name, folder in found.items() if folder is not None}
 
 
-def _folder(hub: ModelHub, repository: Repository) -> Path | None:
-    return hub.cache.snapshot(repository.name, repository.revision or "main")
-
-
-def _stored(hub: ModelHub, repository: Repository) -> StoredModel:
-    folder = _folder(hub, repository)
-    assert folder is not None
+def _stored(hub: ModelHub, name: str, folder: Path) -> StoredModel:
     files = [
         StoredFile(name=str(file.relative_to(folder)), bytes=blob.stat().st_size, digest=blob.name)
         for file, blob in hub.cache.linked(folder)
     ]
-    return StoredModel(repository=repository.name, commit=folder.name, files=sorted(files, key=lambda file: file.name))
-
-
-def _damaged(hub: ModelHub, repository: Repository) -> list[str]:
-    folder = _folder(hub, repository)
-    linked = hub.cache.linked(folder) if folder else ()
-    return [str(file.name) for file, blob in linked if not is_intact(blob, blob.name)]
+    return StoredModel(repository=name, commit=folder.name, files=sorted(files, key=lambda file: file.name))
 
 
 def _described(hub: ModelHub, model: ConfiguredModel) -> str:
-    stored = [_stored(hub, repository) for repository in _cached(hub, model)]
+    stored = [_stored(hub, name, folder) for name, folder in _snapshots(hub, model).items()]
     return f"{model.purpose}: {model.name}, {stored[0].repository}@{stored[0].commit[:12]}, {_size(stored)}"
 
 

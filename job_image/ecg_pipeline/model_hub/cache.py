@@ -71,9 +71,13 @@ class HubCache:
             if file.is_symlink() and file.is_file():
                 yield file, file.resolve()
 
+    def damaged(self, folder: Path) -> list[tuple[Path, Path]]:
+        """A snapshot's files, with their blobs, whose content is not what the blob's name says."""
+        return [(file, blob) for file, blob in self.linked(folder) if not is_intact(blob, blob.name)]
+
     def remove_damaged(self, folder: Path) -> list[str]:
         """Remove a snapshot's files whose content is not what their blob's name says; their names."""
-        damaged = [(file, blob) for file, blob in self.linked(folder) if not is_intact(blob, blob.name)]
+        damaged = self.damaged(folder)
         for file, blob in damaged:
             _log.error(
                 "model_file_damaged", extra={"file": str(file.relative_to(folder)), "bytes": blob.stat().st_size}

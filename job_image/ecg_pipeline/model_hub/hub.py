@@ -93,8 +93,12 @@ class ModelHub:
         """Whether the cache has all files of the repository."""
         return self._cached(repository) is not None
 
+    def snapshot(self, repository: Repository) -> Path | None:
+        """The repository's folder in the cache; it may lack files."""
+        return self.cache.snapshot(repository.name, repository.revision or DEFAULT_REVISION)
+
     def _cached(self, repository: Repository) -> Path | None:
-        cached = self.cache.snapshot(repository.name, repository.revision or DEFAULT_REVISION)
+        cached = self.snapshot(repository)
         return cached if cached and not repository.contents.missing(cached) else None
 
     def _download(self, repository: Repository, revision: str) -> Path:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ecg_pipeline.settings import PipelineSettings
 
@@ -35,8 +35,6 @@ class StoredModel(BaseModel):
 
 class Manifest(BaseModel):
     """What was brought in by the settings whose digest is `settings_digest`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     state: Literal["pulling", "complete", "failed"]
     settings_digest: str

@@ -7,17 +7,18 @@ from typing import IO, Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from ecg_api.context import ContextOf
+from ecg_api.context import Context, ContextOf
 from ecg_api.errors import ProblemError, QueueFullError, queue_full
 from ecg_api.http.job_events import events_of
 from ecg_api.http.job_paths import JobIdInPath
 from ecg_api.http.openapi import JOB_ID_IN_PATH, problems
 from ecg_api.http.result_text import as_text
 from ecg_api.jobs.status import attempt_view, status_of
-from ecg_api.ports import JobQuery, JobState
+from ecg_api.ports import JobQuery, JobState, JobView
 from ecg_common.logs import job_logger
+from ecg_contract.base_model import WireModel
 from ecg_contract.subtitles.formats import MEDIA_TYPES, TextFormat
 from ecg_contract.wire.models import WireResult
 from ecg_contract.wire.status import (
@@ -40,6 +41,14 @@ def _unknown() -> ProblemError:
     return ProblemError(404, "there is no job with this id")
 
 
+async def _job(job_id: str, context: Context) -> JobView:
+    """Raises ProblemError 404 where there is none."""
+    job = await context.store.get(job_id)
+    if job is None:
+        raise _unknown()
+    return job
+
+
 def _no_number(value: object) -> object:
     """Raises ValueError for seconds since 1970, which pydantic takes for a time."""
     try:
@@ -52,10 +61,8 @@ def _no_number(value: object) -> object:
 Moment = Annotated[datetime, BeforeValidator(_no_number)]
 
 
-class ListParameters(BaseModel):
+class ListParameters(WireModel):
     """Of `GET /jobs`; all conditions hold."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     state: Annotated[tuple[JobState, ...], Field(max_length=len(JobState))] = ()
     """Any of these states."""
@@ -107,11 +114,7 @@ def _as_utc(time: datetime | None) -> datetime | None:
     responses={200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}, **problems(404, 409, 413, 422, 503)},
     openapi_extra=JOB_ID_IN_PATH,
 )
-async def result(
-    job_id: JobIdInPath,
-    context: ContextOf,
-    wanted: WantedFormat = "json",
-) -> Response:
+async def result(job_id: JobIdInPath, context: ContextOf, wanted: WantedFormat = "json") -> Response:
     """The result as it was stored, or as subtitles or text; 409 while there is none."""
     stored = await context.store.result(job_id)
     if stored is not None and wanted == "json":
@@ -119,9 +122,7 @@ async def result(
         return StreamingResponse(_chunks(stored), media_type="application/json", headers=headers)
     if stored is not None:
         return await as_text(stored, TextFormat(wanted), job_id)
-    job = await context.store.get(job_id)
-    if job is None:
-        raise _unknown()
+    job = await _job(job_id, context)
     if job.state is JobState.COMPLETED:
         raise ProblemError(404, "the job's result is gone")
     raise ProblemError(409, f"the job is {job.state} and has no result" + ("" if job.state.is_final else " yet"))
@@ -140,13 +141,9 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     responses={200: {"content": {"text/event-stream": {}}}, **problems(404, 422, 503)},
     openapi_extra=JOB_ID_IN_PATH,
 )
-async def events(
-    job_id: JobIdInPath,
-    context: ContextOf,
-    last_event_id: LastEventId = None,
-) -> StreamingResponse:
+async def events(job_id: JobIdInPath, context: ContextOf, last_event_id: LastEventId = None) -> StreamingResponse:
     """Server-sent events: `status` with what `GET /jobs/{job_id}` gives, at each change until the job is final."""
-    await status(job_id, context)
+    await _job(job_id, context)
     sent = events_of(context.store.follow(job_id), context.clock, last_event_id, context.shutdown.begun)
     headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
     return StreamingResponse(sent, media_type="text/event-stream", headers=headers)
@@ -161,9 +158,7 @@ async def events(
 async def cancel(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
     """Stop the job's work; its status stays, no callback follows. 409 for one that is completed or has failed."""
     await context.store.cancel(job_id)
-    job = await context.store.get(job_id)
-    if job is None:
-        raise _unknown()
+    job = await _job(job_id, context)
     if job.state is not JobState.CANCELLED:
         raise ProblemError(409, f"the job is {job.state} and cannot be cancelled")
     return status_of(job, context.clock())
@@ -198,9 +193,7 @@ async def retry(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
 )
 async def callbacks(job_id: JobIdInPath, context: ContextOf) -> JobCallbacksResponse:
     """How the delivery of callbacks stands, and the last eight tries."""
-    job = await context.store.get(job_id)
-    if job is None:
-        raise _unknown()
+    job = await _job(job_id, context)
     tries = [CallbackTryView(**dict(one)) for one in job.callback_tries]
     return JobCallbacksResponse(callback=job.callback, tries=tries)
 
@@ -213,9 +206,7 @@ async def callbacks(job_id: JobIdInPath, context: ContextOf) -> JobCallbacksResp
 )
 async def attempts(job_id: JobIdInPath, context: ContextOf) -> JobAttemptsResponse:
     """The last five attempts at the job, the current one at the end: on what, when, and how each ended."""
-    job = await context.store.get(job_id)
-    if job is None:
-        raise _unknown()
+    job = await _job(job_id, context)
     return JobAttemptsResponse(attempts=[attempt_view(one) for one in job.attempts])
 
 
@@ -238,9 +229,7 @@ async def redeliver(job_id: JobIdInPath, context: ContextOf) -> JobStatusRespons
 @router.get("/jobs/{job_id:path}", summary="작업 상태 조회", responses=problems(404, 503), openapi_extra=JOB_ID_IN_PATH)
 async def status(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
     """The job's status: the specification's three keys, and how far it is."""
-    job = await context.store.get(job_id)
-    if job is None:
-        raise _unknown()
+    job = await _job(job_id, context)
     return status_of(job, context.clock())
 
 

@@ -14,7 +14,7 @@ from ecg_contract.pace import Pace, updated
 
 _PACE_JOBS = 20
 _QUEUE_ORDER = "is_transcription DESC, priority DESC, seq"
-_UPLOADED = "is_transcription AND json_extract(record, '$.source.path') IS NOT NULL"
+_UPLOADED = "is_transcription = 1 AND json_extract(record, '$.source.path') IS NOT NULL"
 _COLUMNS = (
     "job_id",
     "uid",
