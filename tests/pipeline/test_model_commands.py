@@ -104,6 +104,18 @@ def test_a_damaged_file_is_found_and_downloaded_again(hub: ModelHub, models: Com
     assert models("verify", "en")[0] == 0
 
 
+def test_a_pipeline_lacks_what_the_repositories_that_it_names_lack(models: Command, home: Path) -> None:
+    repository, commit = home / "hub/models--a--own", "0" * 40
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text(commit)
+    (repository / "snapshots" / commit).mkdir(parents=True)
+    (repository / "snapshots" / commit / "config.yaml").write_text("params:\n  embedding: a/other\n  plda: $model\n")
+    status, lines = models("list", DIARIZATION_MODEL="a/own")
+    assert (status, lines[1]) == (1, "LACKS diarization: a/own; ecg models pull downloads it")
+    status, lines = models("verify", DIARIZATION_MODEL="a/own")
+    assert (status, "files are missing" in lines[1]) == (1, True)
+
+
 def test_a_folder_that_cannot_be_written_is_said(models: Command, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     status, lines = models("pull", HF_HUB_CACHE=str(tmp_path / "file/hub"))
@@ -123,8 +135,9 @@ def offline(hub: ModelHub, home: Path) -> Iterator[PipelineProcess]:
 
 
 def test_a_job_waits_for_models_that_are_on_their_way(
-    offline: PipelineProcess, models: Command, home: Path, tmp_path: Path
+    hub: ModelHub, offline: PipelineProcess, models: Command, tmp_path: Path
 ) -> None:
+    hub.break_down(Fault("slow", DIARIZATION, bytes_per_s=9_000_000))  # three seconds, in which the job reports
     job = make_job(write_wav(tmp_path / "sound.wav", voice(150, 2)), tmp_path / "result.json", language="en")
     pulling = threading.Timer(0, lambda: models("pull", "en", HF_TOKEN=CONSENTING))
     ran: list[object] = []

@@ -49,7 +49,7 @@ def show(settings: PipelineSettings, languages: Collection[str], out: BinaryIO) 
     for model in configured_models(settings, languages):
         if model.is_local:
             say(f"OK    {model.purpose}: {model.name} is no model of the hub")
-        elif hub.has(model.repository()):
+        elif _is_complete(hub, model):
             say(f"OK    {_described(hub, model)}")
         else:
             status = 1
@@ -65,7 +65,7 @@ def verify(settings: PipelineSettings, languages: Collection[str], out: BinaryIO
             continue
         folders = _snapshots(hub, model).values()
         damaged = [file.name for folder in folders for file, _ in hub.cache.damaged(folder)]
-        if damaged or not hub.has(model.repository()):
+        if damaged or not _is_complete(hub, model):
             status = 1
             what = f"damaged: {', '.join(damaged)}" if damaged else "files are missing"
             say(f"FAIL  {model.purpose}: {model.name}: {what}; ecg models pull downloads them again")
@@ -79,7 +79,7 @@ def _pull(hub: ModelHub, model: ConfiguredModel, say: Say) -> None:
     began = time.monotonic()
     for folder in _snapshots(hub, model).values():
         hub.cache.remove_damaged(folder)
-    was_here = hub.has(model.repository())
+    was_here = _is_complete(hub, model)
     for _ in _repositories(hub, model, fetch=True):
         pass
     how = "was here" if was_here else f"downloaded in {time.monotonic() - began:.1f} s"
@@ -98,6 +98,10 @@ def _repositories(hub: ModelHub, model: ConfiguredModel, *, fetch: bool) -> Iter
         if fetch:
             hub.folder(other)
         yield other
+
+
+def _is_complete(hub: ModelHub, model: ConfiguredModel) -> bool:
+    return all(hub.has(one) for one in _repositories(hub, model, fetch=False))
 
 
 def _snapshots(hub: ModelHub, model: ConfiguredModel) -> dict[str, Path]:
