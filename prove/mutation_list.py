@@ -169,8 +169,8 @@ MUTATIONS = (
     M(
         20,
         _LIBRARIES,
-        "wanted = Repository(repository, contents, self._settings.model_revisions.get(name))",
-        "wanted = Repository(repository, contents, None)",
+        "repository_of(name, contents, self._settings.model_revisions)",
+        "repository_of(name, contents, {})",
         _OF_PINS,
     ),
     M(
