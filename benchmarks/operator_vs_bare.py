@@ -26,7 +26,7 @@ from ecg_contract.stages import Stage
 from ecg_contract.videojob.resource import VideoJob
 from ecg_dev.control_plane.server import ControlPlane, running_control_plane
 from ecg_dev.waiting import wait_until
-from ecg_operator.act.manifests import JobParts, job_manifest
+from ecg_operator.act.manifests import job_manifest
 from ecg_operator.act.pod_config import PodConfig
 from ecg_operator.decide.attempts import first_attempt
 from ecg_operator.settings import OperatorSettings
@@ -137,7 +137,8 @@ async def _create_jobs(namespace: str, cluster: Cluster) -> float:
     for item in listed:
         videojob = VideoJob.from_manifest({"apiVersion": "ecg-analyzer.io/v1alpha1", "kind": "VideoJob", **item})
         status = first_attempt(videojob, settings, videojob.metadata.creation_timestamp)  # type: ignore[arg-type]
-        manifests.append(job_manifest(videojob.model_copy(update={"status": status}), JobParts(settings, PodConfig())))
+        begun = videojob.model_copy(update={"status": status})
+        manifests.append(job_manifest(begun, settings, PodConfig(), None))
     began = time.monotonic()
     await _at_once([partial(cluster.create, paths.jobs(namespace), manifest) for manifest in manifests])
     return time.monotonic() - began

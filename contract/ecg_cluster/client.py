@@ -26,6 +26,7 @@ OnRequest = Callable[[str, str], None]
 """Called with the method and the path of every request, for metrics."""
 
 _MERGE_PATCH = "application/merge-patch+json"
+_JSON_PATCH = "application/json-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _CONNECTIONS = 64
@@ -90,6 +91,10 @@ class Cluster:
     async def patch(self, path: str, patch: Manifest) -> Manifest:
         """A JSON merge patch. Raises ConflictError when its `metadata.resourceVersion` is not the current one."""
         return await self._request("PATCH", path, patch, content_type=_MERGE_PATCH)
+
+    async def json_patch(self, path: str, operations: Sequence[Manifest]) -> Manifest:
+        """Raises ClusterError of status 422 where a `test` among the operations fails."""
+        return await self._request("PATCH", path, operations, content_type=_JSON_PATCH)
 
     async def delete(self, path: str, *, uid: str | None = None, version: str | None = None) -> None:
         """Raises NotFoundError; ConflictError when its uid or resourceVersion is not `uid` or `version`."""

@@ -1,6 +1,7 @@
-"""`python -m ecg_pipeline --job FILE` runs one job; `--serve` runs jobs from stdin and keeps the models loaded;
-`--fetch` downloads the media of jobs from stdin; `--self-test` checks libraries, GPU and models; `--pull-models`,
-`--list-models` and `--verify-models` are about the configured models in the cache.
+"""`python -m ecg_pipeline --job FILE` runs one job; `--pod-task FILE` runs the one of a Kubernetes pod; `--serve` runs
+jobs from stdin and keeps the models loaded; `--fetch` downloads the media of jobs from stdin; `--self-test` checks
+libraries, GPU and models; `--pull-models`, `--list-models` and `--verify-models` are about the configured models in the
+cache.
 
 Reports go to stdout as lines (`ecg_contract.host_protocol.Report`), in a Kubernetes pod to the API server. Logs are
 JSON lines on stderr. The exit status is an `ecg_contract.errors.ExitCode`, 143 after SIGTERM, or 2 for an invalid
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from pydantic import ValidationError
 
@@ -27,13 +28,15 @@ from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineJob
 from ecg_pipeline.doctor.self_test import self_test
 from ecg_pipeline.engines.libraries import Libraries
-from ecg_pipeline.hosts.pod.settings import PodSettings, pod_settings
-from ecg_pipeline.hosts.select import beside_a_host, in_a_pod
+from ecg_pipeline.hosts.pod.settings import PodSettings
+from ecg_pipeline.hosts.pod.task_file import read_task
+from ecg_pipeline.hosts.select import beside_a_host
 from ecg_pipeline.memory import keep_freed_memory
 from ecg_pipeline.process import logs
 from ecg_pipeline.process.fetch_runner import FetchRunner
 from ecg_pipeline.process.job_runner import JobRunner
 from ecg_pipeline.process.one_job import OneJob
+from ecg_pipeline.process.pod import PodProcess
 from ecg_pipeline.process.process_setup import claim_stdout, die_with_parent, exit_on_sigterm
 from ecg_pipeline.process.serve import serve
 from ecg_pipeline.settings import PipelineSettings
@@ -41,6 +44,7 @@ from ecg_pipeline.settings import PipelineSettings
 _USAGE = 2
 _COLLECT_AFTER = 100_000
 """Allocations between two garbage collections: the default of 700 makes imports 10 % slower."""
+_T = TypeVar("_T")
 _log = logging.getLogger("ecg_pipeline")
 
 
@@ -50,7 +54,9 @@ def main() -> None:
     keep_freed_memory()
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
     stdout = claim_stdout()
-    settings, pod, job = _read_inputs(arguments.job)
+    settings = load_settings(PipelineSettings)
+    job = _read(arguments.job, lambda file: PipelineJob.model_validate_json(file.read_bytes()))
+    task = _read(arguments.pod_task, read_task)
     job_id = logs.configure(settings.log_file, settings.log_level)
     clean_up = partial(shutil.rmtree, _scratch(settings.work_dir), ignore_errors=True)
     exit_on_sigterm(clean_up)
@@ -61,9 +67,9 @@ def main() -> None:
         status = _in_thread(lambda: _fetch(settings, job_id, stdout))
     elif arguments.self_test:
         status = _in_thread(lambda: self_test(libraries, settings, stdout))
-    elif job is not None and pod is not None:
-        runner = JobRunner(settings, libraries, *in_a_pod(pod, clean_up), job_id)
-        status = _in_thread(lambda: runner.run(job))
+    elif arguments.pod_task is not None:
+        process = PodProcess(settings, libraries, load_settings(PodSettings), job_id, clean_up)
+        status = _in_thread(lambda: process.run(task) if task else process.stand_by(arguments.pod_task))
     else:
         lines, sink = beside_a_host(stdout)
         on_models = lines.models if settings.eager_models and job is None else None
@@ -79,6 +85,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ecg_pipeline")
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--job", type=Path, metavar="FILE", help="a PipelineJob in JSON")
+    pod = "in a pod: a PodTask in JSON; while the file is empty, stand by for it with the models loaded"
+    how.add_argument("--pod-task", type=Path, metavar="FILE", help=pod)
     how.add_argument("--fetch", action="store_true", help="the same for downloads alone: resultPath gets the media")
     how.add_argument("--self-test", action="store_true", help="load the libraries; say what GPU and models there are")
     how.add_argument("--serve", action="store_true", help="read a PipelineJob a line from stdin, until its end")
@@ -108,14 +116,13 @@ def _fetch(settings: PipelineSettings, job_id: logs.JobIdFilter, stdout: BinaryI
     return serve(FetchRunner(OneJob(settings, lines, job_id)), sys.stdin.buffer, lines.ready)
 
 
-def _read_inputs(job: Path | None) -> tuple[PipelineSettings, PodSettings | None, PipelineJob | None]:
-    """Settings from the environment, and the job from its file. Exits with 2 where they are invalid."""
+def _read(file: Path | None, parse: Callable[[Path], _T]) -> _T | None:
+    """What the file has, if there is one. Exits with 2 where it is invalid."""
     try:
-        parsed = PipelineJob.model_validate_json(job.read_bytes()) if job else None
+        return parse(file) if file else None
     except (ValidationError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(_USAGE)
-    return load_settings(PipelineSettings), pod_settings(), parsed
 
 
 def _scratch(parent: Path | None) -> Path:

@@ -4,14 +4,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from ecg_common.setting_types import GIB, AllowedAddresses, CommaSeparated, Seconds
 from ecg_common.settings import EnvironmentSettings, LogFileSettings
+from ecg_contract.languages import Language
 
 ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
 
 MAX_MEDIA_S = 43200.0
+
+
+def _known_languages(names: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = sorted(set(names) - set(Language))
+    if unknown:
+        raise ValueError(f"{unknown[0]} is none of {', '.join(Language)}")
+    return names
 
 
 class FetchSettings(EnvironmentSettings):
@@ -96,6 +104,9 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     eager_models: bool = True
     """On one machine: load the models when the server starts, which is ready after that. False loads them with the
     first job."""
+    warm_languages: Annotated[CommaSeparated, Field(max_length=2), AfterValidator(_known_languages)] = ()
+    """Languages, two at most, whose alignment and emotion models are loaded before the first job, comma-separated; the
+    first two of ALIGN_MODELS without it."""
     nltk_data: str | None = None
     """Folder with NLTK's `tokenizers/punkt_tab`, with which sentences are split; without it a splitter that
     knows no abbreviations is used. Nothing is downloaded."""

@@ -20,8 +20,11 @@ from ecg_operator.act.controller import Controller
 from ecg_operator.act.delivery_ledger import VideoJobLedger
 from ecg_operator.act.events import EventRecorder
 from ecg_operator.act.pod_config import PodConfig, load_pod_config
+from ecg_operator.act.standby_pool import StandbyPool
+from ecg_operator.act.standby_taker import StandbyTaker
 from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.act.upload_signer import UploadSigner
+from ecg_operator.decide.plan import Plan
 from ecg_operator.observe import watches
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.job_queue import JobQueue
@@ -63,6 +66,7 @@ class Parts:
     deliverer: Deliverer
     watch_check: WatchCheck
     watches: kopf.OperatorRegistry
+    standby: StandbyPool
     wake: Callable[[str | None], None]
     """Adds a VideoJob to the queue; nothing for None."""
 
@@ -99,7 +103,10 @@ def build(given: Dependencies) -> Parts:
 
     cache = Cache(time.monotonic, JobQueue(given.settings.max_active_jobs, wake), changed, wake)
     writer = StatusWriter(given.cluster, given.settings.namespace, cache)
-    queue = WorkQueue(_controller(given, cache, writer).handle)
+    standby = StandbyPool(
+        given.cluster, given.settings, given.config, cache, clock=given.clock, holds_lease=lambda: given.lease.is_held
+    )
+    queue = WorkQueue(_controller(given, cache, writer, standby).handle)
     ledger = VideoJobLedger(cache, writer, given.settings, given.clock)
     deliverer = Deliverer(
         ledger, given.sender, clock=given.clock, may_send=lambda: given.lease.is_held, grace_s=_GRACE_S
@@ -107,17 +114,21 @@ def build(given: Dependencies) -> Parts:
     given.metrics.watch(cache.videojobs.__len__, queue.__len__, ledger.__len__)
 
     watch_check = WatchCheck(given.cluster, given.settings.namespace, cache, wake)
-    return Parts(cache, queue, deliverer, watch_check, watches.registry(cache), wake)
+    return Parts(cache, queue, deliverer, watch_check, watches.registry(cache), standby, wake)
 
 
-def _controller(given: Dependencies, cache: Cache, writer: StatusWriter) -> Controller:
+def _controller(given: Dependencies, cache: Cache, writer: StatusWriter, standby: StandbyPool) -> Controller:
+    def applied(plan: Plan) -> None:
+        given.metrics.plan_applied(plan)
+        standby.plan_applied(plan)
+
     return Controller(
         Observer(cache, given.cluster, given.settings.namespace),
         _applier(given, cache, writer),
         given.settings,
         clock=given.clock,
         holds_lease=lambda: given.lease.is_held,
-        on_applied=given.metrics.plan_applied,
+        on_applied=applied,
     )
 
 
@@ -125,4 +136,5 @@ def _applier(given: Dependencies, cache: Cache, writer: StatusWriter) -> Applier
     cluster, settings = given.cluster, given.settings
     uploads = UploadSigner(cluster, settings, given.s3, given.clock) if settings.results_bucket else None
     events, clean_up = EventRecorder(cluster, settings.namespace), CleanUp(cluster, settings)
-    return Applier(cluster, settings, given.config, cache, writer, events, clean_up, uploads)
+    taker = StandbyTaker(cluster, settings, given.config, cache, given.clock)
+    return Applier(cluster, settings, given.config, cache, writer, events, clean_up, uploads, taker)

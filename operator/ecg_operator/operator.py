@@ -81,6 +81,7 @@ class Operator:
         await self._in_sync.wait()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._parts.queue.run())
+            group.create_task(self._parts.standby.run())
             group.create_task(watch_warnings(self._given.cluster, self._settings.namespace, self._warned))
 
     async def _deliver(self) -> None:

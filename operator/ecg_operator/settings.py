@@ -38,6 +38,14 @@ class OperatorSettings(CallbackSettings, ResultsSettings, AttemptSettings, LogSe
     stuck_limit_s: Seconds = 300
     """Longest wait for what a person has to repair, in seconds: an image that cannot be pulled, a Secret or volume that
     is missing, a Job or pod that the API server refuses."""
+    standby_gpu: Annotated[int, Field(ge=0)] = 0
+    """Pods with the `gpu` profile that have loaded their models and wait for a job, which they then run, one each."""
+    standby_cpu: Annotated[int, Field(ge=0)] = 0
+    """The same with the `cpu` profile."""
+    standby_idle_s: Seconds | None = None
+    """Seconds without a new job after which no pod stands by, until the next job; without it, pods always do."""
+    standby_owner: str | None = None
+    """ConfigMap with which the standby Jobs that no VideoJob has taken are removed; the chart names one of its own."""
     resync_s: Seconds = 30
     """How often everything is listed, to see that no event was missed, in seconds."""
     watch_lag_limit_s: Seconds = 15

@@ -8,7 +8,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # comes without types
 
 from ecg_dev.control_plane.server import ControlPlane
-from ecg_operator.act.manifests import USER
+from ecg_operator.act.pod_manifest import USER
 from support import chart
 
 EKS = chart.ROOT / "deploy/eks"

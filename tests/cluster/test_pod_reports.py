@@ -108,14 +108,11 @@ def test_a_fenced_pod_stops_by_itself(release: Release, media: MediaServer, tmp_
     stranger = release.pod(videojob, 2)
     job = {"jobId": "x", "attempt": 1, "source": {"url": f"{media.url}/slow.mp4"}, "resultPath": "/none"}
     media.serve("/slow.mp4", Reply(body=SAMPLE.read_bytes(), delay_s=60))
-    annotations = {"ecg-analyzer.io/pipeline-job": json.dumps(job)}
-    pod.manifest["metadata"]["annotations"] = annotations
-    variables = [{"name": "VIDEOJOB_NAME", "value": videojob["metadata"]["name"]}]
-    variables.append({"name": "VIDEOJOB_UID", "value": videojob["metadata"]["uid"]})
-    pod.manifest["spec"]["containers"][0]["env"] = variables
+    metadata = videojob["metadata"]
     folder = tmp_path / "pod"
     folder.mkdir()
-    (folder / "job.json").write_text(json.dumps(job))
+    task = {"videojobName": metadata["name"], "videojobUID": metadata["uid"], "job": job}
+    (folder / "task.json").write_text(json.dumps(task))
     process = RealPod(tmp_path, HEARTBEAT_SECONDS="0.5").launch(pod, folder)
     try:
         wait_until(lambda: "pipeline" in release.videojobs.status(videojob["metadata"]["name"]), 60)

@@ -37,7 +37,7 @@ def test_ten_megabytes_go_through_the_bucket(cluster: ControlPlane, namespace: s
         url_file = tmp_path / "url"
         url_file.write_text(_mounted_url(pod))
         signatures.append(url_file.read_text().partition("X-Amz-Signature=")[2])
-        sink = PresignedSink(pod.environment["RESULT_LOCATION"], url_file, 30)
+        sink = PresignedSink(pipeline.task["resultLocation"], url_file, 30)
         job = PipelineJob.model_validate({**pipeline.job, "resultPath": "/none"})
         reference = {"location": sink.store(job, data), "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
         reference |= {"segments": 0, "words": 0, "speakers": 0, "language": "ko", "duration": 1, "processingTime": 1}

@@ -84,7 +84,13 @@ def operator(monkeypatch: pytest.MonkeyPatch, signals: list[bool]) -> Operator:
     )
     cache = Cache(time.monotonic, JobQueue(0, lambda _: None))
     parts: Any = SimpleNamespace(
-        watches=None, cache=cache, queue=Forever(), deliverer=Forever(), watch_check=Checked(), wake=lambda _name: None
+        watches=None,
+        cache=cache,
+        queue=Forever(),
+        deliverer=Forever(),
+        watch_check=Checked(),
+        standby=Forever(),
+        wake=lambda _name: None,
     )
     return Operator(given, parts, lambda: signals.append(True))
 

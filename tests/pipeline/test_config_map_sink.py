@@ -8,6 +8,7 @@ import pytest
 from ecg_cluster.pod_client import Answer, ApiServer
 from ecg_contract.errors import TransientError
 from ecg_contract.host_protocol import PipelineJob
+from ecg_contract.videojob.pod_task import PodTask
 from ecg_pipeline.hosts.pod.config_map_sink import ConfigMapSink
 from ecg_pipeline.hosts.pod.settings import PodSettings
 
@@ -25,11 +26,12 @@ class Refusing:
 
 
 def test_the_policys_reason_is_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"POD_NAME": "p", "POD_UID": "u", "POD_NAMESPACE": "n", "VIDEOJOB_NAME": "v", "VIDEOJOB_UID": "w"}
+    given = {"POD_NAME": "p", "POD_UID": "u", "POD_NAMESPACE": "n"}
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    sink = ConfigMapSink(cast(ApiServer, Refusing()), PodSettings(), lambda: None)
     job = PipelineJob.model_validate({"jobId": "j", "source": {"url": "https://a.example/v"}, "resultPath": "/r"})
+    task = PodTask(videojob_name="v", videojob_uid="w", job=job)
+    sink = ConfigMapSink(cast(ApiServer, Refusing()), PodSettings(), task, lambda: None)
     with pytest.raises(TransientError) as raised:
         sink.store(job, b"{}")
     assert _REASON in raised.value.message

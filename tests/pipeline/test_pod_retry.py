@@ -12,6 +12,7 @@ import pytest
 from ecg_cluster import pod_client as api_server
 from ecg_cluster.pod_client import Answer, ApiServer
 from ecg_contract.host_protocol import PipelineJob, PipelineStatus, Source
+from ecg_contract.videojob.pod_task import PodTask
 from ecg_dev.waiting import wait_until
 from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.hosts.pod import retry as patience
@@ -95,15 +96,15 @@ def stopped() -> threading.Event:
 @pytest.fixture
 def reporter(kubeconfig: Path, stopped: threading.Event, tmp_path: Path) -> ClusterReporter:
     pod = PodSettings(
-        videojob_name="job",
-        videojob_uid="u",
         pod_name="pod",
         pod_uid="p",
         pod_namespace="ns",
         termination_log=tmp_path / "words",
         report_patience_s=10,
     )
-    return ClusterReporter(ApiServer("ns"), pod, stopped.set)
+    job = PipelineJob.model_validate({"jobId": "j", "source": {"url": "https://a.example/v"}, "resultPath": "/r"})
+    task = PodTask(videojob_name="job", videojob_uid="u", job=job)
+    return ClusterReporter(ApiServer("ns"), pod, task, stopped.set)
 
 
 @pytest.mark.parametrize(

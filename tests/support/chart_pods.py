@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ecg_contract.videojob.resource import VideoJob
-from ecg_operator.act.manifests import JobParts, job_manifest
+from ecg_operator.act.manifests import job_manifest
 from ecg_operator.act.pod_config import load_pod_config
 from ecg_operator.settings import OperatorSettings
 from support import chart
@@ -19,8 +19,7 @@ def pipeline_pod(manifests: list[Manifest], profile: str, folder: Path) -> Manif
     settings = OperatorSettings(namespace="n", pipeline_image="x:1", pipeline_service_account=account)
     file = folder / "pods.json"
     file.write_text(chart.pod_config(manifests, release))
-    parts = JobParts(settings, load_pod_config(file), "s3://bucket/key")
-    pod = job_manifest(_videojob(profile), parts)["spec"]["template"]
+    pod = job_manifest(_videojob(profile), settings, load_pod_config(file), "s3://bucket/key")["spec"]["template"]
     return chart.pod_of({"kind": "Pod", "metadata": {"name": profile}, "spec": pod["spec"]})
 
 

@@ -53,7 +53,8 @@ class PlayedPipeline:
         self.pod = pod
         self.videojob = str(pod.manifest["metadata"]["labels"][VIDEOJOB_LABEL])
         self.uid = str(pod.manifest["metadata"]["labels"][VIDEOJOB_UID_LABEL])
-        self.job = json.loads(pod.annotations["ecg-analyzer.io/pipeline-job"])
+        self.task = json.loads(pod.annotations["ecg-analyzer.io/task"])
+        self.job = self.task["job"]
         self.token = pod.token()
         self._stages: dict[str, Any] = {}
 

@@ -21,7 +21,7 @@ class RealPod:
     def __call__(self, pod: PlayedPod) -> None:
         folder = self._folder / pod.name
         folder.mkdir()
-        (folder / "job.json").write_text(self._job(pod, folder))
+        (folder / "task.json").write_text(self._task(pod, folder))
         pod.run()
         process = self.launch(pod, folder)
         try:
@@ -33,7 +33,7 @@ class RealPod:
         pod.finish(code, message=message.read_text() if message.exists() else "")
 
     def launch(self, pod: PlayedPod, folder: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "ecg_pipeline", "--job", str(folder / "job.json")]
+        command = [sys.executable, "-m", "ecg_pipeline", "--pod-task", str(folder / "task.json")]
         with (folder / "log").open("wb") as log:
             return subprocess.Popen(
                 command, env=self._variables(pod, folder), cwd=ROOT, stderr=log, stdout=log, stdin=subprocess.DEVNULL
@@ -42,13 +42,14 @@ class RealPod:
     def log(self, pod_name: str) -> str:
         return (self._folder / pod_name / "log").read_text()
 
-    def _job(self, pod: PlayedPod, folder: Path) -> str:
-        """The pipeline job with the container's paths replaced by this machine's."""
-        job = json.loads(pod.annotations["ecg-analyzer.io/pipeline-job"])
+    def _task(self, pod: PlayedPod, folder: Path) -> str:
+        """The pod's task with the container's paths replaced by this machine's."""
+        task = json.loads(pod.annotations["ecg-analyzer.io/task"])
+        job = task["job"]
         job["resultPath"] = str(folder / "result.json")
         if "urlFile" in job["source"]:
             job["source"]["urlFile"] = str(self._mounted(pod, folder))
-        return json.dumps(job)
+        return json.dumps(task)
 
     def _mounted(self, pod: PlayedPod, folder: Path) -> Path:
         """Writes the source's Secret to a file, as the kubelet would."""

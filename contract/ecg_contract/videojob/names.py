@@ -3,15 +3,20 @@
 import hashlib
 import re
 
-from ecg_contract.videojob.resource import GROUP
+from ecg_contract.videojob.resource import GROUP, Profile
 from ecg_contract.videojob.spec import NAME_LENGTH
 
+_STANDBY_JOB = re.compile(r"standby-(gpu|cpu)-[a-z0-9]{8}")
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
-JOB_ANNOTATION = f"{GROUP}/pipeline-job"
-"""Pod annotation with the `PipelineJob`; the downward API mounts it as a file."""
+TASK_ANNOTATION = f"{GROUP}/task"
+"""Pod annotation with the `PodTask`; the downward API mounts it as a file, which is empty in an idle standby pod."""
 VIDEOJOB_LABEL = f"{GROUP}/videojob"
-"""Label of Jobs and pods with the VideoJob's name; the operator watches by it."""
+"""Label of Jobs and pods with the VideoJob's name, empty in idle standby ones; the operator watches by it."""
+STANDBY_LABEL = f"{GROUP}/standby"
+"""Label of standby Jobs and pods with the profile that they have."""
+STANDBY_CONFIG_LABEL = f"{GROUP}/standby-config"
+"""Label of standby Jobs with a digest of what they were built from; those of another configuration are replaced."""
 VIDEOJOB_UID_LABEL = f"{GROUP}/videojob-uid"
 ATTEMPT_LABEL = f"{GROUP}/attempt"
 SUBMITTER_LABEL = f"{GROUP}/submitter"
@@ -37,6 +42,16 @@ def source_secret_name(videojob: str, uid: str) -> str:
 def job_name(videojob: str, uid: str, attempt: int) -> str:
     """Name of an attempt's Job; the uid distinguishes a VideoJob that was deleted and created again."""
     return f"{videojob}-{uid[:6]}-a{attempt}"
+
+
+def standby_job_name(profile: Profile, token: str) -> str:
+    """Name of a Job that was created ahead of VideoJobs; `token` are eight letters and digits."""
+    return f"standby-{profile}-{token}"
+
+
+def is_standby_job(name: str) -> bool:
+    """Whether a Job has a name of `standby_job_name`, which none of `job_name` has."""
+    return _STANDBY_JOB.fullmatch(name) is not None
 
 
 def result_secret_name(job: str) -> str:

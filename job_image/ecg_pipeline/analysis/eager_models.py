@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class EagerModels:
-    """The models of a request without options, and the aligners and emotion models of the first two languages."""
+    """The models of a request without options, and the aligners and emotion models of WARM_LANGUAGES."""
 
     def __init__(
         self,
@@ -57,7 +57,8 @@ class EagerModels:
             self._busy.release()
 
     def _languages(self) -> Sequence[Language]:
-        known = [Language(name) for name in self._settings.align_models if name in set(Language)]
+        wanted = self._settings.warm_languages or self._settings.align_models
+        known = [Language(name) for name in wanted if name in set(Language)]
         return known[:_LANGUAGES] or [Language.AUTO]
 
     def _models_for(self, language: Language) -> JobModels:

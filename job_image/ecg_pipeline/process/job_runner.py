@@ -34,11 +34,13 @@ class JobRunner:
         sink: ResultSink,
         job_id: JobIdFilter,
         on_models: Callable[[Sequence[str]], None] | None = None,
+        models: ModelCache | None = None,
     ) -> None:
-        """With `on_models`, which is called with the reasons why models are missing, they load before the first job."""
+        """With `on_models`, which is called with the reasons why models are missing, they load before the first job;
+        with `models`, those are there already."""
         self._settings, self._engines, self._sink = settings, engines, sink
         self._one_job = OneJob(settings, reporter, job_id)
-        self._models = ModelCache()
+        self._models = models or ModelCache()
         self._eager = EagerModels(engines, settings, self._models, on_models) if on_models else None
 
     @property

@@ -6,11 +6,14 @@ from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 from ecg_common.logs import JobLogger, job_logger
+from ecg_contract.videojob.names import is_standby_job
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.clean_up import CleanUp, delete_if_present
 from ecg_operator.act.events import EventRecorder
-from ecg_operator.act.manifests import JobParts, job_manifest
+from ecg_operator.act.manifests import job_manifest
+from ecg_operator.act.outdated import OutdatedError
 from ecg_operator.act.pod_config import PodConfig
+from ecg_operator.act.standby_taker import StandbyTaker
 from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.act.upload_signer import UploadSigner
 from ecg_operator.decide.plan import Plan
@@ -20,10 +23,6 @@ from ecg_operator.settings import OperatorSettings
 
 _REFUSALS = (400, 403, 422)
 """HTTP statuses with which the API server refuses a Job for what it is, or for a quota."""
-
-
-class OutdatedError(Exception):
-    """The VideoJob has changed since the plan was made: reconcile again."""
 
 
 class ForeignJobError(Exception):
@@ -42,14 +41,23 @@ class Applier:
     events: EventRecorder
     clean_up: CleanUp
     uploads: UploadSigner | None
+    standby: StandbyTaker
 
     async def apply(self, videojob: VideoJob, plan: Plan) -> VideoJob:
         """The VideoJob as it is now. Raises OutdatedError, and ClusterError for what should be tried again."""
+        if (job := _new_standby_job(videojob, plan)) is None:
+            return await self._apply(videojob, plan)
+        with self.cache.standby.taking(job) as may_take:
+            if not may_take:
+                raise OutdatedError
+            return await self._apply(videojob, plan)
+
+    async def _apply(self, videojob: VideoJob, plan: Plan) -> VideoJob:
         videojob = await self._write_status(videojob, plan)
         for job in plan.delete_jobs:
             await delete_if_present(self.cluster, paths.jobs(self.settings.namespace, job.name), job.uid)
         if plan.create_job:
-            await self._create_job(videojob.model_copy(update={"status": plan.status}))
+            await self._start(videojob.model_copy(update={"status": plan.status}))
         if plan.clean_up:
             await self.clean_up.run(videojob)
         for note in (note for note in plan.notes if note.is_event):
@@ -74,11 +82,19 @@ class Applier:
                 raise OutdatedError
         return videojob
 
-    async def _create_job(self, videojob: VideoJob) -> None:
+    async def _start(self, videojob: VideoJob) -> None:
+        """Have the attempt's pod begin: the standby pod that the attempt names, or one of a new Job."""
+        assert videojob.status.attempt is not None
         location = self.uploads.location(videojob) if self.uploads else None
-        manifest = job_manifest(videojob, JobParts(self.settings, self.config, location))
         if self.uploads is not None:
             await self.uploads.sign(videojob)
+        if is_standby_job(videojob.status.attempt.job_name):
+            await self.standby.take(videojob, location)
+        else:
+            await self._create_job(videojob, location)
+
+    async def _create_job(self, videojob: VideoJob, location: str | None) -> None:
+        manifest = job_manifest(videojob, self.settings, self.config, location)
         try:
             job = await self.cluster.create(paths.jobs(self.settings.namespace), manifest)
         except AlreadyExistsError:
@@ -112,3 +128,11 @@ class Applier:
 
     def _log(self, videojob: VideoJob) -> JobLogger:
         return job_logger(__name__, videojob.spec.job_id)
+
+
+def _new_standby_job(videojob: VideoJob, plan: Plan) -> str | None:
+    """The standby Job that the plan's status takes and the present one does not."""
+    before, after = videojob.status.attempt, plan.status.attempt
+    if after is None or not is_standby_job(after.job_name) or (before and before.job_name == after.job_name):
+        return None
+    return after.job_name

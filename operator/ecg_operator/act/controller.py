@@ -8,7 +8,8 @@ from ecg_common.clock import Clock
 from ecg_common.logs import job_logger
 from ecg_common.retry import exponential_backoff
 from ecg_contract.videojob.resource import VideoJob
-from ecg_operator.act.apply import Applier, OutdatedError
+from ecg_operator.act.apply import Applier
+from ecg_operator.act.outdated import OutdatedError
 from ecg_operator.act.status_writer import WriteDelay
 from ecg_operator.decide.plan import Plan
 from ecg_operator.decide.reconcile import reconcile

@@ -68,7 +68,7 @@ def _reported(videojob: VideoJob) -> AttemptEnd | None:
 def _observed_end(observed: Observed, attempt: Attempt) -> AttemptEnd | None:
     job, pod = observed.job(), observed.pod()
     if job is None or job.deleted:
-        return AttemptEnd(Cause.INTERRUPTED) if attempt.job_uid else None
+        return AttemptEnd(Cause.INTERRUPTED) if attempt.job_uid or observed.standby_lost else None
     if job.suspended:
         return None
     if pod is None:

@@ -1,5 +1,6 @@
 """Statuses in which an attempt begins, or loses its pod: pure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,13 +10,18 @@ from ecg_contract.videojob.resource import Attempt, ConditionType, Profile, Vide
 from ecg_operator.decide.attempt_end import active_seconds
 from ecg_operator.decide.conditions import with_condition
 from ecg_operator.observe.run_state import IN_PROGRESS
-from ecg_operator.observe.snapshot import Observed
+from ecg_operator.observe.snapshot import Observed, StandbyPod
 from ecg_operator.settings import OperatorSettings
 
+Offers = Mapping[Profile, StandbyPod]
+NO_STANDBY: Offers = {}
 
-def first_attempt(videojob: VideoJob, settings: OperatorSettings, now: datetime) -> VideoJobStatus:
+
+def first_attempt(
+    videojob: VideoJob, settings: OperatorSettings, now: datetime, standby: Offers = NO_STANDBY
+) -> VideoJobStatus:
     """The status of a new run."""
-    return _with_attempt(videojob, fresh_run(videojob), first_profile(videojob, settings), now)
+    return _with_attempt(videojob, fresh_run(videojob), first_profile(videojob, settings), now, standby)
 
 
 def fresh_run(videojob: VideoJob) -> VideoJobStatus:
@@ -53,14 +59,14 @@ def with_unrecorded_attempt(observed: Observed, settings: OperatorSettings) -> O
 
 
 def next_attempt(
-    videojob: VideoJob, device: Device | None, settings: OperatorSettings, now: datetime
+    videojob: VideoJob, device: Device | None, settings: OperatorSettings, now: datetime, standby: Offers
 ) -> VideoJobStatus:
     """The same run with another attempt; `device` None keeps the profile of the last one."""
     last = videojob.status.attempt
     assert last is not None
     profile = Profile.CPU if device is Device.CPU or not settings.gpu_enabled else last.profile
     spent = {"active_seconds": active_seconds(videojob, now)}
-    return _with_attempt(videojob, videojob.status.model_copy(update=spent), profile, now)
+    return _with_attempt(videojob, videojob.status.model_copy(update=spent), profile, now, standby)
 
 
 def unassigned(attempt: Attempt) -> Attempt:
@@ -68,7 +74,9 @@ def unassigned(attempt: Attempt) -> Attempt:
     return attempt.model_copy(update={"pod_uid": None, "pod_name": None, "node_name": None, "start_time": None})
 
 
-def _with_attempt(videojob: VideoJob, status: VideoJobStatus, profile: Profile, now: datetime) -> VideoJobStatus:
+def _with_attempt(
+    videojob: VideoJob, status: VideoJobStatus, profile: Profile, now: datetime, standby: Offers
+) -> VideoJobStatus:
     number = videojob.status.attempt.number + 1 if videojob.status.attempt else 1
     metadata = videojob.metadata
     attempt = Attempt(
@@ -78,6 +86,23 @@ def _with_attempt(videojob: VideoJob, status: VideoJobStatus, profile: Profile, 
         pending_since=status.queue.queued_time if status.queue else now,
         job_name=job_name(metadata.name, metadata.uid, number),
     )
-    status = status.model_copy(update={"attempt": attempt, "queue": None})
     status = with_condition(status, ConditionType.SUCCEEDED, "Unknown", IN_PROGRESS, "", now)
+    if (taken := standby.get(profile)) is not None and not videojob.spec.source.from_secret:
+        return _with_standby(status, attempt, taken, now)
+    status = status.model_copy(update={"attempt": attempt, "queue": None})
     return with_condition(status, ConditionType.SCHEDULED, "False", "JobCreating", "its Job is being created", now)
+
+
+def _with_standby(status: VideoJobStatus, attempt: Attempt, taken: StandbyPod, now: datetime) -> VideoJobStatus:
+    """Its pod may report at once; its Job becomes the VideoJob's after this is written. A volume with a Secret cannot
+    be added to a pod, so that no job whose URL contains a credential comes here."""
+    update = {
+        "job_name": taken.job.name,
+        "pod_uid": taken.pod.uid,
+        "pod_name": taken.pod.name,
+        "node_name": taken.pod.node,
+        "start_time": now,
+    }
+    attempt = attempt.model_copy(update=update)
+    started = {"attempt": attempt, "queue": None, "start_time": status.start_time or now}
+    return with_condition(status.model_copy(update=started), ConditionType.SCHEDULED, "True", "Running", "", now)

@@ -40,10 +40,11 @@ def _updated(observed: Observed, attempt: Attempt, waiting: Waiting | None, now:
 
 
 def _assigned(attempt: Attempt, pod: ObservedPod | None) -> Attempt:
-    """The one pod that may report: the newest that is live and has a node."""
+    """The one pod that may report: the newest that is live and has a node. A standby pod began to run long before."""
     if pod is None or pod.node is None or not pod.is_live:
         return attempt
-    update = {"pod_uid": pod.uid, "pod_name": pod.name, "node_name": pod.node, "start_time": pod.started}
+    started = attempt.start_time if attempt.pod_uid == pod.uid and attempt.start_time else pod.started
+    update = {"pod_uid": pod.uid, "pod_name": pod.name, "node_name": pod.node, "start_time": started}
     return attempt.model_copy(update=update)
 
 

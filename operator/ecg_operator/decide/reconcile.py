@@ -16,6 +16,7 @@ from ecg_callbacks.decision import redeliver
 from ecg_callbacks.videojob_facts import record_of
 from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.attempt_outcome import AttemptCounts, AttemptEnd, Complete, Fail, Ignore, Retry, decide
+from ecg_contract.videojob.names import is_standby_job
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
 from ecg_contract.videojob.state import CANCELLED
 from ecg_operator.decide.attempt_end import active_seconds, attempt_end, with_logged_attempt
@@ -28,6 +29,9 @@ from ecg_operator.decide.queueing import wait_in_queue
 from ecg_operator.decide.run_end import after_the_end, end_run
 from ecg_operator.observe.snapshot import Observed
 from ecg_operator.settings import OperatorSettings
+
+ATTEMPT_STARTED = "AttemptStarted"
+"""Reason of the step with which an attempt begins."""
 
 
 def reconcile(observed: Observed, settings: OperatorSettings, now: datetime) -> Plan:
@@ -74,13 +78,15 @@ def _begin_run(observed: Observed, settings: OperatorSettings, now: datetime) ->
     if status.run is None:
         return _begin_first_job(observed, settings, now)
     if status.run == videojob.spec.run and status.attempt and status.attempt.run == status.run:
-        return _begin(observed, next_attempt(videojob, None, settings, now))
-    return _begin(observed, first_attempt(videojob, settings, now))
+        return _begin(observed, next_attempt(videojob, None, settings, now, observed.standby))
+    return _begin(observed, first_attempt(videojob, settings, now, observed.standby))
 
 
 def _begin_first_job(observed: Observed, settings: OperatorSettings, now: datetime) -> Plan:
     """There is nothing to fence and nothing to delete. A Job that was refused is recorded, as it may be given up."""
-    status = first_attempt(observed.videojob, settings, now)
+    status = first_attempt(observed.videojob, settings, now, observed.standby)
+    if _is_on_standby(status):
+        return _begin(observed, status)
     if observed.refusal is None:
         return Plan(status, create_job=True, status_may_wait=True, notes=(replace(_started(status), is_event=False),))
     assert status.attempt is not None
@@ -96,8 +102,13 @@ def _begin(observed: Observed, status: VideoJobStatus, why: str = "") -> Plan:
 def _started(status: VideoJobStatus, why: str = "") -> Note:
     attempt = status.attempt
     assert attempt is not None
-    text = f"attempt {attempt.number} on the {attempt.profile} profile, Job {attempt.job_name}"
-    return Note("AttemptStarted", f"{text}; {why}" if why else text)
+    kind = "standby Job" if is_standby_job(attempt.job_name) else "Job"
+    text = f"attempt {attempt.number} on the {attempt.profile} profile, {kind} {attempt.job_name}"
+    return Note(ATTEMPT_STARTED, f"{text}; {why}" if why else text)
+
+
+def _is_on_standby(status: VideoJobStatus) -> bool:
+    return status.attempt is not None and is_standby_job(status.attempt.job_name)
 
 
 def _with_status(observed: Observed, status: VideoJobStatus) -> Observed:
@@ -113,7 +124,9 @@ def _after_attempt(observed: Observed, end: AttemptEnd, settings: OperatorSettin
             return end_run(observed, error, error.code.value, now)
         case Retry(counts, outcome, device):
             ended = with_logged_attempt(videojob.status, outcome, now).model_copy(update={"retries": counts})
-            status = next_attempt(videojob.model_copy(update={"status": ended}), device, settings, now)
+            status = next_attempt(
+                videojob.model_copy(update={"status": ended}), device, settings, now, observed.standby
+            )
             return _begin(observed, status, f"the last one ended: {outcome}")
         case Ignore():
             return Plan(videojob.status)

@@ -19,6 +19,7 @@ from ecg_operator.observe.snapshot import (
     observed_pod,
     occupies_slot,
 )
+from ecg_operator.observe.standby import IDLE, Standby
 from ecg_operator.observe.videojobs import VideoJobs
 
 _MAX_WARNINGS = 5000
@@ -59,6 +60,7 @@ class Cache:
         self.videojobs = VideoJobs(monotonic, self._changed)
         self.jobs: OwnedObjects[ObservedJob] = OwnedObjects(observed_job, self._warnings, self._changed)
         self.pods: OwnedObjects[ObservedPod] = OwnedObjects(observed_pod, self._warnings, self._changed)
+        self.standby = Standby(self.jobs, self.pods, self.videojobs.uses_job)
 
     def mark_in_sync(self) -> None:
         """From now on a missing heartbeat is the pod's fault; before, this operator may have missed it."""
@@ -92,6 +94,7 @@ class Cache:
             self.queue.place(name),
             self.videojobs.paces,
             self._refusals.get(name),
+            self.standby.offers(),
         )
 
     def put_written(self, manifest: Manifest) -> None:
@@ -110,7 +113,10 @@ class Cache:
             self._refusals[name] = refusal
 
     def _changed(self, name: str) -> None:
+        if name == IDLE:
+            return self.standby.changed()
         jobs, pods = self.jobs.of(name), self.pods.of(name)
+        self.standby.update_waiting(name, pods)
         state = self.videojobs.run_state(name)
         occupies = any(occupies_slot(job, pods) for job in jobs)
         begins = state is RunState.WAITING and not (occupies and not self.videojobs.has_attempt(name))

@@ -1,11 +1,14 @@
 """Observes one VideoJob: the cache, and the API server for what the cache lacks."""
 
+from dataclasses import replace
+
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import NotFoundError
-from ecg_contract.videojob.names import VIDEOJOB_LABEL
+from ecg_contract.videojob.names import VIDEOJOB_LABEL, is_standby_job
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.snapshot import Observed
+from ecg_operator.observe.standby import IDLE
 
 
 class Observer:
@@ -17,23 +20,28 @@ class Observer:
     async def observe(self, name: str) -> Observed | None:
         """None for a VideoJob that does not exist. Raises ClusterError."""
         observed = self._cache.observe(name)
+        lost = False
         if observed is not None and _lacks_job(observed):
-            await self._look_for_job(observed)
+            lost = await self._look_for_job(observed)
             observed = self._cache.observe(name)
         if observed is not None and _lacks_pod(observed):
             await self._look_for_job(observed)
             await self._look_for_pods(name)
             observed = self._cache.observe(name)
-        return observed
+        return replace(observed, standby_lost=True) if observed is not None and lost else observed
 
-    async def _look_for_job(self, observed: Observed) -> None:
+    async def _look_for_job(self, observed: Observed) -> bool:
+        """Whether the standby Job that the attempt names is gone, or another VideoJob's."""
         attempt = observed.videojob.status.attempt
         assert attempt is not None
         try:
-            self._cache.jobs.put(await self._cluster.get(paths.jobs(self._namespace, attempt.job_name)))
+            manifest = await self._cluster.get(paths.jobs(self._namespace, attempt.job_name))
         except NotFoundError:
             if job := observed.job():
                 self._cache.jobs.drop(job.uid)
+            return is_standby_job(attempt.job_name)
+        owner = self._cache.jobs.put(manifest)
+        return is_standby_job(attempt.job_name) and owner not in (IDLE, observed.videojob.metadata.name)
 
     async def _look_for_pods(self, name: str) -> None:
         selector = f"{VIDEOJOB_LABEL}={name}"

@@ -17,7 +17,7 @@ _T = TypeVar("_T", bound=_Owned)
 
 
 class OwnedObjects(Generic[_T]):
-    """By uid, and by the name of the VideoJob that they belong to. A `Store`."""
+    """By uid, and by the name of the VideoJob that they belong to, empty for idle standby objects. A `Store`."""
 
     def __init__(
         self, read: Callable[[Manifest], _T], warnings: MutableMapping[str, Any], changed: Callable[[str], None]
@@ -34,6 +34,7 @@ class OwnedObjects(Generic[_T]):
     def put(self, manifest: Manifest) -> str:
         owned, version = self._read(manifest), int(manifest["metadata"]["resourceVersion"])
         if version > self.version(owned.uid):
+            self._leave(owned)
             self._by_uid[owned.uid] = (version, owned)
             self._by_videojob.setdefault(owned.videojob, {})[owned.uid] = owned
             self._changed(owned.videojob)
@@ -44,12 +45,21 @@ class OwnedObjects(Generic[_T]):
         _, owned = self._by_uid.pop(uid, (0, None))
         if owned is None:
             return None
+        self._remove(owned)
+        return owned.videojob
+
+    def _leave(self, owned: _T) -> None:
+        """A VideoJob has taken a standby object, which was of none."""
+        _, old = self._by_uid.get(owned.uid, (0, owned))
+        if old.videojob != owned.videojob:
+            self._remove(old)
+
+    def _remove(self, owned: _T) -> None:
         siblings = self._by_videojob[owned.videojob]
-        del siblings[uid]
+        del siblings[owned.uid]
         if not siblings:
             del self._by_videojob[owned.videojob]
         self._changed(owned.videojob)
-        return owned.videojob
 
     def version(self, uid: str) -> int:
         return self._by_uid[uid][0] if uid in self._by_uid else 0

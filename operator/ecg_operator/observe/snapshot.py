@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from ecg_common.redact import redact_text
 from ecg_contract.pace import Pace
 from ecg_contract.videojob.manifests import Manifest
-from ecg_contract.videojob.names import VIDEOJOB_LABEL
-from ecg_contract.videojob.resource import VideoJob
+from ecg_contract.videojob.names import STANDBY_CONFIG_LABEL, STANDBY_LABEL, VIDEOJOB_LABEL
+from ecg_contract.videojob.resource import Profile, VideoJob
 from ecg_operator.observe.job_queue import Place
 
 CONTAINER = "pipeline"
@@ -59,6 +59,7 @@ class ObservedPod:
     waiting: tuple[str, str] | None
     """Reason and message of what its container, or the scheduler, waits for."""
     ended: Ended | None
+    ready: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -79,6 +80,18 @@ class ObservedJob:
     succeeded: bool
     failed: Ended | None
     created: datetime
+    standby: Profile | None = None
+    """The profile of a Job that was created ahead of VideoJobs."""
+    config: str = ""
+    """Digest of what a standby Job was built from."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyPod:
+    """A pod with its models loaded that a new attempt may take."""
+
+    job: ObservedJob
+    pod: ObservedPod
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,10 @@ class Observed:
     """How fast jobs have been, by profile; absent until one has succeeded."""
     refusal: Refusal | None = None
     """Of the current attempt's Job, while it has none."""
+    standby: Mapping[Profile, StandbyPod] = field(default_factory=dict)
+    """The pod of each profile that a new attempt may take."""
+    standby_lost: bool = False
+    """Whether the standby Job that the attempt names is gone, or another VideoJob's."""
 
     def job(self) -> ObservedJob | None:
         """The current attempt's Job."""
@@ -157,6 +174,8 @@ def observed_job(manifest: Manifest) -> ObservedJob:
         succeeded="Complete" in conditions or "SuccessCriteriaMet" in conditions,
         failed=_job_end(failed) if failed else None,
         created=_time(metadata["creationTimestamp"]),
+        standby=_standby_profile(metadata),
+        config=(metadata.get("labels") or {}).get(STANDBY_CONFIG_LABEL, ""),
     )
 
 
@@ -175,7 +194,13 @@ def observed_pod(manifest: Manifest) -> ObservedPod:
         started=_started(state),
         waiting=_waiting(status, state),
         ended=_pod_end(status, state),
+        ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or []),
     )
+
+
+def _standby_profile(metadata: Manifest) -> Profile | None:
+    value = (metadata.get("labels") or {}).get(STANDBY_LABEL)
+    return Profile(value) if value in set(Profile) else None
 
 
 def _owner_uid(metadata: Manifest, kind: str) -> str | None:

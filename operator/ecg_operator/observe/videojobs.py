@@ -32,6 +32,8 @@ class _Stored:
     state: RunState
     turn: Turn
     has_attempt: bool
+    job: str | None
+    """Name of the Job of the attempt at work."""
 
 
 class VideoJobs:
@@ -47,6 +49,8 @@ class VideoJobs:
         self._stored: dict[str, _Stored] = {}
         self._names: dict[str, str] = {}
         """By uid."""
+        self._jobs: set[str] = set()
+        """Names of the Jobs of the attempts at work."""
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -87,6 +91,10 @@ class VideoJobs:
         """Whether its status names an attempt, of any run. Raises KeyError."""
         return self._stored[name].has_attempt
 
+    def uses_job(self, job: str) -> bool:
+        """Whether the attempt at work of a VideoJob names this Job."""
+        return job in self._jobs
+
     def put(self, manifest: Manifest) -> str:
         metadata, version = manifest["metadata"], int(manifest["metadata"]["resourceVersion"])
         name, uid = str(metadata["name"]), str(metadata["uid"])
@@ -101,12 +109,17 @@ class VideoJobs:
         run, state = manifest["spec"].get("run", 1), run_state(manifest)
         waited = old is not None and (old.uid, old.run, old.state) == (uid, run, RunState.WAITING)
         turn = _turn(manifest, old.turn.sequence if old is not None and waited else version)
-        has_attempt = "attempt" in (manifest.get("status") or {})
+        attempt = (manifest.get("status") or {}).get("attempt") or {}
+        job = attempt.get("jobName") if state is RunState.AT_WORK else None
+        if old is not None:
+            self._jobs.discard(old.job or "")
+        if job is not None:
+            self._jobs.add(job)
         at_rest = _is_at_rest(manifest)
         if state is RunState.IDLE and (old is None or old.state is RunState.AT_WORK):
             count_finished(manifest, self.paces)
         self._stored[name] = _Stored(
-            _slim(manifest), uid, version, life, seen_at, at_rest, run, state, turn, has_attempt
+            _slim(manifest), uid, version, life, seen_at, at_rest, run, state, turn, bool(attempt), job
         )
         self._names[uid] = name
         self._changed(name)
@@ -115,7 +128,7 @@ class VideoJobs:
     def drop(self, uid: str) -> str | None:
         name = self._names.pop(uid, None)
         if name is not None:
-            del self._stored[name]
+            self._jobs.discard(self._stored.pop(name).job or "")
             self._changed(name)
         return name
 

@@ -9,7 +9,10 @@ from ecg_callbacks.delivery import Sender
 from ecg_callbacks.sender import Delivered, Outcome
 from ecg_callbacks.types import Due, JobFacts
 from ecg_contract.host_protocol import PipelineStatus
+from ecg_contract.videojob.names import is_standby_job
+from ecg_contract.videojob.resource import Attempt
 from ecg_operator.decide.plan import Plan
+from ecg_operator.decide.reconcile import ATTEMPT_STARTED
 from ecg_operator.decide.run_end import COMPLETED
 
 _PART_SECONDS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
@@ -31,6 +34,12 @@ class Metrics:
             "ecg_api_requests", "Requests to the API server but for the Lease's", ["method"], registry=self.registry
         )
         self._events = Counter("ecg_job_events", "Steps of jobs, by reason", ["reason"], registry=self.registry)
+        self._attempts = Counter(
+            "ecg_attempts",
+            "Attempts begun, by profile, and by whether a pod stood by (standby) or was created for it (cold)",
+            ["profile", "start"],
+            registry=self.registry,
+        )
         self._callbacks = Counter(
             "ecg_callbacks", "Callbacks tried, by status and outcome", ["status", "outcome"], registry=self.registry
         )
@@ -62,6 +71,8 @@ class Metrics:
     def plan_applied(self, plan: Plan) -> None:
         for note in plan.notes:
             self._events.labels(note.reason).inc()
+            if note.reason == ATTEMPT_STARTED and plan.status.attempt is not None:
+                self._attempt_began(plan.status.attempt)
             if note.reason == COMPLETED and plan.status.pipeline is not None:
                 self._completed(plan.status.pipeline)
 
@@ -69,6 +80,9 @@ class Metrics:
         name = "delivered" if isinstance(outcome, Delivered) else "failed"
         self._callbacks.labels(due.status, name).inc()
         self._seconds.labels(due.status).observe(seconds)
+
+    def _attempt_began(self, attempt: Attempt) -> None:
+        self._attempts.labels(attempt.profile, "standby" if is_standby_job(attempt.job_name) else "cold").inc()
 
     def _completed(self, pipeline: PipelineStatus) -> None:
         for part, usage in pipeline.parts.items():

@@ -11,6 +11,7 @@ from ecg_contract.errors import ErrorCode, TransientError
 from ecg_contract.host_protocol import PipelineJob
 from ecg_contract.videojob.manifests import Manifest, owned_metadata
 from ecg_contract.videojob.names import result_chunk_prefix
+from ecg_contract.videojob.pod_task import PodTask
 from ecg_pipeline.hosts.pod.retry import Verdict, with_retries
 from ecg_pipeline.hosts.pod.settings import PodSettings
 
@@ -20,8 +21,8 @@ _log = logging.getLogger(__name__)
 class ConfigMapSink:
     """`stop` is called, and does not return, when this attempt is no longer the current one."""
 
-    def __init__(self, server: ApiServer, pod: PodSettings, stop: Callable[[], None]) -> None:
-        self._server, self._pod, self._stop = server, pod, stop
+    def __init__(self, server: ApiServer, pod: PodSettings, task: PodTask, stop: Callable[[], None]) -> None:
+        self._server, self._pod, self._task, self._stop = server, pod, task, stop
 
     def store(self, job: PipelineJob, data: bytes) -> str:
         """Raises TransientError when the API server does not take it in time."""
@@ -48,11 +49,11 @@ class ConfigMapSink:
             )
 
     def _manifest(self, job: PipelineJob, name: str, piece: bytes) -> Manifest:
-        pod = self._pod
+        task = self._task
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": owned_metadata(name, pod.videojob_name, pod.videojob_uid, job.attempt),
+            "metadata": owned_metadata(name, task.videojob_name, task.videojob_uid, job.attempt),
             "immutable": True,
             "binaryData": {CHUNK_KEY: base64.b64encode(piece).decode()},
         }

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ecg_cluster.pod_client import Answer, ApiServer
 from ecg_contract.host_protocol import PipelineStatus
+from ecg_contract.videojob.pod_task import PodTask
 from ecg_contract.videojob.resource import PodReport
 from ecg_pipeline.hosts.pod.retry import Verdict, pause_s, verdict
 from ecg_pipeline.hosts.pod.settings import PodSettings
@@ -23,8 +24,9 @@ _log = logging.getLogger(__name__)
 class ClusterReporter:
     """`stop` is called, and does not return, when this attempt is no longer the current one."""
 
-    def __init__(self, server: ApiServer, pod: PodSettings, stop: Callable[[], None]) -> None:
+    def __init__(self, server: ApiServer, pod: PodSettings, task: PodTask, stop: Callable[[], None]) -> None:
         self._server, self._pod, self._stop = server, pod, stop
+        self._videojob = task.videojob_name
         self._changed = threading.Condition()
         self._newest: PipelineStatus | None = None
         self._sending = False
@@ -78,7 +80,7 @@ class ClusterReporter:
         """Send until a report is accepted or refused; a newer report takes the place of the current one."""
         tries = 0
         while True:
-            answer = self._server.replace_pipeline_status(self._pod.videojob_name, self._body(status))
+            answer = self._server.replace_pipeline_status(self._videojob, self._body(status))
             found = verdict(answer)
             if found is not Verdict.LATER:
                 self._has_ended = found is Verdict.ACCEPTED and _is_final(status)

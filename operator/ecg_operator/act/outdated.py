@@ -1,0 +1,2 @@
+class OutdatedError(Exception):
+    """What the plan was made of has changed since: reconcile again."""
