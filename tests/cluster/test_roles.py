@@ -41,8 +41,8 @@ GRANTED: dict[str, dict[str, frozenset[str]]] = {
     "operator": {
         "ecg-analyzer.io/v1alpha1/videojobs": READ | {"delete"},
         "ecg-analyzer.io/v1alpha1/videojobs/status": frozenset({"update", "patch"}),
-        "batch/v1/jobs": READ | {"create", "delete"},
-        "v1/pods": READ,
+        "batch/v1/jobs": READ | {"create", "delete", "patch"},
+        "v1/pods": READ | {"patch"},
         "v1/secrets": frozenset({"create", "update", "delete"}),
         "v1/configmaps": frozenset({"get", "list", "delete"}),
         "v1/events": frozenset({"list", "watch", "create"}),

@@ -80,9 +80,10 @@ def apply(plane: ControlPlane, manifests: Iterable[Manifest], *arguments: str) -
 
 
 def secure(plane: ControlPlane, namespace: str, release: str) -> None:
-    """Install the chart's accounts, roles and policies; returns once the policies are enforced."""
+    """Install the chart's accounts, roles and policies, with standby pods; returns once the policies are enforced."""
     kinds = ("ServiceAccount", "Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-    manifests = render("--set", "crds.install=false", release=release, namespace=namespace)
+    chosen = ("--set", "crds.install=false,standby.cpu=1")
+    manifests = render(*chosen, release=release, namespace=namespace)
     apply(plane, (m for m in manifests if m["kind"] in kinds and "hook" not in str(m["metadata"].get("annotations"))))
     wait_until(lambda: _policies_are_enforced(plane, namespace, release), 30, lambda: "the policies are not enforced")
 

@@ -13,7 +13,7 @@ import httpx
 
 from ecg_cluster.result_chunks import CHUNK_KEY, ConfigMapLocation, compressed
 from ecg_contract.stages import Stage
-from ecg_contract.videojob.names import VIDEOJOB_LABEL, VIDEOJOB_UID_LABEL, result_chunk_prefix
+from ecg_contract.videojob.names import ATTEMPT_LABEL, VIDEOJOB_LABEL, VIDEOJOB_UID_LABEL, result_chunk_prefix
 from ecg_dev.waiting import wait_until
 from support.played_kubelet import PlayedPod
 
@@ -136,7 +136,7 @@ class PlayedPipeline:
 
     def _create_chunk(self, name: str, piece: bytes) -> None:
         owner = {"apiVersion": "ecg-analyzer.io/v1alpha1", "kind": "VideoJob", "name": self.videojob, "uid": self.uid}
-        labels = {k: v for k, v in self.pod.manifest["metadata"]["labels"].items() if k.startswith("ecg-analyzer.io/")}
+        labels = {VIDEOJOB_LABEL: self.videojob, VIDEOJOB_UID_LABEL: self.uid, ATTEMPT_LABEL: str(self.job["attempt"])}
         manifest = {
             "metadata": {"name": name, "labels": labels, "ownerReferences": [owner]},
             "immutable": True,

@@ -71,14 +71,14 @@ class Release:
         name = videojob["metadata"]["name"]
         return f"/apis/ecg-analyzer.io/v1alpha1/namespaces/{self.namespace}/videojobs/{name}"
 
-    def operator(self, folder: Path, *values: str) -> OperatorProcess:
+    def operator(self, folder: Path, *values: str, **environment: str) -> OperatorProcess:
         """The operator with its service account's rights and the chart's POD_CONFIG_FILE for `values`."""
         config = folder / "pods.json"
         config.write_text(chart.pod_config(chart.render(*values, release=self.name), self.name))
         kubeconfig = self.plane.kubeconfig_for(self.token("operator"), self.namespace)
         given = {"PIPELINE_SERVICE_ACCOUNT": f"{self.name}-pipeline", "LEASE_NAME": f"{self.name}-operator"}
         given["POD_CONFIG_FILE"] = str(config)
-        return OperatorProcess(self.plane, self.namespace, folder, KUBECONFIG=str(kubeconfig), **given)
+        return OperatorProcess(self.plane, self.namespace, folder, KUBECONFIG=str(kubeconfig), **given, **environment)
 
     def token(self, component: str) -> str:
         """A token of a component's service account, bound to no pod."""

@@ -48,7 +48,13 @@ def main():
         "binaryData": {"chunk": "Zm9yZ2Vk"},
     }
     merge = "application/merge-patch+json"
+    claim = {"number": 1, "run": 1, "profile": "cpu", "pendingSince": "2026-01-01T00:00:00Z", "jobName": POD}
+    taken = {"status": {"attempt": {**claim, "podUID": "forged"}}}
+    own = f"/api/v1/namespaces/{NAMESPACE}/pods/{POD}"
+    task = {"metadata": {"annotations": {"ecg-analyzer.io/task": "forged"}}}
     results = [
+        refused("a forged claim", "no pod is assigned", request("PATCH", job + "/status", taken, merge)),
+        refused("a forged task", "cannot patch", request("PATCH", own, task, merge)),
         refused("a forged report", "no pod is assigned", request("PATCH", job + "/status", report, merge)),
         refused(
             "another pod's result",

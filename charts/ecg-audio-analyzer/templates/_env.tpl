@@ -77,6 +77,10 @@ the settings' own defaults hold then. */ -}}
   "JOB_DEADLINE_S" (int64 $jobs.deadlineSeconds | toString)
   "MAX_ACTIVE_JOBS" (int64 $jobs.maxActive | toString)
   "QUEUE_LIMIT_SECONDS" (kindIs "invalid" $jobs.queueLimitSeconds | ternary "" (int64 $jobs.queueLimitSeconds | toString))
+  "STANDBY_GPU" (int64 .Values.standby.gpu | toString)
+  "STANDBY_CPU" (int64 .Values.standby.cpu | toString)
+  "STANDBY_IDLE_S" (kindIs "invalid" .Values.standby.idleSeconds | ternary "" (int64 .Values.standby.idleSeconds | toString))
+  "STANDBY_OWNER" (printf "%s-pods" (include "ecg.fullname" .))
   "STUCK_LIMIT_S" (int64 $jobs.stuckLimitSeconds | toString)
   "HEARTBEAT_LOST_S" (int64 $jobs.heartbeatLostSeconds | toString)
   "JOB_TTL_S" (int64 $jobs.ttlSeconds | toString)
@@ -131,6 +135,7 @@ the image, a job's pod asks no hub and has no token. */ -}}
   "RESULTS_BUCKET" .Values.s3.bucket
   "AWS_DEFAULT_REGION" .Values.s3.region
   "LOG_LEVEL" .Values.pipeline.logLevel
+  "WARM_LANGUAGES" (join "," .Values.standby.languages)
   "HOME" "/tmp"
   "HF_HOME" "/models/huggingface"
   "TORCH_HOME" "/models/torch"

@@ -38,6 +38,11 @@
 {{- toPrettyJson $config -}}
 {{- end -}}
 
+{{- /* Not empty where pods stand by. */ -}}
+{{- define "ecg.standby" -}}
+{{- if or (gt (int .Values.standby.gpu) 0) (gt (int .Values.standby.cpu) 0) -}}true{{- end -}}
+{{- end -}}
+
 {{- define "ecg.pipelineLabels" -}}
 {{ include "ecg.selector" . }}
 app.kubernetes.io/component: pipeline

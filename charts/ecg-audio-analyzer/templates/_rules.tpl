@@ -29,6 +29,15 @@ tests/cluster/test_roles.py checks what they allow and what they refuse. */ -}}
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+{{- if include "ecg.standby" . }}
+# A standby pod and its Job are given to a VideoJob. Which, and what may change: the admission policies say.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [patch]
+{{- end }}
 # The pods' signed upload URLs; sources are deleted when their job has succeeded.
 - apiGroups: [""]
   resources: [secrets]

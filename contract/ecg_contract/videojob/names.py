@@ -10,7 +10,7 @@ _STANDBY_JOB = re.compile(r"standby-(gpu|cpu)-[a-z0-9]{8}")
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 TASK_ANNOTATION = f"{GROUP}/task"
-"""Pod annotation with the `PodTask`; the downward API mounts it as a file, which is empty in an idle standby pod."""
+"""Pod annotation with the `PodTask`; the downward API mounts it as a file. Both are empty in an idle standby pod."""
 VIDEOJOB_LABEL = f"{GROUP}/videojob"
 """Label of Jobs and pods with the VideoJob's name, empty in idle standby ones; the operator watches by it."""
 STANDBY_LABEL = f"{GROUP}/standby"

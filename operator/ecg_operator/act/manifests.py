@@ -83,7 +83,7 @@ def standby_job_manifest(
     name = standby_job_name(profile, token)
     own = {VIDEOJOB_LABEL: IDLE, STANDBY_LABEL: profile.value}
     result = (SecretFile("result", RESULT_FOLDER, result_secret_name(name), optional=True),)
-    plan = PodPlan(profile=profile, labels=own, task=None, secrets=result if settings.results_bucket else ())
+    plan = PodPlan(profile=profile, labels=own, task="", secrets=result if settings.results_bucket else ())
     metadata = {"name": name, "ownerReferences": [owner] if owner else [], **_chosen(config, own)}
     return _job(metadata, pod_template(plan, settings, config), {})
 

@@ -38,14 +38,14 @@ class PodPlan:
 
     profile: Profile
     labels: dict[str, str]
-    task: str | None
-    """JSON of its `PodTask`; None for a standby pod."""
+    task: str
+    """JSON of its `PodTask`; empty for a standby pod, of which that annotation is changed once."""
     interactive: bool = False
     secrets: tuple[SecretFile, ...] = field(default=())
 
 
 def pod_template(plan: PodPlan, settings: OperatorSettings, config: PodConfig) -> Manifest:
-    annotations = config.annotations | ({TASK_ANNOTATION: plan.task} if plan.task is not None else {})
+    annotations = config.annotations | {TASK_ANNOTATION: plan.task}
     return {
         "metadata": {"labels": {**config.labels, **plan.labels}, "annotations": annotations},
         "spec": _spec(plan, settings, config),
@@ -97,7 +97,7 @@ def _container(plan: PodPlan, settings: OperatorSettings, config: PodConfig) -> 
             "capabilities": {"drop": ["ALL"]},
         },
     }
-    return container if plan.task is not None else container | {"startupProbe": _ready_probe()}
+    return container if plan.task else container | {"startupProbe": _ready_probe()}
 
 
 def _ready_probe() -> Manifest:

@@ -1,8 +1,8 @@
 """Gives a standby pod to a VideoJob whose status names it already: the pod's task, then the Job's new owner.
 
-Each step may be repeated, by an operator that starts after a crash. The status came before both, so that the pod's first
-report is taken. The pod's step comes before the Job's: while the Job is nobody's, its pod is not looked for, and cannot
-be missed.
+Each step may be repeated, by an operator that starts after a crash. The status came before both, so that the pod's
+first report is taken. The pod's step comes before the Job's: while the Job is nobody's, its pod is not looked for, and
+cannot be missed.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class StandbyTaker:
         assert attempt is not None
         assert attempt.pod_name is not None
         task = pod_task(videojob, result_location).to_json()
-        annotation = {"op": "add", "path": _pointer("annotations", TASK_ANNOTATION), "value": task}
+        annotation = {"op": "replace", "path": _pointer("annotations", TASK_ANNOTATION), "value": task}
         pod_path = paths.core(self.settings.namespace, "pods", attempt.pod_name)
         with contextlib.suppress(NotFoundError):  # the Job tells the next pass that its pod is gone
             self.cache.pods.put(await self._change(pod_path, videojob, [annotation]))
