@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ecg_contract.videojob.names import VIDEOJOB_LABEL
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
@@ -17,6 +18,7 @@ from support.forks import Forks
 from support.operator_process import operator_environment
 from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
+from support.played_standby import is_standby, standing_by
 from support.receiver import ALL_SEVEN, Receiver
 from support.server_process import is_alive
 
@@ -65,6 +67,8 @@ class Runs:
         common = self._environment(name)
         with played_kubelet(self._plane, name, self._script()):
             pid = self._forks.fork(common | environment)
+            if self._scenario == "standby":
+                wait_until(lambda: _stands_by(videojobs) or not is_alive(pid), 60)
             videojobs.create(name, self._backend.url)
             died = False
             if "CRASH_AT" in environment:
@@ -87,17 +91,21 @@ class Runs:
             "METRICS_PORT": "0",
             "LEASE_DURATION_S": "2",
             "LEASE_RENEW_S": "0.5",
+            "STANDBY_CPU": "1" if self._scenario == "standby" else "0",
             "LOG": str(self._folder / f"{name}.log"),
         }
 
     def _script(self) -> Callable[[PlayedPod], None]:
         def script(pod: PlayedPod) -> None:
+            if is_standby(pod):
+                return stands_by(pod)
             pipeline = PlayedPipeline(pod)
             if self._scenario == "retried" and pipeline.job["attempt"] == 1:
                 pod.run()
                 return pod.finish(143)
             return pipeline.work()
 
+        stands_by = standing_by(PlayedPipeline.work_while_running, script)
         return script
 
     def _is_done(self, videojobs: VideoJobs, name: str) -> bool:
@@ -122,12 +130,17 @@ def _final(plane: ControlPlane, name: str) -> dict[str, Any]:
         "retries": status.get("retries"),
         "conditions": {c["type"]: (c["status"], c["reason"]) for c in status["conditions"]},
         "delivered": (status["callbacks"]["acknowledged"], status["callbacks"]["terminal"]["outcome"]),
-        "jobs": len(videojobs.jobs()),
+        "pods": len([pod for pod in videojobs.objects("pods") if pod["metadata"]["labels"][VIDEOJOB_LABEL]]),
     }
 
 
+def _stands_by(videojobs: VideoJobs) -> bool:
+    pods = videojobs.objects("pods")
+    return any(c["type"] == "Ready" and c["status"] == "True" for p in pods for c in p["status"].get("conditions", []))
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("scenario", ["plain", "retried"])
+@pytest.mark.parametrize("scenario", ["plain", "retried", "standby"])
 def test_every_run_ends_alike_and_repeats_no_callback(
     cluster: ControlPlane, forks: Forks, tmp_path: Path, scenario: str, figure: Callable[[str], None]
 ) -> None:

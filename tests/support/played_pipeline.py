@@ -123,6 +123,10 @@ class PlayedPipeline:
     def work(self) -> None:
         """All seven stages, as fast as the API server takes them."""
         self.pod.run()
+        self.work_while_running()
+
+    def work_while_running(self) -> None:
+        """The same in a container that runs already."""
         self.wait_until_assigned()
         for stage in _STAGES[:-1]:
             self.reach(stage)
