@@ -33,6 +33,7 @@ _OF_JSON = "tests/common/test_json_object.py"
 _OF_QUEUE = "tests/operator/test_job_queue.py"
 _OF_HOURS = "tests/operator/test_queue_over_hours.py"
 _OF_SNAPSHOT = "tests/operator/test_snapshot.py"
+_OF_STANDBY = "tests/operator/test_standby.py"
 _OF_PINS = "tests/pipeline/test_model_revisions.py"
 _OF_NUMBERS = "tests/contract/test_wire_result.py tests/callbacks/test_callback_sender.py"
 _WATCHES = "operator/ecg_operator/observe/watches.py"
@@ -48,7 +49,7 @@ MUTATIONS = (
     M(
         2,
         _END,
-        "return AttemptEnd(Cause.INTERRUPTED) if attempt.job_uid else None",
+        "return AttemptEnd(Cause.INTERRUPTED) if attempt.job_uid or observed.standby_lost else None",
         "return None",
         _OF_RECONCILE,
     ),
@@ -166,6 +167,7 @@ MUTATIONS = (
     M(18, _TABLE, 'DESC, priority DESC, seq"', 'DESC, seq"', _OF_STORE),
     M(19, _DELIVERY, "or not self._may_send():", "or False:", _OF_MACHINE),
     M(19, "contract/ecg_callbacks/target.py", "if allowed.has_host(host, port):", "if host:", _OF_SENDER),
+    M(15, "operator/ecg_operator/observe/standby.py", "if job in self._being_taken:", "if False:", _OF_STANDBY),
     M(
         20,
         _LIBRARIES,

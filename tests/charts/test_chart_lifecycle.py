@@ -151,7 +151,7 @@ def test_the_helm_test_passes_where_the_policies_act(installed: ControlPlane, tm
         return _program(installed, tmp_path).returncode == 0
 
     wait_until(passes, 20, lambda: _program(installed, tmp_path).stdout)
-    assert _program(installed, tmp_path).stdout.count("ok: ") == 3
+    assert _program(installed, tmp_path).stdout.count("ok: ") == 5
 
 
 def test_the_helm_test_fails_where_a_policy_is_missing_and_its_binding_is_not(

@@ -6,7 +6,9 @@ from typing import Any
 
 from ecg_contract.videojob.resource import Profile
 from ecg_operator.decide.standby import plan_standby, wanted_standby
-from ecg_operator.observe.snapshot import Ended, ObservedJob
+from ecg_operator.observe.owned_objects import OwnedObjects
+from ecg_operator.observe.snapshot import Ended, ObservedJob, ObservedPod, observed_job, observed_pod
+from ecg_operator.observe.standby import Standby
 from support.observations import NOW, settings
 
 CONFIG = {Profile.GPU: "now", Profile.CPU: "now"}
@@ -72,3 +74,58 @@ def test_none_is_wanted_while_a_job_waits_for_a_node_or_after_an_idle_time() -> 
 def test_without_gpus_no_gpu_pod_stands_by() -> None:
     chosen = settings(standby_gpu=1).model_copy(update={"gpu_enabled": False})
     assert wanted_standby(chosen, timedelta(0), is_node_needed=False)[Profile.GPU] == 0
+
+
+class Offered:
+    """A `Standby` with the caches that it reads."""
+
+    def __init__(self) -> None:
+        self.named: set[str] = set()
+        self.jobs: OwnedObjects[ObservedJob] = OwnedObjects(observed_job, {}, lambda _: None)
+        self.pods: OwnedObjects[ObservedPod] = OwnedObjects(observed_pod, {}, lambda _: None)
+        self.standby = Standby(self.jobs, self.pods, self.named.__contains__)
+        self.standby.config = CONFIG
+        self._version = 0
+
+    def add(self, name: str, *, age_s: int = 0, ready: str = "True", config: str = "now", videojob: str = "") -> None:
+        """A Job and its pod."""
+        self._version += 1
+        labels = {"ecg-analyzer.io/videojob": videojob, "ecg-analyzer.io/standby": "cpu"}
+        labels["ecg-analyzer.io/standby-config"] = config
+        metadata = {"labels": labels, "creationTimestamp": (NOW - timedelta(seconds=age_s)).isoformat()}
+        metadata |= {"resourceVersion": str(self._version)}
+        self.jobs.put({"metadata": {**metadata, "name": name, "uid": name}, "spec": {}})
+        owner = {"kind": "Job", "uid": name}
+        pod = {**metadata, "name": f"{name}-pod", "uid": f"{name}-pod", "ownerReferences": [owner]}
+        status = {"conditions": [{"type": "Ready", "status": ready}]}
+        self.pods.put({"metadata": pod, "spec": {"nodeName": "n"}, "status": status})
+
+    @property
+    def offered(self) -> list[str]:
+        return [one.job.name for one in self.standby.offers().values()]
+
+
+def test_the_oldest_ready_pod_of_this_configuration_is_offered() -> None:
+    world = Offered()
+    world.add("loading", age_s=90, ready="False")
+    world.add("outdated", age_s=80, config="before")
+    world.add("newer", age_s=10)
+    assert world.offered == ["newer"]
+    world.add("older", age_s=20)
+    assert world.offered == ["older"]
+
+
+def test_a_pod_is_offered_to_nobody_else_from_the_moment_on_at_which_it_is_taken() -> None:
+    """In this process at once; then because a status names its Job; then because of its label."""
+    world = Offered()
+    world.add("one")
+    with world.standby.taking("one") as may_take:
+        assert may_take
+        assert world.offered == []
+        with world.standby.taking("one") as again:
+            assert not again
+        world.named.add("one")
+    assert world.offered == []
+    world.named.clear()
+    world.add("one", videojob="somebody")
+    assert world.offered == []

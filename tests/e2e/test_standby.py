@@ -1,0 +1,83 @@
+"""What a standby pod saves, on real pods: the same video cold and taken by a pod that had loaded its models."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ecg_dev.node.cluster import NodeCluster
+from ecg_dev.waiting import wait_until
+from support.installed import Installed, installed
+from support.media_server import MediaServer
+from support.receiver import ALL_SEVEN, Receiver
+from support.timeline import Timeline
+
+PATIENCE_S = 180.0
+SETTLED = timedelta(seconds=3)
+STEPS = ("POST answered", "first report", "first callback", "result", "last callback")
+
+
+@pytest.fixture(scope="module")
+def release(node: NodeCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    with installed(node, "ecg-standby", tmp_path_factory.mktemp("chart"), {}) as release:
+        yield release
+
+
+def standby_pods(release: Installed) -> list[dict[str, Any]]:
+    """Those that no job has taken, ready for some seconds: the kubelet has nothing to do with them."""
+    selector = "ecg-analyzer.io/standby,ecg-analyzer.io/videojob="
+    pods = json.loads(release.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
+    return [pod for pod in pods if any(_is_settled(condition) for condition in pod["status"]["conditions"])]
+
+
+def _is_settled(condition: dict[str, Any]) -> bool:
+    since = datetime.fromisoformat(condition["lastTransitionTime"])
+    return (condition["type"], condition["status"]) == ("Ready", "True") and datetime.now(UTC) - since > SETTLED
+
+
+def timed(release: Installed, backend: Receiver, media: MediaServer, job_id: str) -> dict[str, Any]:
+    """The result, with the seconds of each step."""
+    with Timeline(release.node, release.name, job_id) as timeline:
+        release.post(job_id, f"{media.url}/meeting_en.mp4", fastapi_base_url=backend.url, enable_gpu=True)
+        timeline.seconds["POST answered"] = timeline.since(time.time())
+        offset = time.time() - time.monotonic()
+        backend.wait_for(lambda got: [r.mark for r in got if r.json["job_id"] == job_id] == ALL_SEVEN, PATIENCE_S)
+    received = backend.of(job_id)
+    timeline.seconds["first callback"] = timeline.since(received[0].time + offset)
+    timeline.seconds["last callback"] = timeline.since(received[-1].time + offset)
+    return {**release.result(job_id), "seconds": timeline.seconds}
+
+
+@pytest.mark.timeout(500)
+def test_a_job_begins_at_once_where_a_pod_stands_by(
+    release: Installed, backend: Receiver, media: MediaServer, figure: Callable[[str], None]
+) -> None:
+    cold = timed(release, backend, media, "cold")
+    release.upgrade({"standby": {"gpu": 1, "languages": ["en"]}})
+    runs = {"cold": cold}
+    for job_id in ("standby-1", "standby-2", "standby-3"):
+        wait_until(lambda: len(standby_pods(release)) == 1, PATIENCE_S, lambda: release.kubectl("get", "pods"))
+        taken = standby_pods(release)[0]["metadata"]
+        runs[job_id] = timed(release, backend, media, job_id)
+        assert release.videojobs.status(job_id)["attempt"]["podUID"] == taken["uid"]
+        assert runs[job_id]["text"] == cold["text"]
+        assert runs[job_id]["seconds"]["first callback"] < cold["seconds"]["first callback"]
+    figure("seconds after the POST  " + "".join(f"{name:>12}" for name in runs))
+    for step in STEPS:
+        figure(f"{step:24}" + "".join(f"{run['seconds'][step]:12.2f}" for run in runs.values()))
+    own = (run["metadata"]["processing_time"] for run in runs.values())
+    figure(f"{'processing time alone':24}" + "".join(f"{seconds:12.2f}" for seconds in own))
+
+
+def test_the_policies_refuse_forged_claims(release: Installed, figure: Callable[[str], None]) -> None:
+    output = release.test()
+    assert output.count("Succeeded") == 2, output
+
+
+def test_no_pod_stays_when_the_release_goes(release: Installed) -> None:
+    wait_until(lambda: len(standby_pods(release)) == 1, PATIENCE_S)
+    release.uninstall()
+    wait_until(lambda: not release.kubectl("get", "jobs", "-o", "name", "-l", "ecg-analyzer.io/videojob="), 60)
