@@ -31,7 +31,8 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 def installed(plane: ControlPlane) -> ControlPlane:
     """The release `ecg`, installed again or reset after the previous test."""
     _helm(plane, "upgrade", "--install", "--create-namespace", "--reset-values", "--force")
-    plane.kubectl("wait", "--for=condition=Established", "crd/videojobs.ecg-analyzer.io", "--timeout=30s")
+    served = ("api-resources", "--api-group=ecg-analyzer.io", "-o", "name")
+    wait_until(lambda: "videojobs" in plane.kubectl(*served), 30)
     return plane
 
 

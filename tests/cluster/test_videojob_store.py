@@ -199,3 +199,25 @@ async def test_undelivered_jobs_are_listed_and_sent_once_more(
     assert [j["job_id"] for j in (await api.get("/jobs?callback=undelivered")).json()["jobs"]] == ["lost"]
     assert (await api.post("/jobs/lost/redeliver")).status_code == 202
     assert videojobs.get("lost")["spec"]["redelivery"] == 1
+
+
+async def test_people_select_videojobs_by_labels_and_fields(
+    api: httpx.AsyncClient, cluster: ControlPlane, videojobs: VideoJobs
+) -> None:
+    """Language and what of the caller's metadata has the form of a label; the state is a field."""
+    metadata = {"team": "news", "title": "a long title, with spaces", "-bad": "x", "empty": ""}
+    for name, language in (("korean", "ko"), ("english", "en")):
+        answer = await api.post(PATH, json=body(name, language=language, metadata=metadata))
+        assert answer.status_code == 200, answer.text
+    prefix = "metadata.ecg-analyzer.io"
+    labels = {"ecg-analyzer.io/language": "ko", f"{prefix}/team": "news", f"{prefix}/empty": ""}
+    assert videojobs.get("korean")["metadata"]["labels"] == labels
+    _end(cluster, videojobs.namespace, "english", "False", "PROCESSING_ERROR")
+
+    def selected(*by: str) -> list[str]:
+        return cluster.kubectl("get", "videojobs", "-n", videojobs.namespace, "-o", "name", *by).split()
+
+    assert selected("-l", "ecg-analyzer.io/language=ko") == ["videojob.ecg-analyzer.io/korean"]
+    assert len(selected("-l", f"{prefix}/team=news")) == 2
+    assert selected("--field-selector", "status.phase=Failed") == ["videojob.ecg-analyzer.io/english"]
+    assert selected("--field-selector", "spec.language=ko") == ["videojob.ecg-analyzer.io/korean"]

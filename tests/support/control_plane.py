@@ -12,8 +12,6 @@ from ecg_dev.control_plane.server import ControlPlane, running_control_plane
 from ecg_dev.waiting import wait_until
 from support.played_kubelet import add_node, client
 
-_CRD = "crd/videojobs.ecg-analyzer.io"
-
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
@@ -41,8 +39,7 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
 def prepare(plane: ControlPlane) -> None:
     """Install the VideoJob definition and add a played node."""
     plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(custom_resource_definition()))
-    plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", _CRD)
-    with client(plane) as admin:  # an established resource is answered 429 until its storage is initialized
+    with client(plane) as admin:  # 404 until it is established, then 429 until its storage is initialized
         wait_until(lambda: admin.get(paths.videojobs("default")).is_success, 30)
     add_node(plane)
 

@@ -8,7 +8,13 @@ from ecg_api.ports import JobKind, Submission
 from ecg_contract.base_model import PLAIN
 from ecg_contract.options import options_of
 from ecg_contract.videojob.manifests import Manifest, url_secret
-from ecg_contract.videojob.names import SUBMITTER_LABEL, source_secret_name, videojob_name
+from ecg_contract.videojob.names import (
+    LANGUAGE_LABEL,
+    METADATA_LABELS,
+    SUBMITTER_LABEL,
+    source_secret_name,
+    videojob_name,
+)
 from ecg_contract.videojob.resource import Metadata, VideoJob
 from ecg_contract.videojob.spec import (
     MAX_DEADLINE_S,
@@ -18,6 +24,9 @@ from ecg_contract.videojob.spec import (
     VideoJobSource,
     VideoJobSpec,
 )
+
+_LABEL = re.compile(r"[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?", re.ASCII)
+"""A label's value, and its name after the prefix."""
 
 
 def is_credential(url: str) -> bool:
@@ -45,8 +54,18 @@ def videojob_manifest(submission: Submission, url: str, source_name: str) -> Man
         **options_of(submission.options),
     )
     manifest = VideoJob(metadata=Metadata(name=name), spec=spec).to_manifest()
-    labels = {SUBMITTER_LABEL: submission.submitter.name} if submission.submitter else {}
-    return {**manifest, "metadata": {"name": name, **({"labels": labels} if labels else {})}, "status": {}}
+    return {**manifest, "metadata": {"name": name, "labels": _labels(submission)}, "status": {}}
+
+
+def _labels(submission: Submission) -> dict[str, str]:
+    """What people select VideoJobs by: of the caller's metadata, the pairs that have the form of a label."""
+    options, submitter = submission.options, submission.submitter
+    own = {LANGUAGE_LABEL: options.language.value} | ({SUBMITTER_LABEL: submitter.name} if submitter else {})
+    pairs = options.metadata.items()
+    fitting = {
+        name: value for name, value in pairs if _LABEL.fullmatch(name) and (not value or _LABEL.fullmatch(value))
+    }
+    return {f"{METADATA_LABELS}/{name}": value for name, value in fitting.items()} | own
 
 
 def can_run_again(videojob: VideoJob, wanted: Manifest) -> bool:

@@ -49,6 +49,9 @@ _COLUMNS = (
     ("Node", "string", ".status.attempt.nodeName", 1, "Node that works on it"),
 )
 
+_SELECTABLE = (".spec.jobId", ".spec.language", ".status.phase", ".status.error.code", ".status.callback")
+"""Fields of `kubectl get videojobs --field-selector`. A label for the state would cost a write for each change."""
+
 
 def custom_resource_definition() -> Schema:
     """The manifest, JSON-ready."""
@@ -59,6 +62,7 @@ def custom_resource_definition() -> Schema:
         "storage": True,
         "subresources": {"status": {}},
         "additionalPrinterColumns": [_column(*column) for column in _COLUMNS],
+        "selectableFields": [{"jsonPath": path} for path in _SELECTABLE],
         "schema": {"openAPIV3Schema": _schema()},
     }
     return {
