@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from ecg_api.http.app import create_app
 from ecg_api.kubernetes.settings import KubernetesSettings
+from ecg_api.metrics import Metrics as ApiMetrics
 from ecg_api.settings import Settings
 from ecg_api.standalone.settings import StandaloneSettings
 from ecg_contract.wire.models import WireResult
@@ -59,13 +61,15 @@ def _openapi() -> dict[str, Any]:
 
 
 def _configuration() -> str:
-    return "\n".join([INTRODUCTION, *(_section(title, settings) for title, settings in SECTIONS), _metrics()])
+    registries = (("The API's metrics", ApiMetrics().registry), ("The operator's metrics", Metrics().registry))
+    metrics = (_metrics(title, registry) for title, registry in registries)
+    return "\n".join([INTRODUCTION, *(_section(title, settings) for title, settings in SECTIONS), *metrics])
 
 
-def _metrics() -> str:
-    found = sorted(Metrics().registry.collect(), key=lambda metric: metric.name)
+def _metrics(title: str, registry: CollectorRegistry) -> str:
+    found = sorted(registry.collect(), key=lambda metric: metric.name)
     rows = [f"| `{m.name}{'_total' * (m.type == 'counter')}` | {m.type} | {m.documentation} |" for m in found]
-    heading = ["## The operator's metrics", "", METRICS, "", "| metric | kind | what it is |", "|---|---|---|"]
+    heading = [f"## {title}", "", METRICS, "", "| metric | kind | what it is |", "|---|---|---|"]
     return "\n".join([*heading, *rows, ""])
 
 

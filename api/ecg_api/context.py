@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from ecg_api.metrics import Metrics
 from ecg_api.ports import JobStore, Redelivery, Submitter, Uploads
 from ecg_api.settings import Settings
 from ecg_api.shutdown import Shutdown
@@ -31,6 +32,7 @@ class Context:
     uploading: asyncio.Semaphore
     """One for each upload that may be received at a time."""
     shutdown: Shutdown
+    metrics: Metrics
     submitter: Submitter | None = None
     """Whose key the request came with."""
 

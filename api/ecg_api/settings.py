@@ -38,6 +38,8 @@ class Settings(CallbackSettings, LogFileSettings):
     """Address to listen on; other machines reach the API only when told so: by 0.0.0.0. See API_KEYS_FILE."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     """Port to listen on; 0 takes a free one."""
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Port of the Prometheus metrics at the same address; 0 takes a free one, none serves none."""
     api_keys_file: Path | None = None
     """File of the keys that requests must have, made by `ecg key`; read again when it changes. Without it no key is
     asked for."""

@@ -111,7 +111,7 @@ def build(given: Dependencies) -> Parts:
     deliverer = Deliverer(
         ledger, given.sender, clock=given.clock, may_send=lambda: given.lease.is_held, grace_s=_GRACE_S
     )
-    given.metrics.watch(cache.videojobs.__len__, queue.__len__, ledger.__len__)
+    given.metrics.watch(cache, queue.__len__, ledger.__len__)
 
     watch_check = WatchCheck(given.cluster, given.settings.namespace, cache, wake)
     return Parts(cache, queue, deliverer, watch_check, watches.registry(cache), standby, wake)

@@ -27,9 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.data_dir is not None:
         os.environ["DATA_DIR"] = str(arguments.data_dir)
     settings = load_settings(Settings, host=arguments.host, port=arguments.port)
-    if why := _why_not_free(settings.host, settings.port):
-        complain(f"ecg serve: {why}")
-        return 1
+    for port in (settings.port, settings.metrics_port or 0):
+        if why := _why_not_free(settings.host, port):
+            complain(f"ecg serve: {why}")
+            return 1
     try:
         if settings.api_keys_file is not None:
             KeyFile(settings.api_keys_file)
@@ -51,7 +52,7 @@ def _why_not_free(host: str, port: int) -> str | None:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
-        advice = "stop what listens there, or name others by --host and --port"
+        advice = "stop what listens there, or name others by --host, --port and METRICS_PORT"
         return f"{host}, port {port}, cannot be listened on ({reason}): {advice}"
     return None
 
@@ -88,6 +89,9 @@ def _in_cluster(settings: Settings) -> int:
 
 
 def _server(settings: Settings, app: FastAPI) -> GracefulServer:
+    if settings.metrics_port is not None:
+        port = app.state.context.metrics.serve(settings.host, settings.metrics_port)
+        logging.getLogger(__name__).info("metrics_served", extra={"port": port})
     config = uvicorn.Config(
         app,
         settings.host,

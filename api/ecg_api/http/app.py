@@ -12,9 +12,11 @@ from ecg_api.http import openapi, problems
 from ecg_api.http.api_keys import ApiKeys
 from ecg_api.http.job_paths import RawJobPaths
 from ecg_api.http.key_file import KeyFile
+from ecg_api.http.measured import Measured, NotesRoute
 from ecg_api.http.methods import HeadAsGet
 from ecg_api.http.problems import CatchAll
 from ecg_api.http.routes import files, health, jobs, openai, page, transcribe, videos
+from ecg_api.metrics import Metrics
 from ecg_api.ports import JobStore, Redelivery, Uploads
 from ecg_api.settings import Settings
 from ecg_api.shutdown import Shutdown
@@ -44,13 +46,15 @@ def create_app(  # noqa: PLR0913 - the composition root takes every port
     )
     shutdown = Shutdown()
     uploading = asyncio.Semaphore(settings.max_uploads)
-    app.state.context = Context(settings, store, uploads, redelivery, clock, uploading, shutdown)
+    metrics = Metrics()
+    app.state.context = Context(settings, store, uploads, redelivery, clock, uploading, shutdown, metrics)
     routers = [subject.router for subject in (videos, transcribe, openai, page, files, jobs, health)]
     problems.install(app, [route for router in routers for route in router.routes])
     openapi.install(app)
     for router in routers:
         app.include_router(router)
     page.install(app)
+    app.add_middleware(NotesRoute)
     app.add_middleware(HeadAsGet)
     app.add_middleware(RawJobPaths)
     app.add_middleware(CatchAll, shutdown=shutdown)
@@ -62,4 +66,5 @@ def create_app(  # noqa: PLR0913 - the composition root takes every port
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
     )
+    app.add_middleware(Measured, metrics=metrics)
     return app

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ecg_api.context import Context
 from ecg_api.errors import ProblemError, QueueFullError, StoreUnavailableError, busy, queue_full, wrong_field
+from ecg_api.metrics import QUEUE_FULL, UNAVAILABLE
 from ecg_api.ports import JobKind, Submission, SubmitOutcome
 from ecg_api.settings import Settings
 from ecg_callbacks.target import check_callback_base
@@ -18,10 +19,13 @@ async def submit(context: Context, submission: Submission) -> SubmitOutcome:
         outcome = await context.store.submit(replace(submission, submitter=context.submitter))
     except QueueFullError as error:
         log.warning("job_refused", extra={"reason": "queue full", "key": error.of_key})
+        context.metrics.submitted(submission.kind, QUEUE_FULL)
         raise queue_full(error) from None
     except StoreUnavailableError as error:
         log.error("job_not_stored", extra={"reason": str(error)})
+        context.metrics.submitted(submission.kind, UNAVAILABLE)
         raise busy(503, "the job could not be stored; nothing was accepted") from None
+    context.metrics.submitted(submission.kind, outcome)
     if outcome is SubmitOutcome.CONFLICT:
         log.warning("job_refused", extra={"reason": "conflict"})
         raise ProblemError(409, "job_id: another request under this id is queued, running or completed")

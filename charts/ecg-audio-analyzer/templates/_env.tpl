@@ -49,6 +49,7 @@ the settings' own defaults hold then. */ -}}
   "STORE" "kubernetes"
   "HOST" "0.0.0.0"
   "PORT" "8001"
+  "METRICS_PORT" "9090"
   "LOG_LEVEL" .Values.api.logLevel
   "QUEUE_LIMIT" (int64 .Values.jobs.queueLength | toString)
   "SHUTDOWN_DELAY_S" "5"

@@ -43,6 +43,10 @@ PROGRAMS = (
     Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", 50),
     Program("helm", "helm", "helm.sh/helm/v3/cmd/helm", 165),
 )
+MONITORING_PROGRAMS = (
+    Program("prometheus", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", 180),
+    Program("promtool", "prometheus", "github.com/prometheus/prometheus/cmd/promtool", 20),
+)
 NODE_PROGRAMS = (
     Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 30),
     Program("kube-proxy", "kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", 20),
@@ -55,7 +59,7 @@ def program(name: str) -> Path:
     given = Path(os.environ.get("KUBEBUILDER_ASSETS") or "/nonexistent") / name
     if given.is_file():
         return given
-    wanted = next(p for p in (*PROGRAMS, *NODE_PROGRAMS) if p.name == name)
+    wanted = next(p for p in (*PROGRAMS, *MONITORING_PROGRAMS, *NODE_PROGRAMS) if p.name == name)
     built = _folder(wanted.module) / name
     if not built.is_file():
         with _build_lock():
@@ -139,5 +143,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    for needed in PROGRAMS:
+    for needed in (*PROGRAMS, *MONITORING_PROGRAMS):
         print(program(needed.name))

@@ -45,6 +45,9 @@ class Standby:
                 found.setdefault(job.standby, StandbyPod(job, pod))
         return found
 
+    def count_ready(self, profile: Profile) -> int:
+        return sum(job.standby is profile and self.ready_pod(job) is not None for job in self.jobs())
+
     def ready_pod(self, job: ObservedJob) -> ObservedPod | None:
         """The pod of a Job that is not ending."""
         if job.deleted or job.suspended or job.failed or job.succeeded:

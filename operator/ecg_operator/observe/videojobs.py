@@ -91,6 +91,9 @@ class VideoJobs:
         """Whether its status names an attempt, of any run. Raises KeyError."""
         return self._stored[name].has_attempt
 
+    def count(self, state: RunState) -> int:
+        return sum(stored.state is state for stored in self._stored.values())
+
     def uses_job(self, job: str) -> bool:
         """Whether the attempt at work of a VideoJob names this Job."""
         return job in self._jobs
