@@ -70,13 +70,14 @@ check: setup ## run the linter, the type checker and the import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-generate: setup ## regenerate docs/openapi.json, docs/configuration.md, the result's schema and the chart's CRD
+generate: setup ## regenerate docs/openapi.json, docs/configuration.md, the result's schema, the chart's CRD and README
 	@$(BIN)/python scripts/generate_docs.py
 	@$(BIN)/python scripts/generate_crd.py
+	@$(BIN)/python scripts/generate_chart_readme.py
 
 verify: generate ## fail when a generated file is not up to date
 	@git diff --exit-code -- docs/openapi.json docs/configuration.md docs/result.schema.json \
-		charts/ecg-audio-analyzer/files/crd.yaml
+		charts/ecg-audio-analyzer/files/crd.yaml charts/ecg-audio-analyzer/README.md
 	@echo "generated files are up to date"
 
 fmt: setup ## format, and apply the linter's automatic fixes

@@ -70,6 +70,18 @@ def test_an_upgrade_changes_what_was_asked_and_nothing_is_stuck(installed: Contr
     wait_until(lambda: not any("interactive" in name for name in _of_the_release(installed)), 30)
 
 
+def test_helm_4_installs_upgrades_and_uninstalls_it(installed: ControlPlane) -> None:
+    installed.helm("uninstall", "ecg", "-n", NAMESPACE)
+    wait_until(lambda: _of_the_release(installed) == [], 60, lambda: _of_the_release(installed))
+    where = ("ecg", str(chart.CHART), "-n", NAMESPACE)
+    installed.helm("install", *where, version=4)
+    installed.helm("upgrade", *where, "--set", "api.replicas=2", version=4)
+    replicas = installed.kubectl("get", "deployment/ecg-api", "-n", NAMESPACE, "-o", "jsonpath={.spec.replicas}")
+    assert replicas == "2"
+    installed.helm("uninstall", "ecg", "-n", NAMESPACE, version=4)
+    wait_until(lambda: _of_the_release(installed) == [], 60, lambda: _of_the_release(installed))
+
+
 def test_an_uninstall_leaves_the_definition_and_the_videojobs_alone(installed: ControlPlane) -> None:
     jobs = VideoJobs(installed, NAMESPACE)
     jobs.create("kept")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecg_dev.control_plane.server import ControlPlane
-from support import chart
+from support import chart, foreign_definitions
 from support.chart_pods import pipeline_pod
 from support.played_kubelet import Manifest
 
@@ -27,6 +27,7 @@ def restricted(cluster: ControlPlane) -> Iterator[str]:
         cluster.kubectl("create", "priorityclass", priority, "--value=1", check=False)
     runtime = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "nvidia"}, "handler": "n"}
     chart.apply(cluster, [runtime])
+    foreign_definitions.install(cluster)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
@@ -36,6 +37,12 @@ def test_the_server_accepts_everything_rendered(cluster: ControlPlane, restricte
     manifests = chart.render("-f", str(CASES[case]), namespace=restricted)
     output = chart.apply(cluster, manifests, "--dry-run=server", "--validate=strict", "--force-conflicts")
     assert len(output.splitlines()) == len(manifests)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_helm_4_renders_the_same(case: str) -> None:
+    files = ("-f", str(CASES[case]))
+    assert chart.render(*files, helm="helm4") == chart.render(*files)
 
 
 @pytest.mark.parametrize("case", CASES)

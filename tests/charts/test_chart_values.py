@@ -1,6 +1,7 @@
 """Invalid values are refused before installation, with a message that names the value."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes without types
@@ -28,6 +29,7 @@ REFUSED = {
     "a quantity with a unit of its own": ("pipeline.cpu.resources.limits.memory=6GB", "/limits/memory"),
     "a kind of models": ("pipeline.models.source=nfs", "'download', 'pvc', 'image'"),
     "a node port without its type": ("api.service.nodePort=30000", "api.service.nodePort: needs"),
+    "a route to nowhere": ("api.httpRoute.enabled=true", "/api/httpRoute/parentRefs"),
     "half seconds": ("jobs.ttlSeconds=0.5", "/jobs/ttlSeconds"),
 }
 
@@ -121,3 +123,20 @@ def test_kind_maps_the_port_that_the_chart_opens() -> None:
     mapped = [m["containerPort"] for node in kind["nodes"] for m in node["extraPortMappings"]]
     service = chart.one(chart.render("-f", str(chart.VALUES["kind"])), "Service", "ecg-api")
     assert mapped == [port["nodePort"] for port in service["spec"]["ports"]]
+
+
+def test_a_shared_gpu_takes_the_place_of_a_whole_one(tmp_path: Path) -> None:
+    """Helm merges maps: null removes what the chart's values have."""
+    values = {"pipeline": {"gpu": {"resources": {"limits": {"nvidia.com/gpu": None, "nvidia.com/mig-1g.10gb": 1}}}}}
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    for helm in ("helm", "helm4"):
+        config = json.loads(chart.pod_config(chart.render("-f", str(file), helm=helm)))
+        limits = config["gpu"]["resources"]["limits"]
+        assert "nvidia.com/gpu" not in limits
+        assert limits["nvidia.com/mig-1g.10gb"] == 1
+
+
+def test_an_autoscaler_alone_says_how_many_there_are() -> None:
+    deployment = chart.one(chart.render("--set", "api.autoscaling.enabled=true"), "Deployment", "ecg-api")
+    assert "replicas" not in deployment["spec"]

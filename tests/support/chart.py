@@ -21,15 +21,16 @@ VALUES = {"default": CHART / "values.yaml", "eks": ROOT / "deploy/eks/values.yam
 _KUBE_VERSION = "1.36.3"  # the default of a helm built from source is 1.20
 
 
-def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+def helm(*arguments: str, command: str = "helm") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(program("helm")), *arguments], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
+        [str(program(command)), *arguments], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
     )
 
 
-def template(*arguments: str, release: str = "ecg", namespace: str = "videos") -> str:
+def template(*arguments: str, release: str = "ecg", namespace: str = "videos", command: str = "helm") -> str:
     """Returns the output of `helm template`. Raises AssertionError with its error message when it fails."""
-    done = helm("template", release, str(CHART), "-n", namespace, "--kube-version", _KUBE_VERSION, *arguments)
+    where = (release, str(CHART), "-n", namespace, "--kube-version", _KUBE_VERSION)
+    done = helm("template", *where, *arguments, command=command)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -41,8 +42,8 @@ def refusal(*arguments: str) -> str:
     return done.stderr
 
 
-def render(*arguments: str, release: str = "ecg", namespace: str = "videos") -> list[Manifest]:
-    documents = yaml.safe_load_all(template(*arguments, release=release, namespace=namespace))
+def render(*arguments: str, release: str = "ecg", namespace: str = "videos", helm: str = "helm") -> list[Manifest]:
+    documents = yaml.safe_load_all(template(*arguments, release=release, namespace=namespace, command=helm))
     return [document for document in documents if document]
 
 

@@ -86,7 +86,7 @@ capabilities:
 {{- /* Scheduling fields of a pod. Argument: a component's values. */ -}}
 {{- define "ecg.placement" -}}
 {{- $placement := dict -}}
-{{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" -}}
+{{- range $field := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" -}}
 {{- with get $ $field -}}
 {{- $_ := set $placement $field . -}}
 {{- end -}}

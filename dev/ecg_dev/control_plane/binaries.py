@@ -42,6 +42,7 @@ PROGRAMS = (
     Program("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 10),
     Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", 50),
     Program("helm", "helm", "helm.sh/helm/v3/cmd/helm", 165),
+    Program("helm4", "helm4", "helm.sh/helm/v4/cmd/helm", 60),
 )
 MONITORING_PROGRAMS = (
     Program("prometheus", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", 180),
