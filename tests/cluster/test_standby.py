@@ -1,5 +1,6 @@
 """Standby pods on a real control plane, with the rights and under the policies of the chart."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -163,3 +164,25 @@ def test_pods_of_another_configuration_are_replaced_and_surplus_ones_are_removed
         operated_until(["played:1"] * 2, STANDBY_CPU="2")
         operated_until(["played:2"], STANDBY_CPU="1", PIPELINE_IMAGE="played:2")
         operated_until([], STANDBY_CPU="1", STANDBY_IDLE_S="0.1", PIPELINE_IMAGE="played:2")
+
+
+def test_without_the_right_to_give_pods_away_every_job_begins_cold(cluster: ControlPlane, tmp_path: Path) -> None:
+    """A role of a release without standby pods, and an operator whose environment asks for them."""
+    with secured(cluster, "without-right") as release:
+        role = cluster.kubectl("get", "role", f"{release.name}-operator", "-n", release.namespace, "-o", "json")
+        rules = [rule for rule in json.loads(role)["rules"] if rule["verbs"] != ["patch"]]
+        patch = json.dumps({"rules": rules})
+        cluster.kubectl(
+            "patch", "role", f"{release.name}-operator", "-n", release.namespace, "--type=merge", "-p", patch
+        )
+        jobs = release.videojobs
+        with operated(release, tmp_path, standing_by(complete, work)) as (_, operator):
+            wait_until(lambda: len(ready_pods(release)) == 1, 30)
+            jobs.create("first")
+            jobs.wait_for_condition("first", "Succeeded", "True", "Succeeded", 60)
+            assert jobs.status("first")["attempt"]["number"] == 2
+            operator.wait_for_log("standby_refused")
+            wait_until(lambda: idle_jobs(release) == [], 30)
+            jobs.create("second")
+            jobs.wait_for_condition("second", "Succeeded", "True", "Succeeded", 60)
+            assert jobs.status("second")["attempt"]["number"] == 1

@@ -10,6 +10,7 @@ import pytest
 
 from ecg_dev.node.cluster import NodeCluster
 from ecg_dev.waiting import wait_until
+from support import s3
 from support.installed import Installed, installed
 from support.media_server import MediaServer
 from support.receiver import ALL_SEVEN, Receiver
@@ -21,8 +22,18 @@ STEPS = ("POST answered", "first report", "first callback", "result", "last call
 
 
 @pytest.fixture(scope="module")
-def release(node: NodeCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with installed(node, "ecg-standby", tmp_path_factory.mktemp("chart"), {}) as release:
+def values(bucket: str) -> dict[str, Any]:
+    """Results go to S3, by a URL in a Secret that does not exist when a standby pod begins."""
+    variables = {n: v for n, v in s3.environment(bucket).items() if n.startswith("AWS_") and "ENDPOINT" not in n}
+    return {
+        "s3": {"bucket": s3.BUCKET, "endpoint": bucket, "region": "us-east-1"},
+        **{component: {"env": variables} for component in ("api", "operator", "pipeline")},
+    }
+
+
+@pytest.fixture(scope="module")
+def release(node: NodeCluster, values: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    with installed(node, "ecg-standby", tmp_path_factory.mktemp("chart"), values) as release:
         yield release
 
 
@@ -53,10 +64,14 @@ def timed(release: Installed, backend: Receiver, media: MediaServer, job_id: str
 
 @pytest.mark.timeout(500)
 def test_a_job_begins_at_once_where_a_pod_stands_by(
-    release: Installed, backend: Receiver, media: MediaServer, figure: Callable[[str], None]
+    release: Installed,
+    values: dict[str, Any],
+    backend: Receiver,
+    media: MediaServer,
+    figure: Callable[[str], None],
 ) -> None:
     cold = timed(release, backend, media, "cold")
-    release.upgrade({"standby": {"gpu": 1, "languages": ["en"]}})
+    release.upgrade({**values, "standby": {"gpu": 1, "languages": ["en"]}})
     runs = {"cold": cold}
     for job_id in ("standby-1", "standby-2", "standby-3"):
         wait_until(lambda: len(standby_pods(release)) == 1, PATIENCE_S, lambda: release.kubectl("get", "pods"))

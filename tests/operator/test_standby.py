@@ -61,19 +61,19 @@ def test_one_that_fails_at_once_is_replaced_after_a_minute() -> None:
     assert plan.again_at == NOW + timedelta(seconds=40)
 
 
-def test_none_is_wanted_while_a_job_waits_for_a_node_or_after_an_idle_time() -> None:
+def test_none_stands_by_while_a_job_waits_for_a_node_or_after_an_idle_time() -> None:
     chosen, none = settings(standby_gpu=1, standby_cpu=2, standby_idle_s=600), {Profile.GPU: 0, Profile.CPU: 0}
     short, long = timedelta(seconds=599), timedelta(seconds=600)
-    assert wanted_standby(chosen, short, is_node_needed=False) == {Profile.GPU: 1, Profile.CPU: 2}
-    assert wanted_standby(chosen, short, is_node_needed=True) == none
-    assert wanted_standby(chosen, long, is_node_needed=False) == none
+    assert wanted_standby(chosen, short, is_none_wanted=False) == {Profile.GPU: 1, Profile.CPU: 2}
+    assert wanted_standby(chosen, short, is_none_wanted=True) == none
+    assert wanted_standby(chosen, long, is_none_wanted=False) == none
     always = settings(standby_cpu=2)
-    assert wanted_standby(always, timedelta(days=9), is_node_needed=False)[Profile.CPU] == 2
+    assert wanted_standby(always, timedelta(days=9), is_none_wanted=False)[Profile.CPU] == 2
 
 
 def test_without_gpus_no_gpu_pod_stands_by() -> None:
     chosen = settings(standby_gpu=1).model_copy(update={"gpu_enabled": False})
-    assert wanted_standby(chosen, timedelta(0), is_node_needed=False)[Profile.GPU] == 0
+    assert wanted_standby(chosen, timedelta(0), is_none_wanted=False)[Profile.GPU] == 0
 
 
 class Offered:

@@ -80,7 +80,7 @@ class StandbyPool:
     async def _once(self) -> float:
         standby, now = self._cache.standby, self._clock()
         idle_for = timedelta(seconds=time.monotonic() - self._last_attempt)
-        wanted = wanted_standby(self._settings, idle_for, is_node_needed=standby.is_node_needed)
+        wanted = wanted_standby(self._settings, idle_for, is_none_wanted=standby.is_node_needed or standby.is_refused)
         plan = plan_standby(standby.jobs(), wanted, self._digests, now)
         for job in plan.delete:
             await self._delete(job)

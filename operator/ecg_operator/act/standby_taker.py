@@ -6,6 +6,7 @@ cannot be missed.
 """
 
 import contextlib
+import logging
 import math
 from dataclasses import dataclass
 
@@ -25,7 +26,9 @@ from ecg_operator.observe.snapshot import observed_job
 from ecg_operator.observe.standby import IDLE
 from ecg_operator.settings import OperatorSettings
 
-_TEST_FAILED = 422
+_REFUSALS = (403, 422)
+"""A missing right, a policy; 422 is also the answer to a `test` that fails."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class StandbyTaker:
     clock: Clock
 
     async def take(self, videojob: VideoJob, result_location: str | None) -> None:
-        """Raises OutdatedError where the pod or the Job became another VideoJob's, or the Job is gone, and ClusterError
-        for what should be tried again."""
+        """Raises OutdatedError where the pod or the Job became another VideoJob's, the Job is gone, or the API server
+        refuses, and ClusterError for what should be tried again."""
         attempt = videojob.status.attempt
         assert attempt is not None
         assert attempt.pod_name is not None
@@ -77,11 +80,13 @@ class StandbyTaker:
         try:
             return await self.cluster.json_patch(path, [free, *labelled, *operations])
         except ClusterError as error:
-            if error.status != _TEST_FAILED:
+            if error.status not in _REFUSALS:
                 raise
             manifest = await self.cluster.get(path)
             if manifest["metadata"]["labels"].get(VIDEOJOB_LABEL) == IDLE:
-                raise
+                _log.error("standby_refused", extra={"error": str(error)})
+                self.cache.standby.refuse()
+                raise OutdatedError from error
             if manifest["metadata"]["labels"] | wanted != manifest["metadata"]["labels"]:
                 raise OutdatedError from error
             return manifest

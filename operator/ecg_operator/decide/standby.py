@@ -20,13 +20,13 @@ class StandbyPlan:
     """When to plan again, if nothing happens before."""
 
 
-def wanted_standby(settings: OperatorSettings, idle_for: timedelta, *, is_node_needed: bool) -> dict[Profile, int]:
-    """How many pods of each profile stand by; none while a job waits for a node, or when no job has come for long.
+def wanted_standby(settings: OperatorSettings, idle_for: timedelta, *, is_none_wanted: bool) -> dict[Profile, int]:
+    """How many pods of each profile stand by; none when no job has come for long.
 
-    `idle_for`: since the last attempt began.
+    `idle_for`: since the last attempt began. `is_none_wanted`: a job waits for a node, or no pod can be given away.
     """
     limit = settings.standby_idle_s
-    if is_node_needed or (limit is not None and idle_for >= timedelta(seconds=limit)):
+    if is_none_wanted or (limit is not None and idle_for >= timedelta(seconds=limit)):
         return dict.fromkeys(Profile, 0)
     return {Profile.GPU: settings.standby_gpu if settings.gpu_enabled else 0, Profile.CPU: settings.standby_cpu}
 

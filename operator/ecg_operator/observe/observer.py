@@ -31,7 +31,7 @@ class Observer:
         return replace(observed, standby_lost=True) if observed is not None and lost else observed
 
     async def _look_for_job(self, observed: Observed) -> bool:
-        """Whether the standby Job that the attempt names is gone, or another VideoJob's."""
+        """Whether the standby Job that the attempt names is gone, another VideoJob's, or not to be had."""
         attempt = observed.videojob.status.attempt
         assert attempt is not None
         try:
@@ -41,7 +41,8 @@ class Observer:
                 self._cache.jobs.drop(job.uid)
             return is_standby_job(attempt.job_name)
         owner = self._cache.jobs.put(manifest)
-        return is_standby_job(attempt.job_name) and owner not in (IDLE, observed.videojob.metadata.name)
+        can_be_taken = owner == IDLE and not self._cache.standby.is_refused
+        return is_standby_job(attempt.job_name) and not can_be_taken and owner != observed.videojob.metadata.name
 
     async def _look_for_pods(self, name: str) -> None:
         selector = f"{VIDEOJOB_LABEL}={name}"

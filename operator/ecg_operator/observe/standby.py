@@ -23,6 +23,9 @@ class Standby:
         self._being_taken: set[str] = set()
         self._without_node: set[str] = set()
         """VideoJobs whose pod finds no node."""
+        self.is_refused = False
+        """Whether the API server refused to give a pod away: from then on none stands by, until the operator restarts
+        with other rights or policies."""
         self.config: Mapping[Profile, str] = {}
         """Digest of what a standby Job is built from now; no pod of another one is offered."""
         self.on_change: Callable[[], None] = lambda: None
@@ -38,6 +41,8 @@ class Standby:
 
     def offers(self) -> dict[Profile, StandbyPod]:
         """The oldest ready pod of each profile."""
+        if self.is_refused:
+            return {}
         found: dict[Profile, StandbyPod] = {}
         for job in self.jobs():
             pod = self.ready_pod(job)
@@ -54,6 +59,10 @@ class Standby:
             return None
         pods = (pod for pod in self._pods.of(IDLE) if pod.job_uid == job.uid)
         return next((pod for pod in pods if pod.is_live and pod.ready and pod.node), None)
+
+    def refuse(self) -> None:
+        self.is_refused = True
+        self.changed()
 
     def update_waiting(self, name: str, pods: Iterable[ObservedPod]) -> None:
         """Take over which pods of a VideoJob the cache has."""
