@@ -9,7 +9,7 @@ import yaml  # type: ignore[import-untyped]  # comes without types
 
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_operator.act.pod_manifest import USER
-from support import chart
+from support import chart, foreign_definitions
 
 EKS = chart.ROOT / "deploy/eks"
 PAGE = (chart.ROOT / "docs/eks.md").read_text()
@@ -66,6 +66,19 @@ def test_the_volume_is_the_pods(storage_class: dict[str, Any], cluster: ControlP
     cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
 
 
+def test_external_secrets_are_those_that_the_values_name(cluster: ControlPlane, namespace: str) -> None:
+    foreign_definitions.install(cluster)
+    manifests = list(yaml.safe_load_all((EKS / "external-secrets.yaml").read_text()))
+    assert {manifest["metadata"]["namespace"] for manifest in manifests} == {"ecg"}
+    here = [manifest | {"metadata": manifest["metadata"] | {"namespace": namespace}} for manifest in manifests]
+    output = chart.apply(cluster, here, "--dry-run=server", "--validate=strict")
+    assert len(output.splitlines()) == len(manifests) == 4
+    made = {m["spec"]["target"]["name"]: m["spec"]["data"][0]["secretKey"] for m in manifests[1:]}
+    callback, token = VALUES["callbacks"]["secret"], VALUES["huggingface"]["token"]
+    wanted = {one["existingSecret"]: one["key"] for one in (callback, token)} | {VALUES["api"]["keysSecret"]: "keys"}
+    assert made == wanted
+
+
 def test_every_gpu_node_has_the_taint_that_the_pods_tolerate() -> None:
     pool = next(iter(yaml.safe_load_all((EKS / "nodepool.yaml").read_text())))
     (group,) = [group for group in CLUSTER["managedNodeGroups"] if group["name"] == "gpu"]
@@ -80,7 +93,7 @@ def test_every_gpu_node_has_the_taint_that_the_pods_tolerate() -> None:
 def test_the_page_leaves_nothing_out() -> None:
     commands = "".join(re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL))
     assert "..." not in commands
-    named = set(re.findall(r"deploy/eks/([\w.]+\w)", commands))
+    named = set(re.findall(r"deploy/eks/([\w.-]+\w)", commands))
     assert named == {path.name for path in EKS.iterdir()}
     defined = set(re.findall(r"(?:\$ |export |read -rs |for |&& )(\w+)(?:=| && | in )", commands)) | {
         "AWS_REGION",

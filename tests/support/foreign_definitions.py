@@ -1,5 +1,5 @@
-"""Custom resource definitions of others that the chart's objects are checked against: the Gateway API's, and the
-Prometheus operator's."""
+"""Custom resource definitions of others that objects of the chart and of deploy/eks are checked against: the Gateway
+API's, the Prometheus operator's, and the External Secrets Operator's."""
 
 import json
 import subprocess
@@ -15,8 +15,12 @@ _FILES = {
         "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
         "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
     ),
+    "github.com/external-secrets/external-secrets": (
+        "config/crds/bases/external-secrets.io_externalsecrets.yaml",
+        "config/crds/bases/external-secrets.io_secretstores.yaml",
+    ),
 }
-_GROUPS = ("gateway.networking.k8s.io", "monitoring.coreos.com")
+_GROUPS = ("external-secrets.io", "gateway.networking.k8s.io", "monitoring.coreos.com")
 
 
 def install(plane: ControlPlane) -> None:
