@@ -32,7 +32,7 @@ demo: setup ## from a fresh clone: analyse the sample video through the HTTP API
 test: setup control-plane ## from a fresh clone: run all tests that this machine can run, except tests/e2e
 	@$(BIN)/python -m pytest $(ARGS)
 
-control-plane: setup ## build the Kubernetes control plane that the tests use (ten minutes, once)
+control-plane: setup ## build the control plane, helm and Prometheus that the tests use (a quarter of an hour, once)
 	@$(BIN)/python -m ecg_dev.control_plane.binaries > /dev/null
 
 cluster-up: setup ## start a single-node Kubernetes cluster with a real kubelet on this machine (Linux, root)
