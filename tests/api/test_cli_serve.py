@@ -29,9 +29,9 @@ SERVE = ("-m", "ecg_api.cli", "serve")
 
 
 @contextmanager
-def _server(*command: str, data: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
+def _server(*command: str, data: Path, port: int, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     arguments = [sys.executable, *command, "--port", str(port), "--data-dir", str(data)]
-    server = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
     try:
         wait_until(lambda: server.poll() is not None or _answers(port), 30, lambda: "it did not start")
         yield server
@@ -78,6 +78,23 @@ def test_a_taken_port_ends_it_with_a_line_that_says_so(tmp_path: Path) -> None:
         f"ecg serve: 127.0.0.1, port {port}, cannot be listened on (Address already in use): "
         "stop what listens there, or name others by --host and --port\n"
     )
+
+
+def test_a_taken_port_for_metrics_does_too(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        arguments = ("--port", str(free_port()), "--data-dir", str(tmp_path))
+        done = _refused(*arguments, environment={"METRICS_PORT": port})
+    assert done.returncode == 1
+    assert f"port {port}, cannot be listened on (Address already in use)" in done.stderr
+    assert done.stderr.endswith("or name others by METRICS_PORT\n")
+
+
+def test_metrics_are_served_where_they_are_asked_for(tmp_path: Path) -> None:
+    metrics, port = free_port(), free_port()
+    with _server(*SERVE, data=tmp_path, port=port, METRICS_PORT=str(metrics)):
+        text = httpx.get(f"http://127.0.0.1:{metrics}/metrics", trust_env=False).text
+    assert 'ecg_jobs_submitted_total{kind="video",outcome="created"} 0.0' in text
 
 
 def _refused(

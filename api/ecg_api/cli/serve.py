@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.data_dir is not None:
         os.environ["DATA_DIR"] = str(arguments.data_dir)
     settings = load_settings(Settings, host=arguments.host, port=arguments.port)
-    for port in (settings.port, settings.metrics_port or 0):
-        if why := _why_not_free(settings.host, port):
+    for port, others in ((settings.port, "--host and --port"), (settings.metrics_port or 0, "METRICS_PORT")):
+        if why := _why_not_free(settings.host, port, others):
             complain(f"ecg serve: {why}")
             return 1
     try:
@@ -46,13 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
     return _in_cluster(settings) if settings.store == "kubernetes" else _standalone(settings)
 
 
-def _why_not_free(host: str, port: int) -> str | None:
-    """What keeps the server from listening there; None where nothing does."""
+def _why_not_free(host: str, port: int, others: str) -> str | None:
+    """What keeps the server from listening there; None where nothing does. `others` names another port."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
-        advice = "stop what listens there, or name others by --host, --port and METRICS_PORT"
+        advice = f"stop what listens there, or name others by {others}"
         return f"{host}, port {port}, cannot be listened on ({reason}): {advice}"
     return None
 
