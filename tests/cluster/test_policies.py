@@ -324,5 +324,5 @@ def test_the_server_finds_nothing_wrong_with_the_policies(release: Release) -> N
         found = release.admin.get(path, params=query).json()["items"]
         return [p["status"]["typeChecking"] for p in found if "typeChecking" in p.get("status", {})]
 
-    wait_until(lambda: len(checked()) == 4, 30)
+    wait_until(lambda: len(checked()) == 5, 30)
     assert [c for c in checked() if c.get("expressionWarnings")] == []
