@@ -74,11 +74,11 @@ def test_helm_4_installs_upgrades_and_uninstalls_it(installed: ControlPlane) -> 
     installed.helm("uninstall", "ecg", "-n", NAMESPACE)
     wait_until(lambda: _of_the_release(installed) == [], 60, lambda: _of_the_release(installed))
     where = ("ecg", str(chart.CHART), "-n", NAMESPACE)
-    installed.helm("install", *where, version=4)
-    installed.helm("upgrade", *where, "--set", "api.replicas=2", version=4)
+    installed.helm("install", *where, command="helm4")
+    installed.helm("upgrade", *where, "--set", "api.replicas=2", command="helm4")
     replicas = installed.kubectl("get", "deployment/ecg-api", "-n", NAMESPACE, "-o", "jsonpath={.spec.replicas}")
     assert replicas == "2"
-    installed.helm("uninstall", "ecg", "-n", NAMESPACE, version=4)
+    installed.helm("uninstall", "ecg", "-n", NAMESPACE, command="helm4")
     wait_until(lambda: _of_the_release(installed) == [], 60, lambda: _of_the_release(installed))
 
 

@@ -42,7 +42,7 @@ def test_the_server_accepts_everything_rendered(cluster: ControlPlane, restricte
 @pytest.mark.parametrize("case", CASES)
 def test_helm_4_renders_the_same(case: str) -> None:
     files = ("-f", str(CASES[case]))
-    assert chart.render(*files, helm="helm4") == chart.render(*files)
+    assert chart.render(*files, command="helm4") == chart.render(*files)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -130,8 +130,8 @@ def test_a_shared_gpu_takes_the_place_of_a_whole_one(tmp_path: Path) -> None:
     values = {"pipeline": {"gpu": {"resources": {"limits": {"nvidia.com/gpu": None, "nvidia.com/mig-1g.10gb": 1}}}}}
     file = tmp_path / "values.yaml"
     file.write_text(yaml.safe_dump(values))
-    for helm in ("helm", "helm4"):
-        config = json.loads(chart.pod_config(chart.render("-f", str(file), helm=helm)))
+    for command in ("helm", "helm4"):
+        config = json.loads(chart.pod_config(chart.render("-f", str(file), command=command)))
         limits = config["gpu"]["resources"]["limits"]
         assert "nvidia.com/gpu" not in limits
         assert limits["nvidia.com/mig-1g.10gb"] == 1

@@ -13,6 +13,7 @@ from ecg_contract.videojob.names import VIDEOJOB_LABEL
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
+from support.conditions import holds
 from support.control_plane import make_namespace
 from support.forks import Forks
 from support.operator_process import operator_environment
@@ -135,8 +136,7 @@ def _final(plane: ControlPlane, name: str) -> dict[str, Any]:
 
 
 def _stands_by(videojobs: VideoJobs) -> bool:
-    pods = videojobs.objects("pods")
-    return any(c["type"] == "Ready" and c["status"] == "True" for p in pods for c in p["status"].get("conditions", []))
+    return any(holds(pod, "Ready") for pod in videojobs.objects("pods"))
 
 
 @pytest.mark.timeout(600)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
+from support.conditions import holds
 from support.operator_process import OperatorProcess
 from support.played_kubelet import Manifest, PlayedKubelet, PlayedPod, now, played_kubelet
 from support.played_pipeline import PlayedPipeline, work
@@ -54,11 +54,7 @@ def ready_pods(release: Release) -> list[Manifest]:
     found = [
         p for p in release.videojobs.objects("pods") if not p["metadata"]["labels"].get("ecg-analyzer.io/videojob")
     ]
-    return [p for p in found if {"type": "Ready", "status": "True"}.items() <= _condition(p).items()]
-
-
-def _condition(pod: Manifest) -> dict[str, Any]:
-    return next((c for c in pod["status"].get("conditions", []) if c["type"] == "Ready"), {})
+    return [pod for pod in found if holds(pod, "Ready")]
 
 
 def test_a_job_takes_the_pod_that_stands_by_and_another_takes_its_place(release: Release, tmp_path: Path) -> None:

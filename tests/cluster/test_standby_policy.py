@@ -26,15 +26,7 @@ def standby_pod(release: Release, **labels: str) -> PlayedPod:
     name = f"standby-cpu-{secrets.token_hex(4)}-{secrets.token_hex(3)[:5]}"
     idle = {"ecg-analyzer.io/videojob": "", "ecg-analyzer.io/standby": "cpu", **labels}
     metadata = {"name": name, "labels": idle, "annotations": {"ecg-analyzer.io/task": "", "team": "speech"}}
-    spec = {
-        "schedulerName": "nobody",
-        "serviceAccountName": f"{release.name}-pipeline",
-        "containers": [{"name": "pipeline", "image": "none"}],
-    }
-    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-    answer = release.admin.post(f"/api/v1/namespaces/{release.namespace}/pods", json=manifest)
-    assert answer.is_success, answer.text
-    return PlayedPod(release.plane, release.admin, answer.json())
+    return release.unscheduled_pod(metadata)
 
 
 def claim(videojob: Manifest) -> Manifest:

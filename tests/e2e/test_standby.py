@@ -1,7 +1,6 @@
 """What a standby pod saves, on real pods: the same video cold and taken by a pod that had loaded its models."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,12 +10,12 @@ import pytest
 from ecg_dev.node.cluster import NodeCluster
 from ecg_dev.waiting import wait_until
 from support import s3
+from support.conditions import condition, holds
 from support.installed import Installed, installed
 from support.media_server import MediaServer
-from support.receiver import ALL_SEVEN, Receiver
-from support.timeline import Timeline
+from support.receiver import Receiver
+from support.timed_job import PATIENCE_S, timed_job
 
-PATIENCE_S = 180.0
 SETTLED = timedelta(seconds=3)
 STEPS = ("POST answered", "first report", "first callback", "result", "last callback")
 
@@ -24,11 +23,7 @@ STEPS = ("POST answered", "first report", "first callback", "result", "last call
 @pytest.fixture(scope="module")
 def values(bucket: str) -> dict[str, Any]:
     """Results go to S3, by a URL in a Secret that does not exist when a standby pod begins."""
-    variables = {n: v for n, v in s3.environment(bucket).items() if n.startswith("AWS_") and "ENDPOINT" not in n}
-    return {
-        "s3": {"bucket": s3.BUCKET, "endpoint": bucket, "region": "us-east-1"},
-        **{component: {"env": variables} for component in ("api", "operator", "pipeline")},
-    }
+    return s3.chart_values(bucket)
 
 
 @pytest.fixture(scope="module")
@@ -41,24 +36,16 @@ def standby_pods(release: Installed) -> list[dict[str, Any]]:
     """Those that no job has taken, ready for some seconds: the kubelet has nothing to do with them."""
     selector = "ecg-analyzer.io/standby,ecg-analyzer.io/videojob="
     pods = json.loads(release.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
-    return [pod for pod in pods if any(_is_settled(condition) for condition in pod["status"]["conditions"])]
+    return [pod for pod in pods if holds(pod, "Ready") and _has_settled(pod)]
 
 
-def _is_settled(condition: dict[str, Any]) -> bool:
-    since = datetime.fromisoformat(condition["lastTransitionTime"])
-    return (condition["type"], condition["status"]) == ("Ready", "True") and datetime.now(UTC) - since > SETTLED
+def _has_settled(pod: dict[str, Any]) -> bool:
+    return datetime.now(UTC) - datetime.fromisoformat(condition(pod, "Ready")["lastTransitionTime"]) > SETTLED
 
 
 def timed(release: Installed, backend: Receiver, media: MediaServer, job_id: str) -> dict[str, Any]:
     """The result, with the seconds of each step."""
-    with Timeline(release.node, release.name, job_id) as timeline:
-        release.post(job_id, f"{media.url}/meeting_en.mp4", fastapi_base_url=backend.url, enable_gpu=True)
-        timeline.seconds["POST answered"] = timeline.since(time.time())
-        offset = time.time() - time.monotonic()
-        backend.wait_for(lambda got: [r.mark for r in got if r.json["job_id"] == job_id] == ALL_SEVEN, PATIENCE_S)
-    received = backend.of(job_id)
-    timeline.seconds["first callback"] = timeline.since(received[0].time + offset)
-    timeline.seconds["last callback"] = timeline.since(received[-1].time + offset)
+    timeline = timed_job(release, backend, job_id, f"{media.url}/meeting_en.mp4", enable_gpu=True)
     return {**release.result(job_id), "seconds": timeline.seconds}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -17,11 +16,10 @@ from support import s3
 from support.installed import Installed, installed
 from support.media_server import MediaServer
 from support.pipeline_process import ROOT, demo_environment
-from support.receiver import ALL_SEVEN, Receiver
+from support.receiver import Receiver
 from support.server_process import ServerProcess
-from support.timeline import Timeline
+from support.timed_job import PATIENCE_S, timed_job
 
-PATIENCE_S = 180.0
 PIPELINE_IMAGE = next(recipe.tag for recipe in recipes("") if recipe.name == "ecg-pipeline")
 STEPS = (
     "POST answered",
@@ -39,12 +37,7 @@ STEPS = (
 @pytest.fixture(scope="module")
 def release(node: NodeCluster, bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """A release with a bucket for results."""
-    variables = {n: v for n, v in s3.environment(bucket).items() if n.startswith("AWS_") and "ENDPOINT" not in n}
-    values = {
-        "s3": {"bucket": s3.BUCKET, "endpoint": bucket, "region": "us-east-1"},
-        **{component: {"env": variables} for component in ("api", "operator", "pipeline")},
-    }
-    with installed(node, "ecg-e2e", tmp_path_factory.mktemp("chart"), values) as release:
+    with installed(node, "ecg-e2e", tmp_path_factory.mktemp("chart"), s3.chart_values(bucket)) as release:
         yield release
 
 
@@ -94,14 +87,8 @@ def test_a_video_gives_what_the_standalone_host_gives(
     timelines: dict[str, dict[str, float]],
 ) -> None:
     job_id = f"sample-{language}"
-    with Timeline(release.node, release.name, job_id) as timeline:
-        release.post(job_id, urls[language], fastapi_base_url=backend.url, language=language, enable_gpu=True)
-        timeline.seconds["POST answered"] = timeline.since(time.time())
-        offset = time.time() - time.monotonic()
-        backend.wait_for(lambda got: [r.mark for r in got if r.json["job_id"] == job_id] == ALL_SEVEN, PATIENCE_S)
+    timeline = timed_job(release, backend, job_id, urls[language], language=language, enable_gpu=True)
     received = backend.of(job_id)
-    timeline.seconds["first callback"] = timeline.since(received[0].time + offset)
-    timeline.seconds["last callback"] = timeline.since(received[-1].time + offset)
     timeline.seconds["models ready"] = timeline.since(models_ready(release))
     timelines[job_id] = timeline.seconds
     standalone.post(job_id, urls[language], language=language)

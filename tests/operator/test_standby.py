@@ -129,3 +129,18 @@ def test_a_pod_is_offered_to_nobody_else_from_the_moment_on_at_which_it_is_taken
     world.named.clear()
     world.add("one", videojob="somebody")
     assert world.offered == []
+
+
+def test_a_node_is_needed_while_a_pod_finds_none() -> None:
+    world = Offered()
+    changes: list[bool] = []
+    world.standby.on_change = lambda: changes.append(world.standby.is_node_needed)
+    created = {"creationTimestamp": NOW.isoformat(), "labels": {"ecg-analyzer.io/videojob": "v"}}
+    metadata = {"name": "p", "uid": "p", "resourceVersion": "1", **created}
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    pod = observed_pod({"metadata": metadata, "spec": {}, "status": {"conditions": [unscheduled]}})
+    world.standby.update_waiting("v", [pod])
+    world.standby.update_waiting("v", [pod])
+    assert world.standby.is_node_needed
+    world.standby.update_waiting("v", [])
+    assert changes == [True, False]

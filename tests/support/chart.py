@@ -42,8 +42,8 @@ def refusal(*arguments: str) -> str:
     return done.stderr
 
 
-def render(*arguments: str, release: str = "ecg", namespace: str = "videos", helm: str = "helm") -> list[Manifest]:
-    documents = yaml.safe_load_all(template(*arguments, release=release, namespace=namespace, command=helm))
+def render(*arguments: str, release: str = "ecg", namespace: str = "videos", command: str = "helm") -> list[Manifest]:
+    documents = yaml.safe_load_all(template(*arguments, release=release, namespace=namespace, command=command))
     return [document for document in documents if document]
 
 

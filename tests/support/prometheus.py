@@ -1,6 +1,5 @@
 """A real Prometheus that scrapes processes of a test, and promtool."""
 
-import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -73,8 +72,3 @@ def promtool(*arguments: str, cwd: Path) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def as_json(manifest: dict[str, Any], key: str) -> Any:
-    """A file of a ConfigMap, parsed."""
-    return json.loads(manifest["data"][key])

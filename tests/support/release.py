@@ -36,12 +36,15 @@ class Release:
         """An unscheduled pod named as a VideoJob's Job would name it."""
         metadata = videojob["metadata"]
         name = f"{metadata['name']}-{metadata['uid'][:6]}-a{attempt}-{secrets.token_hex(3)[:5]}"
+        return self.unscheduled_pod({"name": name}, account)
+
+    def unscheduled_pod(self, metadata: Manifest, account: str = "pipeline") -> PlayedPod:
         spec = {
             "schedulerName": "nobody",
             "serviceAccountName": f"{self.name}-{account}",
             "containers": [{"name": "pipeline", "image": "none"}],
         }
-        manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+        manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
         answer = self.admin.post(f"/api/v1/namespaces/{self.namespace}/pods", json=manifest)
         assert answer.is_success, answer.text
         return PlayedPod(self.plane, self.admin, answer.json())

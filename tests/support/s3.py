@@ -38,3 +38,12 @@ def environment(endpoint: str) -> dict[str, str]:
     """The variables that boto3 reads."""
     keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "canary-key"}
     return {**keys, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def chart_values(endpoint: str) -> dict[str, Any]:
+    """Values of a release that keeps its results there."""
+    variables = {n: v for n, v in environment(endpoint).items() if n.startswith("AWS_") and "ENDPOINT" not in n}
+    return {
+        "s3": {"bucket": BUCKET, "endpoint": endpoint, "region": "us-east-1"},
+        **{component: {"env": variables} for component in ("api", "operator", "pipeline")},
+    }

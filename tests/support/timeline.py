@@ -11,14 +11,11 @@ import httpx
 
 from ecg_contract.videojob.names import VIDEOJOB_LABEL
 from ecg_dev.control_plane.api_access import ApiAccess
+from support.conditions import holds
 from support.played_kubelet import client
 
 Manifest = dict[str, Any]
 Milestone = tuple[str, Callable[[Manifest], object]]
-
-
-def _condition(pod: Manifest, kind: str) -> bool:
-    return any(c["type"] == kind and c["status"] == "True" for c in pod["status"].get("conditions") or [])
 
 
 def _container_started(pod: Manifest) -> bool:
@@ -39,7 +36,7 @@ class Timeline:
             (f"{batch}/jobs?{labelled}", [("Job created", lambda _: True)]),
             (
                 f"{core}/pods?{labelled}",
-                [("pod scheduled", lambda p: _condition(p, "PodScheduled")), ("container started", _container_started)],
+                [("pod scheduled", lambda p: holds(p, "PodScheduled")), ("container started", _container_started)],
             ),
             (
                 f"{jobs}?fieldSelector=metadata.name%3D{videojob}",

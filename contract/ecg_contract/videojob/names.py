@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from ecg_contract.videojob.resource import GROUP, Profile
+from ecg_contract.videojob.resource import GROUP, Attempt, Profile
 from ecg_contract.videojob.spec import NAME_LENGTH
 
 _STANDBY_JOB = re.compile(r"standby-(gpu|cpu)-[a-z0-9]{8}")
@@ -53,9 +53,9 @@ def standby_job_name(profile: Profile, token: str) -> str:
     return f"standby-{profile}-{token}"
 
 
-def is_standby_job(name: str) -> bool:
-    """Whether a Job has a name of `standby_job_name`, which none of `job_name` has."""
-    return _STANDBY_JOB.fullmatch(name) is not None
+def is_on_standby_job(attempt: Attempt | None) -> bool:
+    """Whether the attempt's Job has a name of `standby_job_name`, which none of `job_name` has."""
+    return attempt is not None and _STANDBY_JOB.fullmatch(attempt.job_name) is not None
 
 
 def result_secret_name(job: str) -> str:

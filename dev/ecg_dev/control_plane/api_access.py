@@ -60,10 +60,10 @@ class ApiAccess:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done.stdout + ("" if check else done.stderr)
 
-    def helm(self, *arguments: str, check: bool = True, version: int = 3) -> str:
+    def helm(self, *arguments: str, check: bool = True, command: str = "helm") -> str:
         """Returns helm's output, including its errors when `check` is not set."""
-        command = [str(program("helm4" if version == 4 else "helm")), f"--kubeconfig={self.kubeconfig}", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        whole = [str(program(command)), f"--kubeconfig={self.kubeconfig}", *arguments]
+        done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=300)
         if check and done.returncode:
             raise AssertionError(f"helm {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done.stdout + ("" if check else done.stderr)

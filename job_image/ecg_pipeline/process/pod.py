@@ -46,7 +46,8 @@ class PodProcess:
         if missing := self._load():
             _log.error("standby_models_missing", extra={"reasons": list(missing)})
             return int(ExitCode.MODEL_LOADING)
-        self._pod.standby_ready_file.touch()
+        if self._pod.standby_ready_file is not None:
+            self._pod.standby_ready_file.touch()
         _log.info("standby_ready")
         return self._run(host, wait_for_task(file))
 

@@ -6,7 +6,7 @@ from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 from ecg_common.logs import JobLogger, job_logger
-from ecg_contract.videojob.names import is_standby_job
+from ecg_contract.videojob.names import is_on_standby_job
 from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.clean_up import CleanUp, delete_if_present
 from ecg_operator.act.events import EventRecorder
@@ -84,11 +84,10 @@ class Applier:
 
     async def _start(self, videojob: VideoJob) -> None:
         """Have the attempt's pod begin: the standby pod that the attempt names, or one of a new Job."""
-        assert videojob.status.attempt is not None
         location = self.uploads.location(videojob) if self.uploads else None
         if self.uploads is not None:
             await self.uploads.sign(videojob)
-        if is_standby_job(videojob.status.attempt.job_name):
+        if is_on_standby_job(videojob.status.attempt):
             await self.standby.take(videojob, location)
         else:
             await self._create_job(videojob, location)
@@ -133,6 +132,6 @@ class Applier:
 def _new_standby_job(videojob: VideoJob, plan: Plan) -> str | None:
     """The standby Job that the plan's status takes and the present one does not."""
     before, after = videojob.status.attempt, plan.status.attempt
-    if after is None or not is_standby_job(after.job_name) or (before and before.job_name == after.job_name):
+    if after is None or not is_on_standby_job(after) or (before and before.job_name == after.job_name):
         return None
     return after.job_name

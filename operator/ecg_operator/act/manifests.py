@@ -14,7 +14,6 @@ from ecg_contract.videojob.names import (
     VIDEOJOB_LABEL,
     result_secret_name,
     source_secret_name,
-    standby_job_name,
 )
 from ecg_contract.videojob.pod_task import PodTask
 from ecg_contract.videojob.resource import Attempt, Profile, VideoJob
@@ -74,29 +73,32 @@ def deadline_s(videojob: VideoJob, settings: OperatorSettings) -> int:
 
 
 def standby_job_manifest(
-    profile: Profile, token: str, settings: OperatorSettings, config: PodConfig, owner: Manifest | None = None
+    name: str, profile: Profile, settings: OperatorSettings, config: PodConfig, owner: Manifest | None
 ) -> Manifest:
-    """A Job whose pod loads its models and waits for a task. `token` are eight letters and digits.
+    """A Job whose pod loads its models and waits for a task.
 
     `owner` refers to an object with which idle standby Jobs are removed.
     """
-    name = standby_job_name(profile, token)
-    own = {VIDEOJOB_LABEL: IDLE, STANDBY_LABEL: profile.value}
-    result = (SecretFile("result", RESULT_FOLDER, result_secret_name(name), optional=True),)
-    plan = PodPlan(profile=profile, labels=own, task="", secrets=result if settings.results_bucket else ())
+    own = _standby_labels(profile) | {STANDBY_CONFIG_LABEL: standby_config(profile, settings, config)}
     metadata = {"name": name, "ownerReferences": [owner] if owner else [], **_chosen(config, own)}
-    return _job(metadata, pod_template(plan, settings, config), {})
+    return _job(metadata, _standby_template(name, profile, settings, config), {})
 
 
 def standby_config(profile: Profile, settings: OperatorSettings, config: PodConfig) -> str:
-    """Digest of all that a standby Job is built from."""
-    manifest = standby_job_manifest(profile, "0" * 8, settings, config)
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
+    """Digest of all that a standby Job is built from but its name."""
+    parts = [_chosen(config, {}), _standby_template("", profile, settings, config)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
-def with_config_label(manifest: Manifest, digest: str) -> Manifest:
-    metadata = manifest["metadata"]
-    return manifest | {"metadata": metadata | {"labels": {**metadata["labels"], STANDBY_CONFIG_LABEL: digest}}}
+def _standby_template(name: str, profile: Profile, settings: OperatorSettings, config: PodConfig) -> Manifest:
+    result = (SecretFile("result", RESULT_FOLDER, result_secret_name(name), optional=True),)
+    secrets = result if settings.results_bucket else ()
+    plan = PodPlan(profile=profile, labels=_standby_labels(profile), task="", secrets=secrets)
+    return pod_template(plan, settings, config)
+
+
+def _standby_labels(profile: Profile) -> dict[str, str]:
+    return {VIDEOJOB_LABEL: IDLE, STANDBY_LABEL: profile.value}
 
 
 def result_secret_manifest(videojob: VideoJob, url: str) -> Manifest:

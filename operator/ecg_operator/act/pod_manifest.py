@@ -1,6 +1,6 @@
 """Builds the pod of a Job, as plain JSON: pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.names import SOURCE_KEY, TASK_ANNOTATION
@@ -41,7 +41,7 @@ class PodPlan:
     task: str
     """JSON of its `PodTask`; empty for a standby pod, of which that annotation is changed once."""
     interactive: bool = False
-    secrets: tuple[SecretFile, ...] = field(default=())
+    secrets: tuple[SecretFile, ...] = ()
 
 
 def pod_template(plan: PodPlan, settings: OperatorSettings, config: PodConfig) -> Manifest:
@@ -86,7 +86,7 @@ def _container(plan: PodPlan, settings: OperatorSettings, config: PodConfig) -> 
         "image": settings.pipeline_image,
         "imagePullPolicy": settings.pipeline_image_pull_policy,
         "command": ["python", "-m", "ecg_pipeline", "--pod-task", TASK_FILE],
-        "env": _merged(_environment(settings), config.env),
+        "env": _merged(_environment(plan, settings), config.env),
         "envFrom": config.env_from,
         "resources": config.profile(plan.profile).resources,
         "volumeMounts": [*(mount for _, mount in _volumes(plan, config)), *config.volume_mounts],
@@ -110,12 +110,14 @@ def _ready_probe() -> Manifest:
     }
 
 
-def _environment(settings: OperatorSettings) -> list[Manifest]:
+def _environment(plan: PodPlan, settings: OperatorSettings) -> list[Manifest]:
     fields = {"POD_NAME": "metadata.name", "POD_UID": "metadata.uid", "POD_NAMESPACE": "metadata.namespace"}
     own: list[Manifest] = [{"name": n, "valueFrom": {"fieldRef": {"fieldPath": path}}} for n, path in fields.items()]
     values = {"WORK_DIR": WORK_FOLDER}
     if settings.results_bucket is not None:
         values["RESULT_URL_FILE"] = f"{RESULT_FOLDER}/{SOURCE_KEY}"
+    if not plan.task:
+        values["STANDBY_READY_FILE"] = STANDBY_READY_FILE
     return own + [{"name": name, "value": value} for name, value in values.items()]
 
 

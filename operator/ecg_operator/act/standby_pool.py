@@ -13,9 +13,10 @@ from ecg_cluster.client import Cluster
 from ecg_cluster.errors import ClusterError
 from ecg_common.clock import Clock
 from ecg_contract.videojob.manifests import Manifest
+from ecg_contract.videojob.names import standby_job_name
 from ecg_contract.videojob.resource import Profile
 from ecg_operator.act.clean_up import delete_if_present
-from ecg_operator.act.manifests import standby_config, standby_job_manifest, with_config_label
+from ecg_operator.act.manifests import standby_config, standby_job_manifest
 from ecg_operator.act.pod_config import PodConfig
 from ecg_operator.decide.plan import Plan
 from ecg_operator.decide.standby import plan_standby, wanted_standby
@@ -97,10 +98,10 @@ class StandbyPool:
 
     async def _create(self, profile: Profile) -> None:
         token = "".join(secrets.choice(_NAME_CHARACTERS) for _ in range(8))
-        manifest = standby_job_manifest(profile, token, self._settings, self._config, await self._owner_reference())
-        manifest = with_config_label(manifest, self._digests[profile])
+        name, owner = standby_job_name(profile, token), await self._owner_reference()
+        manifest = standby_job_manifest(name, profile, self._settings, self._config, owner)
         self._cache.jobs.put(await self._cluster.create(paths.jobs(self._settings.namespace), manifest))
-        _log.info("standby_created", extra={"job": manifest["metadata"]["name"]})
+        _log.info("standby_created", extra={"job": name})
 
     async def _owner_reference(self) -> Manifest | None:
         """The installation's ConfigMap, so that standby Jobs do not outlive it; None where none is named."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ecg_contract.videojob.names import is_standby_job
+from ecg_contract.videojob.names import is_on_standby_job
 from ecg_operator.observe.snapshot import Observed, ObservedPod, Refusal, Warning_
 
 _STUCK = (
@@ -34,7 +34,8 @@ def waiting_for(observed: Observed) -> Waiting | None:
     """None once the container runs or has ended."""
     job, pod = observed.job(), observed.pod()
     if job is None:
-        return None if _has_standby_pod(observed) else _of_job(observed.refusal)
+        is_to_get_one = is_on_standby_job(observed.videojob.status.attempt)
+        return None if is_to_get_one else _of_job(observed.refusal)
     if job.suspended:
         return Waiting("JobSuspended", "its Job is suspended by a queue")
     if pod is not None and (pod.started or pod.ended):
@@ -42,12 +43,6 @@ def waiting_for(observed: Observed) -> Waiting | None:
     if pod is None:
         return _from_events(observed, job.uid) or Waiting("PodCreating", "its pod is being created")
     return _of_pod(observed, pod)
-
-
-def _has_standby_pod(observed: Observed) -> bool:
-    """Its Job is about to become this VideoJob's."""
-    attempt = observed.videojob.status.attempt
-    return attempt is not None and is_standby_job(attempt.job_name)
 
 
 def _of_job(refusal: Refusal | None) -> Waiting:

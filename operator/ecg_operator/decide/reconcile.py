@@ -16,7 +16,7 @@ from ecg_callbacks.decision import redeliver
 from ecg_callbacks.videojob_facts import record_of
 from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.attempt_outcome import AttemptCounts, AttemptEnd, Complete, Fail, Ignore, Retry, decide
-from ecg_contract.videojob.names import is_standby_job
+from ecg_contract.videojob.names import is_on_standby_job
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
 from ecg_contract.videojob.state import CANCELLED
 from ecg_operator.decide.attempt_end import active_seconds, attempt_end, with_logged_attempt
@@ -85,7 +85,7 @@ def _begin_run(observed: Observed, settings: OperatorSettings, now: datetime) ->
 def _begin_first_job(observed: Observed, settings: OperatorSettings, now: datetime) -> Plan:
     """There is nothing to fence and nothing to delete. A Job that was refused is recorded, as it may be given up."""
     status = first_attempt(observed.videojob, settings, now, observed.standby)
-    if _is_on_standby(status):
+    if is_on_standby_job(status.attempt):
         return _begin(observed, status)
     if observed.refusal is None:
         return Plan(status, create_job=True, status_may_wait=True, notes=(replace(_started(status), is_event=False),))
@@ -102,13 +102,9 @@ def _begin(observed: Observed, status: VideoJobStatus, why: str = "") -> Plan:
 def _started(status: VideoJobStatus, why: str = "") -> Note:
     attempt = status.attempt
     assert attempt is not None
-    kind = "standby Job" if is_standby_job(attempt.job_name) else "Job"
+    kind = "standby Job" if is_on_standby_job(attempt) else "Job"
     text = f"attempt {attempt.number} on the {attempt.profile} profile, {kind} {attempt.job_name}"
     return Note(ATTEMPT_STARTED, f"{text}; {why}" if why else text)
-
-
-def _is_on_standby(status: VideoJobStatus) -> bool:
-    return status.attempt is not None and is_standby_job(status.attempt.job_name)
 
 
 def _with_status(observed: Observed, status: VideoJobStatus) -> Observed:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import NotFoundError
-from ecg_contract.videojob.names import VIDEOJOB_LABEL, is_standby_job
+from ecg_contract.videojob.names import VIDEOJOB_LABEL, is_on_standby_job
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.snapshot import Observed
 from ecg_operator.observe.standby import IDLE
@@ -39,10 +39,10 @@ class Observer:
         except NotFoundError:
             if job := observed.job():
                 self._cache.jobs.drop(job.uid)
-            return is_standby_job(attempt.job_name)
+            return is_on_standby_job(attempt)
         owner = self._cache.jobs.put(manifest)
         can_be_taken = owner == IDLE and not self._cache.standby.is_refused
-        return is_standby_job(attempt.job_name) and not can_be_taken and owner != observed.videojob.metadata.name
+        return is_on_standby_job(attempt) and not can_be_taken and owner != observed.videojob.metadata.name
 
     async def _look_for_pods(self, name: str) -> None:
         selector = f"{VIDEOJOB_LABEL}={name}"

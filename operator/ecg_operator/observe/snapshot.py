@@ -16,6 +16,8 @@ from ecg_contract.videojob.resource import Profile, VideoJob
 from ecg_operator.observe.job_queue import Place
 
 CONTAINER = "pipeline"
+UNSCHEDULABLE = "Unschedulable"
+"""The scheduler's reason: no node has what the pod asks for."""
 
 _EXIT_CODE = re.compile(r"failed with exit code (\d+) matching FailJob rule")
 _OWN_DISK_LIMIT = re.compile(r"exceed(s|ed) .*limit")
@@ -225,7 +227,7 @@ def _waiting(status: Manifest, state: Manifest) -> tuple[str, str] | None:
     unscheduled = next((c for c in conditions if c["type"] == "PodScheduled" and c["status"] == "False"), None)
     if unscheduled is None:
         return None
-    return str(unscheduled.get("reason") or "Unschedulable"), redact_text(str(unscheduled.get("message") or ""))
+    return str(unscheduled.get("reason") or UNSCHEDULABLE), redact_text(str(unscheduled.get("message") or ""))
 
 
 def _pod_end(status: Manifest, state: Manifest) -> Ended | None:

@@ -5,11 +5,10 @@ from contextlib import contextmanager
 
 from ecg_contract.videojob.resource import Profile
 from ecg_operator.observe.owned_objects import OwnedObjects
-from ecg_operator.observe.snapshot import ObservedJob, ObservedPod, StandbyPod
+from ecg_operator.observe.snapshot import UNSCHEDULABLE, ObservedJob, ObservedPod, StandbyPod
 
 IDLE = ""
 """The VideoJob's name in the labels of standby objects that no VideoJob has taken."""
-UNSCHEDULABLE = "Unschedulable"
 
 
 class Standby:

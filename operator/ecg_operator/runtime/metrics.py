@@ -12,7 +12,7 @@ from ecg_callbacks.sender import Delivered, Outcome
 from ecg_callbacks.types import Due, JobFacts
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import Part, PipelineStatus
-from ecg_contract.videojob.names import is_standby_job
+from ecg_contract.videojob.names import is_on_standby_job
 from ecg_contract.videojob.resource import Attempt, Profile
 from ecg_contract.videojob.state import CANCELLED
 from ecg_operator.decide.plan import Plan
@@ -164,7 +164,7 @@ class Metrics:
 
 
 def _start(attempt: Attempt) -> str:
-    return _STARTS[0] if is_standby_job(attempt.job_name) else _STARTS[1]
+    return _STARTS[0] if is_on_standby_job(attempt) else _STARTS[1]
 
 
 class MeasuredSender:

@@ -23,5 +23,5 @@ class PodSettings(EnvironmentSettings):
     """File that Kubernetes reads the container's termination message from."""
     report_patience_s: Annotated[float, Field(gt=0)] = 900.0
     """How long the last report and the result are retried while the API server is unavailable, in seconds."""
-    standby_ready_file: Path = Path("/work/standby-ready")
+    standby_ready_file: Path | None = None
     """File that a standby pod creates when its models are loaded; its startup probe looks for it."""
