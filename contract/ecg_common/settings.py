@@ -1,11 +1,12 @@
 """Settings that several components read from the environment."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ecg_common.setting_types import Seconds
+from ecg_common.setting_types import GIB, Seconds
 
 
 class EnvironmentSettings(BaseSettings):
@@ -22,6 +23,11 @@ class LogSettings(EnvironmentSettings):
 class LogFileSettings(LogSettings):
     log_file: Path | None = None
     """File that gets all log lines beside stderr, for example /logs/ml_server.log."""
+
+
+class VideoSizeSettings(EnvironmentSettings):
+    fetch_max_bytes: Annotated[int, Field(gt=0)] = 10 * GIB
+    """Largest video, in bytes. While a standalone server has less space free, it downloads one video at a time."""
 
 
 class AttemptSettings(EnvironmentSettings):

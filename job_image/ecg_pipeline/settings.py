@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from ecg_common.setting_types import GIB, AllowedAddresses, CommaSeparated, Seconds
-from ecg_common.settings import EnvironmentSettings, LogFileSettings
+from ecg_common.setting_types import AllowedAddresses, CommaSeparated, Seconds
+from ecg_common.settings import LogFileSettings, VideoSizeSettings
 from ecg_contract.languages import Language
 
 ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
@@ -22,14 +22,12 @@ def _known_languages(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-class FetchSettings(EnvironmentSettings):
+class FetchSettings(VideoSizeSettings):
     """Downloads and media."""
 
     fetch_allow: AllowedAddresses = ()
     """Hosts, host:port pairs and CIDRs, comma-separated, that videos may be downloaded from although their addresses
     are private, such as `10.0.0.0/8,media.internal,127.0.0.1:9000`."""
-    fetch_max_bytes: Annotated[int, Field(gt=0)] = 10 * GIB
-    """Largest video, in bytes."""
     fetch_connect_timeout_s: Seconds = 10.0
     """Seconds that making a connection may take."""
     fetch_stall_timeout_s: Seconds = 60.0

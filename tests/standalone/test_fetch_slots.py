@@ -3,9 +3,6 @@
 import signal
 from pathlib import Path
 
-import pytest
-
-from ecg_api.standalone import fetch_slots
 from ecg_api.standalone.child import ChildStarter
 from ecg_dev.waiting import wait_until, wait_until_async
 from support.in_process_host import TIMEOUT_S, ended, host
@@ -15,6 +12,7 @@ from support.server_process import is_alive, kill_9
 from support.standalone import Serve
 from support.submissions import submission
 
+_MORE_THAN_ANY_DISK = 2**62
 VIDEO = "https://example.com/v.mp4"
 
 
@@ -174,12 +172,10 @@ def test_of_what_waits_for_a_worker_the_highest_priority_is_first(serve: Serve, 
     assert [e["job_id"] for e in pipeline.seen() if e["event"] == "job"] == ["first", "high", "low", "low-too"]
 
 
-async def test_on_a_disk_with_little_space_one_file_is_there_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fetch_slots, "_ROOM_BYTES", 2**62)
+async def test_on_a_disk_with_little_space_one_file_is_there_at_a_time(tmp_path: Path) -> None:
     pipeline = ScriptedPipeline(tmp_path / "scripted", ["hold"])
-    async with host(tmp_path / "data", ChildStarter(pipeline.environment)) as store:
+    starter = ChildStarter(pipeline.environment)
+    async with host(tmp_path / "data", starter, fetch_max_bytes=_MORE_THAN_ANY_DISK) as store:
         await store.submit(submission("a", callback_base=None))
         await wait_until_async(lambda: pipeline.has_done("hold"), TIMEOUT_S)
         await wait_until_async(lambda: sum(e["event"] == "fetch-ready" for e in pipeline.seen()) == 2, TIMEOUT_S)
@@ -193,3 +189,22 @@ async def test_on_a_disk_with_little_space_one_file_is_there_at_a_time(
         for job_id in "abc":
             await ended(store, job_id)
     assert [_fetches(pipeline, job_id) for job_id in "abc"] == [1, 1, 1]
+
+
+def test_on_a_disk_with_little_space_a_job_has_another_attempt_and_the_next_its_turn(serve: Serve) -> None:
+    server, pipeline = serve(["exit:134"], [], FETCH_MAX_BYTES=str(_MORE_THAN_ANY_DISK))
+    for job_id in ("j", "next"):
+        server.post(job_id, VIDEO)
+    assert server.wait_for("j", "completed")["attempt"] == 2
+    assert server.wait_for("next", "completed")["attempt"] == 2
+    assert [_fetches(pipeline, job_id) for job_id in ("j", "next")] == [1, 1]
+
+
+def test_on_a_disk_with_little_space_a_job_cancelled_in_its_analysis_makes_way_for_the_next(serve: Serve) -> None:
+    server, pipeline = serve(["hold"], [], FETCH_MAX_BYTES=str(_MORE_THAN_ANY_DISK))
+    for job_id in ("j", "next"):
+        server.post(job_id, VIDEO)
+    wait_until(lambda: pipeline.has_done("hold"))
+    assert server.client.post("/jobs/j/cancel").is_success
+    pipeline.release()
+    server.wait_for("next", "completed")

@@ -19,7 +19,9 @@ TIMEOUT_S = 30
 
 @asynccontextmanager
 async def host(data_dir: Path, start: StartChild, **settings: object) -> AsyncIterator[SqliteStore]:
-    app: FastAPI = build_app(Settings(), StandaloneSettings(data_dir=data_dir, **settings), start)  # type: ignore[arg-type]  # by name
+    """Settings by keyword; unless `fetch_max_bytes` says otherwise, every disk has room for many videos."""
+    standalone = StandaloneSettings.model_validate({"data_dir": data_dir, "fetch_max_bytes": 1, **settings})
+    app: FastAPI = build_app(Settings(), standalone, start)
     async with app.router.lifespan_context(app):
         store = app.state.context.store
         assert isinstance(store, SqliteStore)

@@ -23,7 +23,10 @@ Serve = Callable[..., tuple[ServerProcess, ScriptedPipeline]]
 
 @pytest.fixture
 def serve(tmp_path: Path, backend: Receiver) -> Iterator[Serve]:
-    """Start a server whose pipeline follows the script; settings by keyword."""
+    """Start a server whose pipeline follows the script; settings by keyword.
+
+    Unless FETCH_MAX_BYTES says otherwise, every disk has room for many videos.
+    """
     with ExitStack() as started:
 
         def start(*script: list[str], **settings: str) -> tuple[ServerProcess, ScriptedPipeline]:
@@ -32,6 +35,7 @@ def serve(tmp_path: Path, backend: Receiver) -> Iterator[Serve]:
                 **pipeline.environment,
                 "BACKEND_URL": backend.url,
                 "HEARTBEAT_LOST_S": "20",
+                "FETCH_MAX_BYTES": "1",
                 **settings,
             }
             server = started.enter_context(ServerProcess(tmp_path, environment))

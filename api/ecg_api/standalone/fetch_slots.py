@@ -18,18 +18,18 @@ from ecg_api.standalone.storage.job_files import JobFiles
 from ecg_api.standalone.storage.job_record import JobRecord
 from ecg_api.standalone.storage.job_table import FirstStep
 from ecg_api.standalone.storage.run_queue import RunQueue, key_of
-from ecg_common.setting_types import GIB
 from ecg_contract.attempt_outcome import AttemptEnd, Cause
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineJob
 
-_ROOM_BYTES = 10 * GIB
-"""Free space below which one file is downloaded at a time: the largest that is accepted by default."""
 _log = logging.getLogger(__name__)
 
 
 class FetchSlots:
-    """`run` ends when it is cancelled; the jobs in its hands are then queued again."""
+    """`run` ends when it is cancelled; the jobs in its hands are then queued again.
+
+    With less than `room_bytes` free, one job's media is downloaded or analyzed at a time.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what fetching a job takes
         self,
@@ -39,8 +39,10 @@ class FetchSlots:
         ends: AttemptEnds,
         fetched: FetchedJobs,
         bell: Bell,
+        room_bytes: int,
     ) -> None:
         self._queue, self._files, self._ends, self._fetched, self._bell = queue, files, ends, fetched, bell
+        self._room_bytes = room_bytes
         self._lanes = len(lanes)
         self._idle: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
         for lane in reversed(lanes):  # the one used last is taken first: its process runs
@@ -68,8 +70,8 @@ class FetchSlots:
             await rung.wait()
 
     def _has_room(self) -> bool:
-        is_alone = self._idle.qsize() == self._lanes - 1 and not self._files.has_fetched()
-        return is_alone or shutil.disk_usage(self._files.data_dir).free >= _ROOM_BYTES
+        is_alone = self._idle.qsize() == self._lanes - 1 and self._fetched.is_empty
+        return is_alone or shutil.disk_usage(self._files.data_dir).free >= self._room_bytes
 
     async def _hold(self, lane: Lane, job: JobRecord) -> None:
         """Fetch the job's media and wait until a worker has taken the job, or conclude the job."""

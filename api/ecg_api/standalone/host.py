@@ -95,6 +95,7 @@ class _Host:
         settings = RunnerSettings(
             self._standalone.job_deadline_s,
             self._standalone.heartbeat_lost_s,
+            self._standalone.fetch_max_bytes,
             RetryPolicy(self._standalone.cpu_fallback),
         )
         return Runner(RunQueue(self._storage), self._storage.files, self._storage.changes, self._processes, settings)

@@ -29,6 +29,7 @@ class RunnerSettings:
 
     deadline_s: float
     heartbeat_lost_s: float
+    largest_video_bytes: int
     policy: RetryPolicy
 
 
@@ -64,7 +65,7 @@ class Runner:
             return Lane(child, queue, running, settings.deadline_s, settings.heartbeat_lost_s)
 
         shared = (queue, files, self._ends, fetched, bell)
-        slots = FetchSlots([lane(child) for child in processes.fetch], *shared)
+        slots = FetchSlots([lane(child) for child in processes.fetch], *shared, settings.largest_video_bytes)
         workers = [Worker(lane(child), *shared) for child in processes.analyze]
         self._tasks: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (slots.run, *(w.run for w in workers))
 

@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import Field
 
 from ecg_common.setting_types import Seconds
-from ecg_common.settings import AttemptSettings
+from ecg_common.settings import AttemptSettings, VideoSizeSettings
 
 
-class StandaloneSettings(AttemptSettings):
+class StandaloneSettings(AttemptSettings, VideoSizeSettings):
     """The standalone host."""
 
     data_dir: Path = Path("data")

@@ -60,6 +60,8 @@ class Worker:
         except asyncio.CancelledError:
             await asyncio.shield(self._ends.put_back(job))
             raise
+        finally:
+            self._fetched.done(job)
 
     async def _begun(self, job: JobRecord) -> JobRecord | None:
         """The job with its analysis begun; None where it was cancelled or removed. Waits for the store."""

@@ -29,9 +29,6 @@ class JobFiles:
         """The media of a job that was posted with a URL, while it is worked on."""
         return (self._fetched / f"{job.uid}-{job.run}").absolute()
 
-    def has_fetched(self) -> bool:
-        return any(self._fetched.iterdir())
-
     def work_of(self, process: str) -> Path:
         """Folder for the temporary files of a pipeline process."""
         return self._work / process
