@@ -258,12 +258,12 @@ def _percentile(values: Sequence[float], percent: int) -> float:
 
 
 def crowd(plane: ControlPlane, folder: Path) -> None:
-    """Memory and restart time with many finished VideoJobs."""
+    """Memory and restart time with many finished VideoJobs; the container is started again in the same pod."""
     namespace = "bench-crowd"
     make_namespace(plane, namespace)
     asyncio.run(_with_cluster(partial(_create_ended, namespace)))
     for arm in ("first start", "restart after kill -9"):
-        operator = OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="5")
+        operator = OperatorProcess(plane, namespace, folder, RESYNC_S="30", LEASE_DURATION_S="20", POD_UID="pod")
         began = time.monotonic()
         with operator:
             operator.wait_for_log("lease_acquired", timeout=60)

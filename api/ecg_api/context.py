@@ -12,6 +12,7 @@ from ecg_api.ports import JobStore, Redelivery, Submitter, Uploads
 from ecg_api.settings import Settings
 from ecg_api.shutdown import Shutdown
 from ecg_common.clock import Clock
+from ecg_contract.tracing import traceparent_of
 
 SUBMITTER = "ecg.submitter"
 """Key of the `Submitter` in a request's scope."""
@@ -35,12 +36,15 @@ class Context:
     metrics: Metrics
     submitter: Submitter | None = None
     """Whose key the request came with."""
+    traceparent: str | None = None
+    """The trace that the request belongs to."""
 
 
 def _of_app(request: Request) -> Context:
     context = request.app.state.context
     assert isinstance(context, Context)
-    return replace(context, submitter=request.scope.get(SUBMITTER))
+    trace = traceparent_of(request.headers.get("traceparent"))
+    return replace(context, submitter=request.scope.get(SUBMITTER), traceparent=trace)
 
 
 ContextOf = Annotated[Context, Depends(_of_app)]

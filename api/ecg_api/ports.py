@@ -10,7 +10,7 @@ from typing import IO, Protocol
 from ecg_contract.attempt_log import LoggedAttempt
 from ecg_contract.delivery_record import CallbackTry
 from ecg_contract.host_protocol import PipelineError, PipelineStatus, Source
-from ecg_contract.options import JobOptions
+from ecg_contract.options import CarriedOptions
 from ecg_contract.wire.status import CallbackView
 
 
@@ -56,7 +56,7 @@ class Submission:
     job_id: str
     kind: JobKind
     source: Source
-    options: JobOptions
+    options: CarriedOptions
     callback_base: str | None
     """Where callbacks go; None sends none."""
     body_key: str

@@ -11,7 +11,7 @@ from ecg_contract.delivery_record import DeliveryRecord
 
 def log_outcome(facts: JobFacts, due: Due, outcome: Outcome, after: DeliveryRecord) -> None:
     """`after` is the record that the outcome led to."""
-    log = job_logger(__name__, facts.job_id)
+    log = job_logger(__name__, facts.job_id, facts.traceparent)
     details: dict[str, Any] = {
         "status": due.status,
         "progress": due.progress,

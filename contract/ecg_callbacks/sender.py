@@ -95,7 +95,8 @@ class CallbackSender:
         keys = self._keys if is_configured(base, self._policy) else ()
         signer = Signer(keys, due.webhook_id, self._clock())
         await body.check(signer.update)
-        headers = {**_HEADERS, "content-length": str(body.length), **signer.headers}
+        trace = {"traceparent": facts.traceparent} if facts.traceparent else {}
+        headers = {**_HEADERS, "content-length": str(body.length), **signer.headers, **trace}
         request = self._client.build_request("POST", callback_url(base), content=body.pieces(), headers=headers)
         response = await self._client.send(request, stream=True)
         try:

@@ -29,6 +29,8 @@ class JobFacts:
     """Of a completed job."""
     error_code: ErrorCode | None = None
     error_message: str | None = None
+    traceparent: str | None = None
+    """The trace of the job's caller."""
 
 
 @dataclass(frozen=True, slots=True)

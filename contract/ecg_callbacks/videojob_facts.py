@@ -24,6 +24,7 @@ def facts_of(videojob: VideoJob) -> JobFacts:
         result=report.result if report and terminal == "completed" else None,
         error_code=status.error.code if status.error else None,
         error_message=status.error.message if status.error else None,
+        traceparent=spec.traceparent,
     )
 
 

@@ -1,7 +1,7 @@
 """Logs as JSON lines to stderr and optionally to a file.
 
 A record's message is the name of an event (`audio_extraction_failed`); details are `extra` fields, among them the
-`job_id` of a job's lines.
+`job_id` of a job's lines and the `trace_id` of its caller's trace.
 """
 
 import json
@@ -42,8 +42,13 @@ class JobLogger(logging.LoggerAdapter[logging.Logger]):
         return msg, kwargs
 
 
-def job_logger(name: str, job_id: str, **details: object) -> JobLogger:
-    return JobLogger(logging.getLogger(name), {"job_id": job_id, **details})
+def job_logger(name: str, job_id: str, traceparent: str | None = None, **details: object) -> JobLogger:
+    return JobLogger(logging.getLogger(name), {"job_id": job_id, **trace_fields(traceparent), **details})
+
+
+def trace_fields(traceparent: str | None) -> dict[str, str]:
+    """The field of a log line that belongs to a trace, `trace_id`; empty without one."""
+    return {"trace_id": traceparent.split("-")[1]} if traceparent else {}
 
 
 def configure_logging(log_file: Path | None = None, level: str = "INFO") -> None:

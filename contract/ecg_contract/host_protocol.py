@@ -14,7 +14,7 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from ecg_contract.base_model import CamelModel, ErrorMessage, Note, Sentence, first_items
 from ecg_contract.errors import ErrorCode
-from ecg_contract.options import JobOptions
+from ecg_contract.options import CarriedOptions
 from ecg_contract.stages import Stage
 
 MAX_RESULT_BYTES = 256 * 1024 * 1024
@@ -48,7 +48,7 @@ class Source(CamelModel):
         return self
 
 
-class PipelineJob(JobOptions, CamelModel):
+class PipelineJob(CarriedOptions, CamelModel):
     """One attempt at one job, with the options of the job."""
 
     job_id: str

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import from_json
 
 from ecg_contract.languages import Language
+from ecg_contract.tracing import TRACEPARENT
 
 
 def _language(value: Any) -> Any:
@@ -69,7 +70,14 @@ class JobOptions(AnalysisOptions):
     """Place in the queue: a higher one goes first, equal ones in the order of submission."""
 
 
+class CarriedOptions(JobOptions):
+    """What goes with a job from its request to its last callback."""
+
+    traceparent: Annotated[str, Field(pattern=TRACEPARENT, max_length=55)] | None = None
+    """The caller's trace, from the request's header of this name."""
+
+
 def options_of(model: AnalysisOptions) -> dict[str, Any]:
     """The options that `model` has, by field name: arguments for another model that inherits them."""
     fields = type(model).model_fields
-    return {name: getattr(model, name) for name in JobOptions.model_fields if name in fields}
+    return {name: getattr(model, name) for name in CarriedOptions.model_fields if name in fields}

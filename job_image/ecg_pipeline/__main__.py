@@ -57,23 +57,23 @@ def main() -> None:
     settings = load_settings(PipelineSettings)
     job = _read(arguments.job, lambda file: PipelineJob.model_validate_json(file.read_bytes()))
     task = _read(arguments.pod_task, read_task)
-    job_id = logs.configure(settings.log_file, settings.log_level)
+    job_fields = logs.configure(settings.log_file, settings.log_level)
     clean_up = partial(shutil.rmtree, _scratch(settings.work_dir), ignore_errors=True)
     exit_on_sigterm(clean_up)
     libraries = Libraries(settings)
     if arguments.models is not None:
         status = _in_thread(lambda: _models(arguments, settings, stdout))
     elif arguments.fetch:
-        status = _in_thread(lambda: _fetch(settings, job_id, stdout))
+        status = _in_thread(lambda: _fetch(settings, job_fields, stdout))
     elif arguments.self_test:
         status = _in_thread(lambda: self_test(libraries, settings, stdout))
     elif arguments.pod_task is not None:
-        process = PodProcess(settings, libraries, load_settings(PodSettings), job_id, clean_up)
+        process = PodProcess(settings, libraries, load_settings(PodSettings), job_fields, clean_up)
         status = _in_thread(lambda: process.run(task) if task else process.stand_by(arguments.pod_task))
     else:
         lines, sink = beside_a_host(stdout)
         on_models = lines.models if settings.eager_models and job is None else None
-        runner = JobRunner(settings, libraries, lines, sink, job_id, on_models)
+        runner = JobRunner(settings, libraries, lines, sink, job_fields, on_models)
         ready = partial(lines.ready, runner.missing_models)
         status = _in_thread(lambda: runner.run(job) if job else serve(runner, sys.stdin.buffer, ready))
     clean_up()
@@ -111,9 +111,9 @@ def _models(arguments: argparse.Namespace, settings: PipelineSettings, stdout: B
         return 1
 
 
-def _fetch(settings: PipelineSettings, job_id: logs.JobIdFilter, stdout: BinaryIO) -> int:
+def _fetch(settings: PipelineSettings, job_fields: logs.JobFields, stdout: BinaryIO) -> int:
     lines, _ = beside_a_host(stdout)
-    return serve(FetchRunner(OneJob(settings, lines, job_id)), sys.stdin.buffer, lines.ready)
+    return serve(FetchRunner(OneJob(settings, lines, job_fields)), sys.stdin.buffer, lines.ready)
 
 
 def _read(file: Path | None, parse: Callable[[Path], _T]) -> _T | None:

@@ -54,6 +54,9 @@ class OperatorSettings(CallbackSettings, ResultsSettings, AttemptSettings, LogSe
     """Lease that the one acting operator holds."""
     lease_duration_s: Seconds = 20
     """How long the Lease of an operator that died keeps others from acting, in seconds."""
+    pod_uid: str | None = None
+    """UID of the operator's pod: a container that is started again in it acts at once on the Lease of the one before.
+    Without it, every start awaits the end of that Lease."""
     lease_renew_s: Seconds = 5
     """How often the Lease is renewed, in seconds."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080

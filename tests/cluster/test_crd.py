@@ -228,6 +228,7 @@ FIXED: dict[str, Any] = {
     "maxWorkers": 9,
     "interactive": True,
     "requestDigest": "0" * 64,
+    "traceparent": f"00-{'a' * 32}-{'b' * 16}-00",
     "activeDeadlineSeconds": 60,
     "ttlSecondsAfterFinished": 60,
     "queueLimitSeconds": 60,

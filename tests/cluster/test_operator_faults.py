@@ -55,6 +55,21 @@ def test_a_second_operator_waits_for_the_lease_of_a_killed_one(
     figure(f"operator killed, the second one had done a whole job after {took:.1f} s")
 
 
+def test_an_operator_killed_and_started_again_in_its_pod_awaits_no_lease(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, tmp_path: Path
+) -> None:
+    pod = {**LONG_LEASE, "POD_UID": "5f0c"}
+    with played_kubelet(cluster, namespace, work):
+        with OperatorProcess(cluster, namespace, tmp_path, **pod) as first:
+            first.wait_for_log("in_sync")
+            first.kill()
+            videojobs.create("j", backend.url)
+        with OperatorProcess(cluster, namespace, tmp_path, **pod) as again:
+            again.wait_for_log("in_sync")
+            videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered")
+    assert [r.mark for r in backend.of("j")] == ALL_SEVEN
+
+
 def test_an_operator_that_is_told_to_stop_leaves_the_lease_to_the_next(
     cluster: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:

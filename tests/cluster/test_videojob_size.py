@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from ecg_contract.host_protocol import PipelineError, PipelineStatus
+from ecg_contract.tracing import TRACEPARENT
 from ecg_contract.videojob.crd import custom_resource_definition
 from ecg_contract.videojob.resource import PodReport, VideoJob
 from ecg_dev.control_plane.server import ControlPlane
@@ -87,6 +88,8 @@ def _text(schema: Manifest) -> str:
     length = schema["maxLength"]
     if schema.get("format") == "date-time":
         return f"2026-11-23T10:00:00.{'1' * (length - 26)}+00:00"
+    if schema.get("pattern") == TRACEPARENT:
+        return f"00-{'a' * 32}-{'b' * 16}-01"
     return widest(schema.get("pattern")) * int(length)
 
 

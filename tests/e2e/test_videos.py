@@ -21,6 +21,7 @@ from support.server_process import ServerProcess
 from support.timed_job import PATIENCE_S, timed_job
 
 PIPELINE_IMAGE = next(recipe.tag for recipe in recipes("") if recipe.name == "ecg-pipeline")
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 STEPS = (
     "POST answered",
     "Job created",
@@ -36,8 +37,9 @@ STEPS = (
 
 @pytest.fixture(scope="module")
 def release(node: NodeCluster, bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    """A release with a bucket for results."""
+    """A release with a bucket for results; its requests belong to a trace."""
     with installed(node, "ecg-e2e", tmp_path_factory.mktemp("chart"), s3.chart_values(bucket)) as release:
+        release.api.headers["traceparent"] = f"00-{TRACE}-00f067aa0ba902b7-01"
         yield release
 
 
@@ -105,6 +107,19 @@ def models_ready(release: Installed) -> float:
     lines = [json.loads(line) for line in release.kubectl("logs", pods[-1]).splitlines() if line.startswith("{")]
     loaded = [line["time"] for line in lines if line["event"] == "model_loaded"]
     return datetime.fromisoformat(loaded[-1]).timestamp()
+
+
+def test_the_trace_of_the_requests_is_in_callbacks_and_in_the_log_of_each_component(
+    release: Installed, backend: Receiver, timelines: dict[str, dict[str, float]]
+) -> None:
+    assert timelines, "no video was posted"
+    for request in (request for job_id in timelines for request in backend.of(job_id)):
+        assert TRACE in request.headers["traceparent"]
+    for component in ("api", "operator", "pipeline"):
+        for pod in release.pods(component):
+            lines = [json.loads(line) for line in release.kubectl("logs", pod).splitlines() if line.startswith("{")]
+            about_jobs = [line for line in lines if line.get("job_id") in timelines]
+            assert {line.get("trace_id") for line in about_jobs} == {TRACE}, (component, about_jobs[:3])
 
 
 def test_every_step_of_a_cold_start_was_seen(

@@ -87,6 +87,21 @@ async def test_it_is_not_given_up_while_it_is_renewed(lease: Lease) -> None:
     assert lease.is_held
 
 
+async def test_a_container_that_is_started_again_in_its_pod_holds_it_at_once(
+    server: OneLease, settings: OperatorSettings
+) -> None:
+    cluster: Any = server
+    first, again, other = (
+        Lease(cluster, settings.model_copy(update={"pod_uid": uid, "lease_duration_s": 600.0})) for uid in "aab"
+    )
+    await first.acquire()
+    await asyncio.wait_for(again.acquire(), 1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(other.acquire(), 1)
+    assert again.is_held
+    assert not other.is_held
+
+
 async def test_another_holder_ends_it_at_once(server: OneLease, lease: Lease) -> None:
     await lease.acquire()
     assert server.stored is not None

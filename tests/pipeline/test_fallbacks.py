@@ -18,7 +18,7 @@ from ecg_pipeline.hosts.standalone.file_sink import FileSink
 from ecg_pipeline.model_hub.faults import FaultKind, ModelFault
 from ecg_pipeline.ports import SpeakerCounts, SpeechHints
 from ecg_pipeline.process.job_runner import JobRunner
-from ecg_pipeline.process.logs import JobIdFilter
+from ecg_pipeline.process.logs import JobFields
 from ecg_pipeline.settings import PipelineSettings
 from support.fake_engines import FakeEngines, FakeReporter
 from support.pipeline_process import make_job
@@ -46,7 +46,7 @@ class Host:
 
 def host(folder: Path, engines: FakeEngines, **settings: Any) -> Host:
     reporter = FakeReporter()
-    runner = JobRunner(PipelineSettings(**settings), engines, reporter, FileSink(), JobIdFilter())
+    runner = JobRunner(PipelineSettings(**settings), engines, reporter, FileSink(), JobFields())
     return Host(folder, reporter, runner)
 
 

@@ -7,10 +7,17 @@ from typing import Any
 CODE = """
 import logging, sys, warnings
 from pathlib import Path
+from ecg_contract.host_protocol import PipelineJob, Source
 from ecg_pipeline.process import logs
-job_id = logs.configure(Path(sys.argv[1]), "INFO")
+job_fields = logs.configure(Path(sys.argv[1]), "INFO")
 sys.stdout = logs.LoggedOutput()
-with job_id.running("job-7"):
+job = PipelineJob(
+    job_id="job-7",
+    source=Source(path="v.mp4"),
+    result_path="r.json",
+    traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+)
+with job_fields.running(job):
     print("printed by a library")
     logging.getLogger("some.library").warning("heard %s", "it")
     warnings.warn("old")
@@ -28,11 +35,12 @@ def logged(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def test_every_line_of_a_job_is_json_with_its_id(tmp_path: Path) -> None:
+def test_every_line_of_a_job_is_json_with_its_id_and_its_trace(tmp_path: Path) -> None:
     *lines, after = logged(tmp_path)
     assert len(lines) == 5
     assert {line["job_id"] for line in lines} == {"job-7"}
-    assert "job_id" not in after
+    assert {line["trace_id"] for line in lines} == {"4bf92f3577b34da6a3ce929d0e0e4736"}
+    assert not {"job_id", "trace_id"} & after.keys()
     assert [line.get("text") for line in lines if line["event"] == "library_output"] == [
         "printed by a library",
         "by its own handler",

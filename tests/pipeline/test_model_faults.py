@@ -20,7 +20,7 @@ from ecg_pipeline.engines.libraries import Libraries
 from ecg_pipeline.hosts.standalone.file_sink import FileSink
 from ecg_pipeline.ports import OnModelDownload
 from ecg_pipeline.process.job_runner import JobRunner
-from ecg_pipeline.process.logs import JobIdFilter
+from ecg_pipeline.process.logs import JobFields
 from ecg_pipeline.settings import PipelineSettings
 from support.fake_engines import FakeEngines, FakeReporter
 from support.hub_models import DIARIZATION, SMALLER_WHISPER, WHISPER
@@ -63,7 +63,7 @@ class Host:
     def __post_init__(self) -> None:
         settings = PipelineSettings(hub_timeout_s=_TIMEOUT_S, **self.settings)
         engines = HubEngines(real=Libraries(settings), is_diarization_real=self.is_diarization_real)
-        self._runner = JobRunner(settings, engines, self.reporter, FileSink(), JobIdFilter())
+        self._runner = JobRunner(settings, engines, self.reporter, FileSink(), JobFields())
         self._sound = write_wav(self.folder / "sound.wav", voice(150, 1))
 
     def run(self) -> tuple[int, str, PipelineStatus]:

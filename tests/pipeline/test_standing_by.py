@@ -16,7 +16,7 @@ from ecg_contract.videojob.pod_task import PodTask
 from ecg_dev.waiting import wait_until
 from ecg_pipeline.hosts.pod.settings import PodSettings
 from ecg_pipeline.hosts.pod.task_file import read_task, wait_for_task
-from ecg_pipeline.process.logs import JobIdFilter
+from ecg_pipeline.process.logs import JobFields
 from ecg_pipeline.process.pod import PodProcess
 from ecg_pipeline.settings import PipelineSettings
 from support.fake_engines import FakeEngines
@@ -88,7 +88,7 @@ def _process(ready: Path, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch,
     )
     monkeypatch.setenv("KUBECONFIG", str(config))
     pod = PodSettings(pod_name="p", pod_uid="u", pod_namespace="n", standby_ready_file=ready, report_patience_s=0.1)
-    return PodProcess(PipelineSettings(), engines, pod, JobIdFilter(), lambda: None)
+    return PodProcess(PipelineSettings(), engines, pod, JobFields(), lambda: None)
 
 
 def test_it_is_ready_once_its_models_are_loaded(

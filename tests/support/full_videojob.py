@@ -17,7 +17,12 @@ from ecg_contract.videojob.spec import VideoJobSpec
 M = TypeVar("M", bound=BaseModel)
 
 _WHEN = datetime(2026, 11, 23, 12, 34, 56, 789000, UTC)
-_SPECIAL: Mapping[str, Any] = {"from_secret": False, "number": 3, "cancelled_run": 1}
+_SPECIAL: Mapping[str, Any] = {
+    "from_secret": False,
+    "number": 3,
+    "cancelled_run": 1,
+    "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+}
 """Values by field name; `from_secret` is false because a source has either a URL or a Secret."""
 
 

@@ -165,7 +165,12 @@ def fetch(jobs: Jobs) -> NoReturn:
     report("ready")
     while True:
         download = Fetch(jobs.get())
-        record("fetch", job_id=download.job["jobId"], attempt=download.job["attempt"])
+        record(
+            "fetch",
+            job_id=download.job["jobId"],
+            attempt=download.job["attempt"],
+            trace=download.job.get("traceparent"),
+        )
         download.run(download.steps())
 
 
@@ -184,7 +189,14 @@ def main() -> None:
     while True:
         job = jobs.get()
         gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
-        record("job", job_id=job["jobId"], attempt=job["attempt"], device=job["device"], gpus=gpus)
+        record(
+            "job",
+            job_id=job["jobId"],
+            attempt=job["attempt"],
+            device=job["device"],
+            trace=job.get("traceparent"),
+            gpus=gpus,
+        )
         Job(job).run(script[min(job["attempt"], len(script)) - 1])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ecg_api.ports import JobKind, Submission, Submitter
 from ecg_contract.host_protocol import Source
 from ecg_contract.languages import Language
-from ecg_contract.options import JobOptions
+from ecg_contract.options import CarriedOptions
 
 
 def submission(
@@ -22,7 +22,7 @@ def submission(
         job_id=job_id,
         kind=JobKind.VIDEO,
         source=Source(url="https://example.com/v.mp4"),
-        options=JobOptions(language=language, priority=priority, metadata=dict(metadata or {})),
+        options=CarriedOptions(language=language, priority=priority, metadata=dict(metadata or {})),
         callback_base=callback_base,
         body_key=body_key,
         submitter=submitter,

@@ -55,7 +55,7 @@ def result(_body: CallbackPayload) -> Response:
     """Seven of these tell a job's story: progress 10, 25, 40, 60, 75, 90, and the end. Absent fields are left out.
 
     Headers as Standard Webhooks has them: `webhook-id` is the same for every try, `webhook-timestamp`, and
-    `webhook-signature` where CALLBACK_SECRET is set.
+    `webhook-signature` where CALLBACK_SECRET is set. `traceparent` is the one of the request, where it had one.
     """
     raise NotImplementedError("documents what the backend offers")
 
@@ -68,8 +68,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def json_request(model: type[BaseModel]) -> dict[str, Any]:
     """The `openapi_extra` of a route whose JSON body is a `model`."""
-    content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
-    return {"requestBody": {"required": True, "content": content}}
+    return _job_request({"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}})
 
 
 def json_or_upload(model: type[BaseModel], options: type[BaseModel]) -> dict[str, Any]:
@@ -87,10 +86,16 @@ def form_upload(options: type[BaseModel]) -> dict[str, Any]:
     shared = {"$ref": _REF.format(model="Language"), "default": language.default}
     form["properties"]["language"] = shared | {"description": language.description}
     form.pop("$defs", None)
-    content = {"multipart/form-data": {"schema": {**form, "required": ["file"]}}}
-    return {"requestBody": {"required": True, "content": content}}
+    return _job_request({"multipart/form-data": {"schema": {**form, "required": ["file"]}}})
 
 
+def _job_request(content: dict[str, Any]) -> dict[str, Any]:
+    return {"parameters": [_TRACEPARENT], "requestBody": {"required": True, "content": content}}
+
+
+_TRACEPARENT_TEXT = "The caller's trace (W3C Trace Context), for the job's log lines and callbacks."
+_TRACEPARENT = {"name": "traceparent", "in": "header", "description": _TRACEPARENT_TEXT, "schema": {"type": "string"}}
+_TRACEPARENT["example"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 _FILE = {"type": "string", "format": "binary", "title": "File", "description": "The sound or video file."}
 _JOB_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 256}
 _JOB_ID_TEXT = "The job's id, percent-encoded: a slash in it is `%2F`."

@@ -16,7 +16,7 @@ from ecg_api.jobs.submit import submit
 from ecg_api.jobs.transcription import final_job
 from ecg_api.ports import JobKind, JobView, Submission, UploadSlot
 from ecg_contract.host_protocol import Source
-from ecg_contract.options import AnalysisOptions, JobOptions, options_of
+from ecg_contract.options import AnalysisOptions, CarriedOptions, options_of
 
 FieldsT = TypeVar("FieldsT", bound=BaseModel)
 
@@ -57,7 +57,7 @@ def job_of_its_own(
         job_id=job_id,
         kind=kind,
         source=source,
-        options=JobOptions(**options_of(options)),
+        options=CarriedOptions(**options_of(options)),
         callback_base=callback_base,
         body_key=job_id,
     )

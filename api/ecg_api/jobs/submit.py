@@ -14,9 +14,10 @@ from ecg_common.redact import redact_url
 
 async def submit(context: Context, submission: Submission) -> SubmitOutcome:
     """Store the job durably. Raises ProblemError: 409 another body, 429 full queue, 503 store unavailable."""
-    log = job_logger(__name__, submission.job_id)
+    log = job_logger(__name__, submission.job_id, context.traceparent)
+    options = submission.options.model_copy(update={"traceparent": context.traceparent})
     try:
-        outcome = await context.store.submit(replace(submission, submitter=context.submitter))
+        outcome = await context.store.submit(replace(submission, options=options, submitter=context.submitter))
     except QueueFullError as error:
         log.warning("job_refused", extra={"reason": "queue full", "key": error.of_key})
         context.metrics.submitted(submission.kind, QUEUE_FULL)

@@ -21,14 +21,14 @@ class AttemptEnds:
     async def conclude(self, job: JobRecord, end: AttemptEnd) -> None:
         """Decide what becomes of the job, and store it."""
         decision = decide(end, job.counts, self._policy)
-        log = job_logger(__name__, job.job_id, attempt=job.attempt)
+        log = job_logger(__name__, job.job_id, job.traceparent, attempt=job.attempt)
         await self._store(key_of(job), decision, log)
         event, details = _log_event(decision)
         log.info(event, extra=details)
 
     async def put_back(self, job: JobRecord) -> None:
         """Queue the job again; the attempt counts as no failure."""
-        log = job_logger(__name__, job.job_id, attempt=job.attempt)
+        log = job_logger(__name__, job.job_id, job.traceparent, attempt=job.attempt)
         try:
             await self._queue.put_back(key_of(job))
         except StoreUnavailableError as error:  # the next start finds it running and counts an interruption

@@ -21,6 +21,7 @@ from ecg_api.standalone.storage.run_queue import RunQueue, key_of
 from ecg_contract.attempt_outcome import AttemptEnd, Cause
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineJob
+from ecg_contract.options import options_of
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +96,9 @@ class FetchSlots:
         target = self._files.fetched_of(job)
         is_here = job.source.path is not None or target.exists()  # an upload, or what an earlier attempt had fetched
         if not is_here:
-            work = PipelineJob(job_id=job.job_id, attempt=job.attempt, source=job.source, result_path=target)
+            work = PipelineJob(
+                job_id=job.job_id, attempt=job.attempt, source=job.source, result_path=target, **options_of(job)
+            )
             end = await lane.attempt(job, work)
             if end.cause is not Cause.EXITED or end.exit_code != ExitCode.OK or not target.exists():
                 return end

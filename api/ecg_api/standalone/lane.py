@@ -40,7 +40,7 @@ class Lane:
 
         Raises Cancelled, after the process was stopped, when the job was cancelled or removed.
         """
-        log = job_logger(__name__, job.job_id, attempt=job.attempt)
+        log = job_logger(__name__, job.job_id, job.traceparent, attempt=job.attempt)
         try:
             return await self._attempt(job, work, log)
         except Cancelled:

@@ -86,6 +86,7 @@ the settings' own defaults hold then. */ -}}
   "HEARTBEAT_LOST_S" (int64 $jobs.heartbeatLostSeconds | toString)
   "JOB_TTL_S" (int64 $jobs.ttlSeconds | toString)
   "LEASE_NAME" (include "ecg.leaseName" .)
+  "POD_UID" (dict "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.uid")))
   "HEALTH_PORT" "8080"
   "METRICS_PORT" "9090"
   "LOG_LEVEL" .Values.operator.logLevel

@@ -15,7 +15,7 @@ from ecg_contract.attempt_outcome import AttemptCounts
 from ecg_contract.base_model import CamelModel, Sentence, cut_to
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.host_protocol import PipelineError, PipelineStatus
-from ecg_contract.videojob.spec import NAME_LENGTH, Count, Name, Uid, VideoJobSpec, cel_rules
+from ecg_contract.videojob.spec import NAME_LENGTH, Count, JobName, Name, Uid, VideoJobSpec, cel_rules
 
 GROUP = "ecg-analyzer.io"
 VERSION = "v1alpha1"
@@ -70,7 +70,7 @@ class Attempt(CamelModel):
     """What its pod asks for."""
     pending_since: datetime
     """Since when the job waits for a pod to run, its time in the queue included."""
-    job_name: Name
+    job_name: JobName
     """Its Job."""
     job_uid: Uid | None = None
     """uid of its Job."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecg_contract.base_model import CamelModel, Plain, cut_to, kubernetes_case
-from ecg_contract.options import JobOptions
+from ecg_contract.options import CarriedOptions
 from ecg_contract.wire.models import BASE_URL_LENGTH
 
 MAX_DEADLINE_S = 604_800
@@ -16,6 +16,8 @@ NAME_LENGTH = 40
 SOURCE_URL_LENGTH = 2048
 """Longest source URL that stands in a VideoJob itself."""
 Name = Annotated[Plain, Field(max_length=253)]
+JobName = Annotated[Plain, Field(max_length=63)]
+"""A Job's name is the value of a label of its pods."""
 SourceUrl = Annotated[Plain, Field(max_length=SOURCE_URL_LENGTH, min_length=1)]
 Uid = Annotated[Plain, Field(max_length=64)]
 Count = Annotated[int, Field(ge=0)]
@@ -78,7 +80,7 @@ class _VideoJobRequest(CamelModel):
     """The backend that is told; without it nothing is sent."""
 
 
-class VideoJobSpec(JobOptions, _VideoJobRequest):
+class VideoJobSpec(CarriedOptions, _VideoJobRequest):
     """What is to be analysed, and how. It cannot be changed, but for the counters, which only grow, `priority` and
     `suspend`."""
 

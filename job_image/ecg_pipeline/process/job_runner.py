@@ -16,7 +16,7 @@ from ecg_pipeline.analysis.pipeline import analyze
 from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.memory import return_freed_memory
 from ecg_pipeline.ports import Engines, Reporter, ResultSink
-from ecg_pipeline.process.logs import JobIdFilter
+from ecg_pipeline.process.logs import JobFields
 from ecg_pipeline.process.one_job import OneJob
 from ecg_pipeline.settings import PipelineSettings
 
@@ -32,14 +32,14 @@ class JobRunner:
         engines: Engines,
         reporter: Reporter,
         sink: ResultSink,
-        job_id: JobIdFilter,
+        job_fields: JobFields,
         on_models: Callable[[Sequence[str]], None] | None = None,
         models: ModelCache | None = None,
     ) -> None:
         """With `on_models`, which is called with the reasons why models are missing, they load before the first job;
         with `models`, those are there already."""
         self._settings, self._engines, self._sink = settings, engines, sink
-        self._one_job = OneJob(settings, reporter, job_id)
+        self._one_job = OneJob(settings, reporter, job_fields)
         self._models = models or ModelCache()
         self._eager = EagerModels(engines, settings, self._models, on_models) if on_models else None
 

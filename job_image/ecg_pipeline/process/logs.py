@@ -1,7 +1,7 @@
 """Logging of the pipeline process: JSON lines that carry the running job's id, those of libraries too.
 
-A process runs one job at a time, so the id is global. The transcript belongs in results only, so it is removed from
-whisperX's warnings, which quote it.
+A process runs one job at a time, so the fields are global. The transcript belongs in results only, so it is removed
+from whisperX's warnings, which quote it.
 """
 
 import io
@@ -10,11 +10,13 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
-from ecg_common.logs import configure_logging
+from ecg_common.logs import configure_logging, trace_fields
+from ecg_contract.host_protocol import PipelineJob
 
 _log = logging.getLogger("ecg_pipeline.output")
 _CHATTY = ("lightning.pytorch.utilities.migration.utils", "speechbrain", "matplotlib")
@@ -22,23 +24,24 @@ _QUOTING = ("whisperx.alignment", "whisperx.asr")
 _QUOTE = re.compile(r'\(".*"\)', re.DOTALL)
 
 
-class JobIdFilter(logging.Filter):
-    """Adds the running job's id to every record."""
+class JobFields(logging.Filter):
+    """Adds the running job's fields to every record: its id, and that of its caller's trace."""
 
-    job_id: str | None = None
+    _fields: Mapping[str, str] = MappingProxyType({})
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if self.job_id is not None and not hasattr(record, "job_id"):
-            record.job_id = self.job_id
+        for name, value in self._fields.items():
+            if not hasattr(record, name):
+                setattr(record, name, value)
         return True
 
     @contextmanager
-    def running(self, job_id: str) -> Iterator[None]:
-        self.job_id = job_id
+    def running(self, job: PipelineJob) -> Iterator[None]:
+        self._fields = {"job_id": job.job_id, **trace_fields(job.traceparent)}
         try:
             yield
         finally:
-            self.job_id = None
+            self._fields = {}
 
 
 class LoggedOutput(io.TextIOBase):
@@ -61,13 +64,13 @@ class LoggedOutput(io.TextIOBase):
         return len(text)
 
 
-def configure(log_file: Path | None, level: str) -> JobIdFilter:
-    """Set up logging, libraries included. Returns the filter that adds the job's id."""
+def configure(log_file: Path | None, level: str) -> JobFields:
+    """Set up logging, libraries included. Returns the filter that adds the job's fields."""
     configure_logging(log_file, level)
     logging.captureWarnings(capture=True)
-    job_id = JobIdFilter()
+    job_fields = JobFields()
     for handler in logging.getLogger().handlers:
-        handler.addFilter(job_id)
+        handler.addFilter(job_fields)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed")  # unused: samples are passed in memory
@@ -78,7 +81,7 @@ def configure(log_file: Path | None, level: str) -> JobIdFilter:
     for name in _QUOTING:
         logging.getLogger(name).addFilter(_without_quotes)
     sys.stderr = LoggedOutput()
-    return job_id
+    return job_fields
 
 
 def _without_quotes(record: logging.LogRecord) -> bool:

@@ -10,7 +10,7 @@ from ecg_contract.host_protocol import PipelineError, PipelineJob, PipelineStatu
 from ecg_pipeline.analysis.fallbacks import gpu_memory_error, is_gpu_memory_error
 from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.ports import Reporter
-from ecg_pipeline.process.logs import JobIdFilter
+from ecg_pipeline.process.logs import JobFields
 from ecg_pipeline.settings import PipelineSettings
 
 Work = Callable[[PipelineJob, ProgressReporter], PipelineStatus]
@@ -24,12 +24,12 @@ class OneJob:
 
     settings: PipelineSettings
     reporter: Reporter
-    job_id: JobIdFilter
+    job_fields: JobFields
 
     def run(self, job: PipelineJob, work: Work) -> ExitCode:
         """Failures are reported, not raised."""
         progress = ProgressReporter(job, self.reporter)
-        with self.job_id.running(job.job_id):
+        with self.job_fields.running(job):
             with progress.heartbeats(self.settings.heartbeat_seconds, self.settings.progress_seconds):
                 status, exit_code = _outcome(job, progress, work)
             self.reporter.finished(job.job_id, status, exit_code)

@@ -14,7 +14,7 @@ from ecg_pipeline.hosts.pod.task_file import wait_for_task
 from ecg_pipeline.hosts.select import PodHost
 from ecg_pipeline.ports import Engines
 from ecg_pipeline.process.job_runner import JobRunner
-from ecg_pipeline.process.logs import JobIdFilter
+from ecg_pipeline.process.logs import JobFields
 from ecg_pipeline.settings import PipelineSettings
 
 _log = logging.getLogger(__name__)
@@ -28,11 +28,11 @@ class PodProcess:
         settings: PipelineSettings,
         engines: Engines,
         pod: PodSettings,
-        job_id: JobIdFilter,
+        job_fields: JobFields,
         clean_up: Callable[[], None],
     ) -> None:
         """`clean_up` is called before the process ends because its attempt is no longer the current one."""
-        self._settings, self._engines, self._pod, self._job_id = settings, engines, pod, job_id
+        self._settings, self._engines, self._pod, self._job_fields = settings, engines, pod, job_fields
         self._models = ModelCache()
         self._clean_up = clean_up
 
@@ -53,7 +53,9 @@ class PodProcess:
 
     def _run(self, host: PodHost, task: PodTask) -> int:
         reporter, sink = host.ports(task)
-        return JobRunner(self._settings, self._engines, reporter, sink, self._job_id, models=self._models).run(task.job)
+        return JobRunner(self._settings, self._engines, reporter, sink, self._job_fields, models=self._models).run(
+            task.job
+        )
 
     def _load(self) -> Sequence[str]:
         """Returns the reasons why models are missing."""

@@ -126,7 +126,7 @@ class Applier:
         self._log(videojob).info("videojob_expired")
 
     def _log(self, videojob: VideoJob) -> JobLogger:
-        return job_logger(__name__, videojob.spec.job_id)
+        return job_logger(__name__, videojob.spec.job_id, videojob.spec.traceparent)
 
 
 def _new_standby_job(videojob: VideoJob, plan: Plan) -> str | None:

@@ -84,7 +84,7 @@ class Controller:
 
     def _applied(self, videojob: VideoJob, plan: Plan) -> None:
         self._on_applied(plan)
-        logger = job_logger(__name__, videojob.spec.job_id)
+        logger = job_logger(__name__, videojob.spec.job_id, videojob.spec.traceparent)
         for note in plan.notes:
             log = logger.warning if note.type == "Warning" else logger.info
             log("job_event", extra={"reason": note.reason, "detail": note.message})

@@ -56,7 +56,9 @@ class StandbyTaker:
             await self._take_job(videojob, paths.jobs(self.settings.namespace, attempt.job_name))
         except NotFoundError as error:
             raise OutdatedError from error
-        job_logger(__name__, videojob.spec.job_id).info("standby_taken", extra={"job": attempt.job_name})
+        job_logger(__name__, videojob.spec.job_id, videojob.spec.traceparent).info(
+            "standby_taken", extra={"job": attempt.job_name}
+        )
 
     async def _take_job(self, videojob: VideoJob, path: str) -> None:
         created = observed_job(await self.cluster.get(path)).created

@@ -39,7 +39,8 @@ class Lease:
     def __init__(self, cluster: Cluster, settings: OperatorSettings, clock: Callable[[], float] = _clock) -> None:
         self._cluster, self._namespace, self._name = cluster, settings.namespace, settings.lease_name
         self._duration_s, self._renew_s, self._clock = settings.lease_duration_s, settings.lease_renew_s, clock
-        self.identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self.identity = f"{socket.gethostname()}_{settings.pod_uid or secrets.token_hex(4)}"
+        """The same for a container that is started again in its pod, on the Lease of the one that ended."""
         self._held_until = float("-inf")
         self._lease: dict[str, Any] = {}
         self._seen: tuple[object, float] = (None, 0.0)

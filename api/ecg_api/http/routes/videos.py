@@ -10,7 +10,7 @@ from ecg_api.http.openapi import callbacks, json_request, problems
 from ecg_api.jobs.sources import checked_source, video_body_key
 from ecg_api.jobs.submit import callback_base, submit
 from ecg_api.ports import JobKind, Submission, SubmitOutcome
-from ecg_contract.options import JobOptions, options_of
+from ecg_contract.options import CarriedOptions, options_of
 from ecg_contract.stages import Stage
 from ecg_contract.wire.models import ProcessVideoRequest, ProcessVideoResponse, status_url
 
@@ -41,7 +41,7 @@ def _submission(video: ProcessVideoRequest, context: Context) -> Submission:
         job_id=video.job_id,
         kind=JobKind.VIDEO,
         source=checked_source("video_url", video.video_url),
-        options=JobOptions(**options_of(video)),
+        options=CarriedOptions(**options_of(video)),
         callback_base=callback_base(video.fastapi_base_url, context.settings),
         body_key=video_body_key(video),
     )

@@ -15,7 +15,7 @@ from ecg_contract.attempt_outcome import AttemptCounts, Retry
 from ecg_contract.base_model import CamelModel
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.host_protocol import Device, PipelineError, PipelineStatus, ResultReference, Source
-from ecg_contract.options import JobOptions, options_of
+from ecg_contract.options import CarriedOptions, options_of
 from ecg_contract.stages import reached_stages
 
 
@@ -23,7 +23,7 @@ def new_uid() -> str:
     return uuid.uuid4().hex
 
 
-class JobRecord(JobOptions, CamelModel):
+class JobRecord(CarriedOptions, CamelModel):
     """All that is stored of a job, some kilobytes; its result is a file beside the database."""
 
     job_id: str
@@ -185,6 +185,7 @@ def facts(job: JobRecord) -> JobFacts:
         result=job.result,
         error_code=job.error.code if job.error else None,
         error_message=job.error.message if job.error else None,
+        traceparent=job.traceparent,
     )
 
 
