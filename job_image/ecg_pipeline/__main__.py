@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from ecg_common.load_settings import load_settings
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineJob
+from ecg_pipeline.analysis.models import ModelCache
 from ecg_pipeline.doctor.self_test import self_test
 from ecg_pipeline.engines.libraries import Libraries
 from ecg_pipeline.hosts.pod.settings import PodSettings
@@ -73,7 +74,8 @@ def main() -> None:
     else:
         lines, sink = beside_a_host(stdout)
         on_models = lines.models if settings.eager_models and job is None else None
-        runner = JobRunner(settings, libraries, lines, sink, job_fields, on_models)
+        models = ModelCache(for_one_job=job is not None)
+        runner = JobRunner(settings, libraries, lines, sink, job_fields, on_models, models)
         ready = partial(lines.ready, runner.missing_models)
         status = _in_thread(lambda: runner.run(job) if job else serve(runner, sys.stdin.buffer, ready))
     clean_up()

@@ -1,9 +1,10 @@
-"""The models of the process: loaded in the background, kept between jobs.
+"""The models of the process: loaded in the background, kept between jobs where there is more than one.
 
 A single thread loads them in the order in which a job needs them: imports hold the interpreter's lock anyway, and the
 model libraries do not support concurrent imports.
 """
 
+import gc
 import logging
 import threading
 import time
@@ -25,6 +26,7 @@ from ecg_pipeline.analysis.fallbacks import (
     short_reason_of,
     smaller_models,
 )
+from ecg_pipeline.memory import return_freed_memory
 from ecg_pipeline.ports import (
     Aligner,
     Diarizer,
@@ -53,9 +55,13 @@ class LoadedTranscriber(NamedTuple):
 
 
 class ModelCache:
-    """Loads each model once and keeps the most recently used of each kind."""
+    """Loads each model once and keeps the most recently used of each kind.
 
-    def __init__(self) -> None:
+    With `for_one_job`, the last stages have the memory of the models that only earlier ones need.
+    """
+
+    def __init__(self, *, for_one_job: bool = False) -> None:
+        self._for_one_job = for_one_job
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
         self._models: dict[tuple[str, Hashable], Future[Any]] = {}
         self._lock = threading.Lock()
@@ -67,8 +73,8 @@ class ModelCache:
         with self._lock:
             future = self._models.pop(entry, None)
             same = [other for other in self._models if other[0] == kind]
-            for old in same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
-                del self._models[old]
+            if surplus := same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
+                self._drop(surplus)
             self._models[entry] = future or self._loader.submit(self._load_timed, kind, key, load)
             return self._models[entry]
 
@@ -79,6 +85,17 @@ class ModelCache:
                 if entry[0] == _SUBSTITUTE or (future.done() and future.exception()):
                     del self._models[entry]
 
+    def job_needs_only(self, kind: str) -> None:
+        """Until its end. Nothing is dropped where another job may follow."""
+        if self._for_one_job:
+            with self._lock:
+                self._drop([entry for entry in self._models if entry[0] != kind])
+
+    def _drop(self, entries: Sequence[tuple[str, Hashable]]) -> None:
+        for entry in entries:
+            del self._models[entry]
+        self._loader.submit(_collect_garbage)
+
     def downloading(self, download: ModelDownload) -> None:
         """A model is being downloaded, in the loader's thread."""
         if download.is_over:
@@ -87,6 +104,7 @@ class ModelCache:
     def _load_timed(self, kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
         began, self._download_s = time.monotonic(), 0.0
         model = load()
+        return_freed_memory()  # of the weights that transformers makes and then replaces by those of the file
         if kind == _SUBSTITUTE:
             return model  # logged where it is chosen
         seconds = time.monotonic() - began - self._download_s
@@ -197,6 +215,10 @@ class JobModels:
         model = self._emotion_classifier(language)
         return model.result() if model else None
 
+    def only_emotion_is_left(self) -> None:
+        """The job's other stages with models are over."""
+        self._cache.job_needs_only("emotion")
+
     def _downloading(self, download: ModelDownload) -> None:
         self._cache.downloading(download)
         self._on_download(download)
@@ -255,6 +277,12 @@ class JobModels:
             return None
         key = (name, self.device)
         return self._cache.submit("emotion", key, partial(self._engines.emotion_classifier, *key))
+
+
+def _collect_garbage() -> None:
+    """`torch.load` leaves a cycle of references to a model's weights."""
+    gc.collect()
+    return_freed_memory()
 
 
 def _await_model(what: str, model: Future[T], setting: str) -> T:

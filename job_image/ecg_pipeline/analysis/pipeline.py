@@ -41,6 +41,7 @@ def analyze(
     progress.enter(Stage.TRANSCRIPTION)
     transcript = await_transcript()  # sentences with word times, as far as the aligner found them
 
+    models.only_emotion_is_left()
     progress.enter(Stage.EMOTION)
     emotions = stages.classify_emotions(transcript)  # one per sentence, or None
 

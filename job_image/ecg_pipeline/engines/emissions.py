@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
+from ecg_pipeline.engines.conv_front import on_device
 from ecg_pipeline.ports import Samples
 
 _SHORTEST = 400
@@ -18,7 +19,7 @@ class TransformersEmissions:
     """A Wav2Vec2ForCTC of transformers."""
 
     def __init__(self, model: Any, device: str) -> None:
-        self._model, self.device = model.to(device).eval(), device
+        self._model, self.device = on_device(model, device), device
 
     @torch.inference_mode()
     def of(self, clip: Samples) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from ecg_contract.result import Emotion
+from ecg_pipeline.engines.conv_front import on_device
 from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples
 
@@ -19,7 +20,7 @@ class TransformersEmotionClassifier:
 
     def __init__(self, folder: str, device: str, cores: Cores) -> None:
         self._extractor = AutoFeatureExtractor.from_pretrained(folder)
-        self._model = AutoModelForAudioClassification.from_pretrained(folder).to(device).eval()
+        self._model = on_device(AutoModelForAudioClassification.from_pretrained(folder), device)
         self._device = device
         self._cores = cores
 

@@ -1,6 +1,7 @@
 """The engines, as one class whose methods import their libraries when called: nothing heavy loads before a job."""
 
 import functools
+import gc
 import os
 import shutil
 from collections.abc import Callable
@@ -67,6 +68,7 @@ class Libraries:
 
         ecg_pipeline.acoustics.warm_up()
         ecg_pipeline.engines.ctc.warm_up()
+        gc.freeze()  # the libraries' objects, which no later collection need look at
 
     def voice_activity(self, device: str) -> VoiceActivity:
         from ecg_pipeline.engines.vad import PyannoteVoiceActivity

@@ -33,7 +33,7 @@ class PodProcess:
     ) -> None:
         """`clean_up` is called before the process ends because its attempt is no longer the current one."""
         self._settings, self._engines, self._pod, self._job_fields = settings, engines, pod, job_fields
-        self._models = ModelCache()
+        self._models = ModelCache(for_one_job=True)
         self._clean_up = clean_up
 
     def run(self, task: PodTask) -> int:
