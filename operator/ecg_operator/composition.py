@@ -21,6 +21,7 @@ from ecg_operator.act.delivery_ledger import VideoJobLedger
 from ecg_operator.act.events import EventRecorder
 from ecg_operator.act.pod_config import PodConfig, load_pod_config
 from ecg_operator.act.standby_pool import StandbyPool
+from ecg_operator.act.standby_source import StandbySource
 from ecg_operator.act.standby_taker import StandbyTaker
 from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.act.upload_signer import UploadSigner
@@ -135,6 +136,7 @@ def _controller(given: Dependencies, cache: Cache, writer: StatusWriter, standby
 def _applier(given: Dependencies, cache: Cache, writer: StatusWriter) -> Applier:
     cluster, settings = given.cluster, given.settings
     uploads = UploadSigner(cluster, settings, given.s3, given.clock) if settings.results_bucket else None
-    events, clean_up = EventRecorder(cluster, settings.namespace), CleanUp(cluster, settings)
-    taker = StandbyTaker(cluster, settings, given.config, cache, given.clock)
+    source = StandbySource(cluster, settings)
+    events, clean_up = EventRecorder(cluster, settings.namespace), CleanUp(cluster, settings, source)
+    taker = StandbyTaker(source, cluster, settings, given.config, cache, given.clock)
     return Applier(cluster, settings, given.config, cache, writer, events, clean_up, uploads, taker)

@@ -70,7 +70,9 @@ class Runs:
             pid = self._forks.fork(common | environment)
             if self._scenario == "standby":
                 wait_until(lambda: _stands_by(videojobs) or not is_alive(pid), 60)
-            videojobs.create(name, self._backend.url)
+                videojobs.create_signed(name, "https://media.example/v.mp4?X-Amz-Signature=x", self._backend.url)
+            else:
+                videojobs.create(name, self._backend.url)
             died = False
             if "CRASH_AT" in environment:
                 wait_until(lambda: not is_alive(pid) or self._is_done(videojobs, name), 60)

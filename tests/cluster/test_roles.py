@@ -43,7 +43,7 @@ GRANTED: dict[str, dict[str, frozenset[str]]] = {
         "ecg-analyzer.io/v1alpha1/videojobs/status": frozenset({"update", "patch"}),
         "batch/v1/jobs": READ | {"create", "delete", "patch"},
         "v1/pods": READ | {"patch"},
-        "v1/secrets": frozenset({"create", "update", "delete"}),
+        "v1/secrets": frozenset({"create", "update", "delete", "get"}),
         "v1/configmaps": frozenset({"get", "list", "delete"}),
         "v1/events": frozenset({"list", "watch", "create"}),
         "coordination.k8s.io/v1/leases": frozenset({"create"}),

@@ -9,7 +9,13 @@ import httpx
 import pytest
 
 from ecg_contract.videojob.manifests import url_secret
-from ecg_contract.videojob.names import job_name, result_secret_name, source_secret_name, standby_job_name
+from ecg_contract.videojob.names import (
+    job_name,
+    result_secret_name,
+    source_secret_name,
+    standby_job_name,
+    standby_source_secret_name,
+)
 from ecg_contract.videojob.resource import Profile
 from support.played_kubelet import Manifest, client
 from support.release import Release
@@ -153,9 +159,12 @@ def test_a_videojob_made_anew_does_not_take_over_the_old_ones_secret(release: Re
     assert _create(release, "api", new).status_code == 201
 
 
-def test_the_operator_writes_the_upload_url_of_a_standby_job_and_the_api_does_not(release: Release) -> None:
+@pytest.mark.parametrize("name_of", [result_secret_name, standby_source_secret_name])
+def test_the_operator_writes_the_urls_of_a_standby_job_and_the_api_does_not(
+    release: Release, name_of: Callable[[str], str]
+) -> None:
     metadata = release.videojob()["metadata"]
-    name = result_secret_name(standby_job_name(Profile.CPU, secrets.token_hex(4)))
+    name = name_of(standby_job_name(Profile.CPU, secrets.token_hex(4)))
     secret = url_secret(name, metadata["name"], metadata["uid"], URL, 1)
     assert _create(release, "api", secret).status_code == 422
     assert _create(release, "operator", secret).status_code == 201

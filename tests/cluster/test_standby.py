@@ -133,17 +133,73 @@ def test_a_pod_that_vanished_with_its_job_costs_an_attempt_and_no_job(release: R
         assert jobs.status("late")["attempt"]["number"] == 2
 
 
-def test_a_url_with_a_credential_begins_cold(release: Release, tmp_path: Path) -> None:
-    """A volume with its Secret cannot be added to a pod that runs."""
-    jobs = release.videojobs
-    with Receiver() as backend, operated(release, tmp_path, standing_by(complete, work)):
+SIGNED = "https://media.example/v.mp4?X-Amz-Signature=canary"
+
+
+def test_a_url_with_a_credential_reaches_the_pod_that_stands_by_and_no_other_place(
+    release: Release, tmp_path: Path
+) -> None:
+    jobs, seen = release.videojobs, []
+
+    def reading(pipeline: PlayedPipeline) -> None:
+        seen.append((pipeline.job["source"], _mounted(pipeline.pod, "/etc/ecg/source"), jobs.secret_urls()))
+        complete(pipeline)
+
+    with Receiver() as backend, operated(release, tmp_path, standing_by(reading, work)):
         wait_until(lambda: len(ready_pods(release)) == 1, 30)
-        (standby,) = ready_pods(release)
-        created = jobs.create("signed", backend.url, source={"fromSecret": True})
+        source = jobs.create_signed("signed", SIGNED, backend.url)
         jobs.wait_for_condition("signed", "CallbackDelivered", "True", "Delivered")
         attempt = jobs.status("signed")["attempt"]
+        [(task, mounted, secrets)] = seen
+        assert attempt["jobName"].startswith("standby-cpu-")
+        assert task == {"urlFile": "/etc/ecg/source/url"}
+        assert mounted == f"{attempt['jobName']}-source"
+        assert secrets == {source: SIGNED, mounted: SIGNED}
+        wait_until(lambda: not jobs.secret_urls())
+        [pod] = [p for p in jobs.objects("pods") if p["metadata"]["uid"] == attempt["podUID"]]
+        assert "canary" not in json.dumps([pod, jobs.get("signed"), jobs.jobs()])
+
+
+def test_the_url_of_an_attempt_that_ended_is_removed_from_its_pods_secret(release: Release, tmp_path: Path) -> None:
+    jobs = release.videojobs
+
+    def die(pipeline: PlayedPipeline) -> None:
+        pipeline.wait_until_assigned()
+        pipeline.pod.finish(137)
+
+    def hold(pod: PlayedPod) -> None:
+        pod.run()
+
+    with operated(release, tmp_path, standing_by(die, hold)) as (_, operator):
+        wait_until(lambda: len(ready_pods(release)) == 1, 30)
+        source = jobs.create_signed("signed", SIGNED)
+        first = operator.wait_for_log("standby_taken")["job"]
+        wait_until(lambda: jobs.status("signed")["attempt"]["number"] == 2, 60)
+        second = jobs.status("signed")["attempt"]["jobName"]
+        expected = {source, f"{second}-source"} if second.startswith("standby-") else {source}
+        wait_until(lambda: set(jobs.secret_urls()) == expected, 30, jobs.secret_urls)
+        assert first != second
+
+
+def test_a_url_whose_secret_is_not_there_begins_cold(release: Release, tmp_path: Path) -> None:
+    """Its pod waits for the Secret, which a pod that stands by would not."""
+    jobs = release.videojobs
+    with operated(release, tmp_path, standing_by(complete, work)):
+        wait_until(lambda: len(ready_pods(release)) == 1, 30)
+        (standby,) = ready_pods(release)
+        created = jobs.create("unsigned", source={"fromSecret": True})
+        jobs.wait_for_condition("unsigned", "Succeeded", "True", "Succeeded")
+        attempt = jobs.status("unsigned")["attempt"]
         assert [p["metadata"]["uid"] for p in ready_pods(release)] == [standby["metadata"]["uid"]]
-    assert attempt["jobName"] == f"signed-{created['metadata']['uid'][:6]}-a1"
+    assert attempt["jobName"] == f"unsigned-{created['metadata']['uid'][:6]}-a1"
+
+
+def _mounted(pod: PlayedPod, folder: str) -> str:
+    """Name of the Secret that the pod's container finds in the folder."""
+    spec = pod.manifest["spec"]
+    (volume,) = [m["name"] for m in spec["containers"][0]["volumeMounts"] if m["mountPath"] == folder]
+    (secret,) = [v["secret"]["secretName"] for v in spec["volumes"] if v["name"] == volume]
+    return str(secret)
 
 
 def test_pods_of_another_configuration_are_replaced_and_surplus_ones_are_removed(

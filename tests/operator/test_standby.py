@@ -102,7 +102,7 @@ class Offered:
 
     @property
     def offered(self) -> list[str]:
-        return [one.job.name for one in self.standby.offers().values()]
+        return [one.job.name for one in self.standby.offers("uid").values()]
 
 
 def test_the_oldest_ready_pod_of_this_configuration_is_offered() -> None:

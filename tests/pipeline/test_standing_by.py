@@ -11,15 +11,18 @@ import pytest
 from pydantic import ValidationError
 
 from ecg_contract.errors import ErrorCode, ExitCode, FatalError
-from ecg_contract.host_protocol import PipelineJob
+from ecg_contract.host_protocol import PipelineJob, Source
 from ecg_contract.videojob.pod_task import PodTask
 from ecg_dev.waiting import wait_until
+from ecg_pipeline.analysis import load_media
+from ecg_pipeline.analysis.progress import ProgressReporter
+from ecg_pipeline.awaited_file import content_of
 from ecg_pipeline.hosts.pod.settings import PodSettings
 from ecg_pipeline.hosts.pod.task_file import read_task, wait_for_task
 from ecg_pipeline.process.logs import JobFields
 from ecg_pipeline.process.pod import PodProcess
 from ecg_pipeline.settings import PipelineSettings
-from support.fake_engines import FakeEngines
+from support.fake_engines import FakeEngines, FakeReporter
 
 _JOB = PipelineJob.model_validate({"jobId": "j", "source": {"url": "https://a.example/v"}, "resultPath": "/r"})
 TASK = PodTask(videojob_name="v", videojob_uid="u", job=_JOB)
@@ -77,6 +80,31 @@ def test_what_is_no_task_is_an_error(volume: Volume) -> None:
     volume.write("{}")
     with pytest.raises(ValidationError):
         waiting.result(10)
+
+
+def test_the_url_is_seen_when_its_secret_appears(tmp_path: Path) -> None:
+    """Its volume is there and empty until then."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    waiting = started(content_of, folder / "url", 60.0)
+    volume = tmp_path / "version"
+    volume.mkdir()
+    (volume / "url").write_text(" https://media.example/v.mp4?X-Amz-Signature=canary\n")
+    (folder / "..data").symlink_to(volume)
+    (folder / "url").symlink_to("..data/url")
+    assert waiting.result(10) == b"https://media.example/v.mp4?X-Amz-Signature=canary"
+
+
+def test_a_url_that_does_not_come_fails_the_job_and_says_where_it_should_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_media, "_URL_WAIT_S", 0.5)
+    source = Source(url_file=tmp_path / "url")
+    job = _JOB.model_copy(update={"source": source})
+    progress = ProgressReporter(job, FakeReporter())
+    with pytest.raises(FatalError, match=r"is not there after .* see the job's Secret") as failure:
+        load_media.fetch_media(source, PipelineSettings(), progress, tmp_path)
+    assert failure.value.code is ErrorCode.DOWNLOAD_ERROR
 
 
 def _process(ready: Path, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch, folder: Path) -> PodProcess:

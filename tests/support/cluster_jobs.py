@@ -1,9 +1,12 @@
 """VideoJobs of a namespace, accessed as an administrator."""
 
+from base64 import b64decode
 from typing import Any
 
 import httpx
 
+from ecg_contract.videojob.manifests import url_secret
+from ecg_contract.videojob.names import SECRET_TYPE, source_secret_name
 from ecg_dev.control_plane.api_access import ApiAccess
 from ecg_dev.waiting import wait_until
 from support.played_kubelet import Manifest, client
@@ -25,6 +28,18 @@ class VideoJobs:
             "spec": {"jobId": name, **source, **callback, **spec},
         }
         return self._json(self._client.post(self._path, json=manifest))
+
+    def create_signed(self, name: str, url: str, backend: str | None = None) -> str:
+        """With a URL that is a credential, whose Secret follows, as the API writes it; returns that one's name."""
+        uid = self.create(name, backend, source={"fromSecret": True})["metadata"]["uid"]
+        secret = url_secret(source_secret_name(name, uid), name, uid, url)
+        self._json(self._client.post(f"/api/v1/namespaces/{self.namespace}/secrets", json=secret))
+        return str(secret["metadata"]["name"])
+
+    def secret_urls(self) -> dict[str, str]:
+        """The URLs in Secrets, by name."""
+        found = [secret for secret in self.objects("secrets") if secret["type"] == SECRET_TYPE]
+        return {secret["metadata"]["name"]: b64decode(secret["data"]["url"]).decode() for secret in found}
 
     def get(self, name: str) -> Manifest:
         return self._json(self._client.get(f"{self._path}/{name}"))

@@ -5,6 +5,7 @@ Its tokens are the demo's, with fillers up to Whisper's number, so that each ste
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -120,15 +121,16 @@ def _model(tokenizer: WhisperTokenizerFast, size: Size) -> WhisperForConditional
 
 
 def _have_it_say_words(decoder: Any, tokenizer: WhisperTokenizerFast, end: int) -> None:
-    """Another word at each place, and the end after _WORDS of them: the output weights are the embeddings'."""
+    """A word at each place, and the end after _WORDS of them: the output weights are the embeddings'.
+
+    The words are short, so that a chunk of six seconds has a frame of the aligner for each of their characters.
+    """
     tokens, places = decoder.embed_tokens.weight.data, decoder.embed_positions.weight.data
     width = tokens.shape[1]
-    words = [
-        i for token, i in tokenizer.get_vocab().items() if token.startswith("\u0120") and len(token) > 2 and i < end
-    ]
+    words = [word for word in sorted(tokenizer.get_vocab()) if re.fullmatch("\u0120[A-Za-z]{2}", word)]
     tokens.mul_(0.2)
     for word in words:
-        tokens[word] = torch.randn(width) * 0.06
+        tokens[tokenizer.convert_tokens_to_ids(word)] = torch.randn(width) * 0.06
     places.copy_(torch.randn_like(places) * 0.1)
     direction = torch.randn(width)
     direction /= direction.norm()

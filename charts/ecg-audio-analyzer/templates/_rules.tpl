@@ -37,6 +37,10 @@ tests/cluster/test_roles.py checks what they allow and what they refuse. */ -}}
 - apiGroups: [""]
   resources: [pods]
   verbs: [patch]
+# A source with a credential is copied for the standby pod. Who may create Jobs can have a pod read any Secret anyway.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
 {{- end }}
 # The pods' signed upload URLs; sources are deleted when their job has succeeded.
 - apiGroups: [""]

@@ -53,14 +53,23 @@ def standby_job_name(profile: Profile, token: str) -> str:
     return f"standby-{profile}-{token}"
 
 
+def is_standby_job(name: str) -> bool:
+    """Whether it is a name of `standby_job_name`, which none of `job_name` is."""
+    return _STANDBY_JOB.fullmatch(name) is not None
+
+
 def is_on_standby_job(attempt: Attempt | None) -> bool:
-    """Whether the attempt's Job has a name of `standby_job_name`, which none of `job_name` has."""
-    return attempt is not None and _STANDBY_JOB.fullmatch(attempt.job_name) is not None
+    return attempt is not None and is_standby_job(attempt.job_name)
 
 
 def result_secret_name(job: str) -> str:
     """Name of the Secret with an attempt's presigned upload URL under the key `url`."""
     return f"{job}-result"
+
+
+def standby_source_secret_name(job: str) -> str:
+    """Name of the copy of a source's Secret that a standby Job's pod reads."""
+    return f"{job}-source"
 
 
 def result_chunk_prefix(pod: str) -> str:

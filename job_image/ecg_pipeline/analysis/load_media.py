@@ -11,6 +11,8 @@ from ecg_pipeline.settings import PipelineSettings
 
 _FETCH_PART = 0.7
 """Share of the download stage's progress that is the transfer; the rest is decoding."""
+_URL_WAIT_S = 150.0
+"""Longest wait for the file with a URL: where the kubelet misses a change, it looks again every minute or so."""
 
 
 def load_media(source: Source, settings: PipelineSettings, progress: ProgressReporter, work: Path) -> Samples:
@@ -44,10 +46,15 @@ def fetch_media(source: Source, settings: PipelineSettings, progress: ProgressRe
 
 
 def _url(source: Source) -> str:
+    from ecg_pipeline.awaited_file import content_of  # noqa: PLC0415 - only pods have such a file
+
     if source.url_file is None:
         return str(source.url)
     try:
-        return source.url_file.read_text(encoding="utf-8").strip()
+        if content := content_of(source.url_file, _URL_WAIT_S):
+            return content.decode("utf-8")
+        fault = f"is not there after {_URL_WAIT_S:.0f} s"
     except (OSError, UnicodeError) as error:
-        reason = f"the file with the video's URL cannot be read ({type(error).__name__}): see the job's Secret"
-        raise FatalError(ErrorCode.DOWNLOAD_ERROR, download_failed(reason)) from None
+        fault = f"cannot be read ({type(error).__name__})"
+    reason = f"the file with the video's URL {fault}: see the job's Secret"
+    raise FatalError(ErrorCode.DOWNLOAD_ERROR, download_failed(reason))

@@ -8,7 +8,8 @@ from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, 
 from ecg_common.logs import JobLogger, job_logger
 from ecg_contract.videojob.names import is_on_standby_job
 from ecg_contract.videojob.resource import VideoJob
-from ecg_operator.act.clean_up import CleanUp, delete_if_present
+from ecg_operator.act.clean_up import CleanUp
+from ecg_operator.act.deletion import delete_if_present
 from ecg_operator.act.events import EventRecorder
 from ecg_operator.act.manifests import job_manifest
 from ecg_operator.act.outdated import OutdatedError
@@ -50,12 +51,16 @@ class Applier:
         with self.cache.standby.taking(job) as may_take:
             if not may_take:
                 raise OutdatedError
+            if not await self.standby.source.is_there(videojob):
+                self.cache.standby.begins_cold(videojob.metadata.uid)
+                raise OutdatedError
             return await self._apply(videojob, plan)
 
     async def _apply(self, videojob: VideoJob, plan: Plan) -> VideoJob:
         videojob = await self._write_status(videojob, plan)
         for job in plan.delete_jobs:
             await delete_if_present(self.cluster, paths.jobs(self.settings.namespace, job.name), job.uid)
+            await self.standby.source.remove(videojob, job.name)
         if plan.create_job:
             await self._start(videojob.model_copy(update={"status": plan.status}))
         if plan.clean_up:

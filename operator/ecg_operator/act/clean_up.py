@@ -1,20 +1,19 @@
 """Removes what a finished VideoJob does not need any more: credentials, and results of attempts before the last."""
 
-import contextlib
-
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
-from ecg_cluster.errors import ConflictError, NotFoundError
 from ecg_contract.videojob.names import ATTEMPT_LABEL, VIDEOJOB_UID_LABEL, result_secret_name, source_secret_name
 from ecg_contract.videojob.resource import VideoJob
+from ecg_operator.act.deletion import delete_if_present
+from ecg_operator.act.standby_source import StandbySource
 from ecg_operator.settings import OperatorSettings
 
 
 class CleanUp:
     """Owns which run of each VideoJob was cleaned up; in memory only: an operator that starts cleans up once more."""
 
-    def __init__(self, cluster: Cluster, settings: OperatorSettings) -> None:
-        self._cluster, self._settings = cluster, settings
+    def __init__(self, cluster: Cluster, settings: OperatorSettings, standby_source: StandbySource) -> None:
+        self._cluster, self._settings, self._standby_source = cluster, settings, standby_source
         self._done: dict[str, tuple[str, int]] = {}
         """By the VideoJob's name: its uid and its run."""
 
@@ -37,6 +36,8 @@ class CleanUp:
             await delete_if_present(self._cluster, f"{secrets}/{name}")
         if status.attempt is not None and self._settings.results_bucket:
             await delete_if_present(self._cluster, f"{secrets}/{result_secret_name(status.attempt.job_name)}")
+        if status.attempt is not None:
+            await self._standby_source.remove(videojob, status.attempt.job_name)
 
     async def _delete_other_chunks(self, videojob: VideoJob) -> None:
         """Result ConfigMaps that the accepted report does not refer to."""
@@ -50,9 +51,3 @@ class CleanUp:
         for metadata in (chunk["metadata"] for chunk in found):
             if metadata.get("labels", {}).get(ATTEMPT_LABEL) != kept:
                 await delete_if_present(self._cluster, f"{chunks}/{metadata['name']}")
-
-
-async def delete_if_present(cluster: Cluster, path: str, uid: str | None = None) -> None:
-    """Raises ClusterError; already deleted, or replaced by another object of that name than `uid`, is success."""
-    with contextlib.suppress(NotFoundError, ConflictError):
-        await cluster.delete(path, uid=uid)

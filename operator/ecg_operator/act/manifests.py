@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from base64 import b64decode
 
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import Device, PipelineJob, Source
@@ -14,6 +15,7 @@ from ecg_contract.videojob.names import (
     VIDEOJOB_LABEL,
     result_secret_name,
     source_secret_name,
+    standby_source_secret_name,
 )
 from ecg_contract.videojob.pod_task import PodTask
 from ecg_contract.videojob.resource import Attempt, Profile, VideoJob
@@ -91,9 +93,10 @@ def standby_config(profile: Profile, settings: OperatorSettings, config: PodConf
 
 
 def _standby_template(name: str, profile: Profile, settings: OperatorSettings, config: PodConfig) -> Manifest:
-    result = (SecretFile("result", RESULT_FOLDER, result_secret_name(name), optional=True),)
-    secrets = result if settings.results_bucket else ()
-    plan = PodPlan(profile=profile, labels=_standby_labels(profile), task="", secrets=secrets)
+    secrets = [SecretFile("source", SOURCE_FOLDER, standby_source_secret_name(name), optional=True)]
+    if settings.results_bucket:
+        secrets.append(SecretFile("result", RESULT_FOLDER, result_secret_name(name), optional=True))
+    plan = PodPlan(profile=profile, labels=_standby_labels(profile), task="", secrets=tuple(secrets))
     return pod_template(plan, settings, config)
 
 
@@ -105,6 +108,13 @@ def result_secret_manifest(videojob: VideoJob, url: str) -> Manifest:
     """The Secret with an attempt's presigned upload URL."""
     attempt, metadata = _attempt(videojob), videojob.metadata
     return url_secret(result_secret_name(attempt.job_name), metadata.name, metadata.uid, url, attempt.number)
+
+
+def standby_source_manifest(videojob: VideoJob, secret: Manifest) -> Manifest:
+    """The copy of the source's Secret for the standby pod of the current attempt."""
+    attempt, metadata = _attempt(videojob), videojob.metadata
+    name, url = standby_source_secret_name(attempt.job_name), b64decode(secret["data"][SOURCE_KEY]).decode()
+    return url_secret(name, metadata.name, metadata.uid, url, attempt.number)
 
 
 def pod_task(videojob: VideoJob, result_location: str | None) -> PodTask:

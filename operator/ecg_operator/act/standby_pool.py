@@ -15,7 +15,7 @@ from ecg_common.clock import Clock
 from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.names import standby_job_name
 from ecg_contract.videojob.resource import Profile
-from ecg_operator.act.clean_up import delete_if_present
+from ecg_operator.act.deletion import delete_if_present
 from ecg_operator.act.manifests import standby_config, standby_job_manifest
 from ecg_operator.act.pod_config import PodConfig
 from ecg_operator.decide.plan import Plan

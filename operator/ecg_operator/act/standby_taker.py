@@ -1,4 +1,4 @@
-"""Gives a standby pod to a VideoJob whose status names it already: the pod's task, then the Job's new owner.
+"""Gives a standby pod to a VideoJob whose status names it already: its URL, the pod's task, then the Job's new owner.
 
 Each step may be repeated, by an operator that starts after a crash. The status came before both, so that the pod's
 first report is taken. The pod's step comes before the Job's: while the Job is nobody's, its pod is not looked for, and
@@ -21,6 +21,7 @@ from ecg_contract.videojob.resource import VideoJob
 from ecg_operator.act.manifests import deadline_s, job_metadata, pod_task
 from ecg_operator.act.outdated import OutdatedError
 from ecg_operator.act.pod_config import PodConfig
+from ecg_operator.act.standby_source import StandbySource
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.snapshot import observed_job
 from ecg_operator.observe.standby import IDLE
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 class StandbyTaker:
     """Writes to the API server."""
 
+    source: StandbySource
     cluster: Cluster
     settings: OperatorSettings
     config: PodConfig
@@ -47,6 +49,7 @@ class StandbyTaker:
         attempt = videojob.status.attempt
         assert attempt is not None
         assert attempt.pod_name is not None
+        await self.source.bring(videojob)
         task = pod_task(videojob, result_location).to_json()
         annotation = {"op": "replace", "path": _pointer("annotations", TASK_ANNOTATION), "value": task}
         pod_path = paths.core(self.settings.namespace, "pods", attempt.pod_name)

@@ -87,15 +87,14 @@ def _with_attempt(
         job_name=job_name(metadata.name, metadata.uid, number),
     )
     status = with_condition(status, ConditionType.SUCCEEDED, "Unknown", IN_PROGRESS, "", now)
-    if (taken := standby.get(profile)) is not None and not videojob.spec.source.from_secret:
+    if (taken := standby.get(profile)) is not None:
         return _with_standby(status, attempt, taken, now)
     status = status.model_copy(update={"attempt": attempt, "queue": None})
     return with_condition(status, ConditionType.SCHEDULED, "False", "JobCreating", "its Job is being created", now)
 
 
 def _with_standby(status: VideoJobStatus, attempt: Attempt, taken: StandbyPod, now: datetime) -> VideoJobStatus:
-    """Its pod may report at once; its Job becomes the VideoJob's after this is written. A volume with a Secret cannot
-    be added to a pod, so that no job whose URL contains a credential comes here."""
+    """Its pod may report at once; its Job becomes the VideoJob's after this is written."""
     update = {
         "job_name": taken.job.name,
         "pod_uid": taken.pod.uid,

@@ -94,7 +94,7 @@ class Cache:
             self.queue.place(name),
             self.videojobs.paces,
             self._refusals.get(name),
-            self.standby.offers(),
+            self.standby.offers(videojob.metadata.uid),
         )
 
     def put_written(self, manifest: Manifest) -> None:

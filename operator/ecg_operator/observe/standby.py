@@ -22,6 +22,8 @@ class Standby:
         self._being_taken: set[str] = set()
         self._without_node: set[str] = set()
         """VideoJobs whose pod finds no node."""
+        self._cold: set[str] = set()
+        """uids of VideoJobs that get no standby pod."""
         self.is_refused = False
         """Whether the API server refused to give a pod away: from then on none stands by, until the operator restarts
         with other rights or policies."""
@@ -38,9 +40,9 @@ class Standby:
         idle = (job for job in self._jobs.of(IDLE) if not self._is_taken(job))
         return tuple(sorted(idle, key=lambda job: (job.created, job.name)))
 
-    def offers(self) -> dict[Profile, StandbyPod]:
-        """The oldest ready pod of each profile."""
-        if self.is_refused:
+    def offers(self, videojob_uid: str) -> dict[Profile, StandbyPod]:
+        """The oldest ready pod of each profile, where the VideoJob may have one."""
+        if self.is_refused or videojob_uid in self._cold:
             return {}
         found: dict[Profile, StandbyPod] = {}
         for job in self.jobs():
@@ -58,6 +60,10 @@ class Standby:
             return None
         pods = (pod for pod in self._pods.of(IDLE) if pod.job_uid == job.uid)
         return next((pod for pod in pods if pod.is_live and pod.ready and pod.node), None)
+
+    def begins_cold(self, videojob_uid: str) -> None:
+        """What a standby pod would need of the VideoJob is missing."""
+        self._cold.add(videojob_uid)
 
     def refuse(self) -> None:
         self.is_refused = True

@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-from watchfiles import watch
-
 from ecg_contract.videojob.pod_task import PodTask
-
-_LOOK_AGAIN_MS = 1000
-"""A change just before the watch began is seen after this time."""
+from ecg_pipeline.awaited_file import content_of
 
 
 def read_task(file: Path) -> PodTask | None:
@@ -17,21 +13,7 @@ def read_task(file: Path) -> PodTask | None:
 
 
 def wait_for_task(file: Path) -> PodTask:
-    """Returns as soon as the file has a task. Raises as `read_task`.
-
-    The kubelet replaces the files of a volume by renaming a link beside them: the folder is watched.
-    """
-    changes = watch(
-        file.parent,
-        watch_filter=None,
-        debounce=1,
-        step=1,
-        rust_timeout=_LOOK_AGAIN_MS,
-        yield_on_timeout=True,
-        recursive=False,
-        raise_interrupt=False,
-    )
-    for _ in changes:
-        if (task := read_task(file)) is not None:
-            return task
-    raise AssertionError("a watch without a stop event has no end")
+    """Returns as soon as the file has a task. Raises as `read_task`."""
+    content = content_of(file)
+    assert content is not None, "it waits without a limit"
+    return PodTask.model_validate_json(content)
