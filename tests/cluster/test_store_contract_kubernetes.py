@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ecg_api.kubernetes.backlog import Backlog
-from ecg_api.kubernetes.store import VideoJobStore
+from ecg_api.kubernetes.job_index import JobIndex
+from ecg_api.kubernetes.store import Listing, VideoJobStore
 from ecg_api.kubernetes.uploads import BucketUploads
 from ecg_api.kubernetes.videojob_client import VideoJobClient
+from ecg_api.kubernetes.videojob_watch import VideoJobWatch
 from ecg_cluster.client import connect
 from ecg_cluster.results import ClusterResults
 from ecg_cluster.s3 import s3_client
@@ -28,10 +30,14 @@ async def hand(
     connection, watching = await connect(), await connect(connections=0)
     uploads = BucketUploads(s3_client(), BUCKET, "")
     results = ClusterResults(connection, namespace)
-    backlog = Backlog(watching, namespace, 0, by_submitter=True)
-    store = VideoJobStore(VideoJobClient(connection, watching, namespace), results, uploads, backlog)
-    async with backlog:
-        yield StatusHand(store, connection, namespace)
+    watch, index = VideoJobWatch(watching, namespace), JobIndex()
+    watch.listen(index)
+    client = VideoJobClient(connection, watching, namespace, watch)
+    backlog = Backlog(watch, 0, by_submitter=True)
+    store = VideoJobStore(client, results, uploads, backlog, Listing(watch, index))
+    async with watch:
+        await watch.known()
+        yield StatusHand(store, connection, namespace, index)
     await watching.close()
     await connection.close()
 

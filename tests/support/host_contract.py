@@ -194,8 +194,12 @@ class HostContract:
         assert {job["job_id"] for job in found} == {"first", "second"}
         assert all(job["submitted_at"].endswith("Z") for job in found)
         assert rest["cursor"] is None
-        done = (await host.client.get("/jobs?state=completed&state=failed")).json()["jobs"]
-        assert [job["job_id"] for job in done] == ["first"]
+
+        async def is_listed() -> bool:
+            done = (await host.client.get("/jobs?state=completed&state=failed")).json()["jobs"]
+            return [job["job_id"] for job in done] == ["first"]
+
+        await wait_until_async(is_listed, DEADLINE_S)  # where a watch tells the host of it
         assert (await host.client.get("/jobs?since=2100-01-01")).json() == {"jobs": [], "cursor": None}
 
     @pytest.mark.parametrize("query", ["state=done", "limit=0", "limit=201", "since=now", "since=0.5", "cursor=x"])

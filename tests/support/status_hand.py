@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ecg_api.kubernetes.job_index import JobIndex
 from ecg_api.kubernetes.store import VideoJobStore
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
@@ -15,6 +16,7 @@ from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.host_protocol import PipelineError, ResultReference
 from ecg_contract.videojob.names import videojob_name
 from ecg_contract.videojob.resource import PodReport, VideoJob, VideoJobStatus
+from ecg_dev.waiting import wait_until_async
 from ecg_operator.decide.attempts import first_attempt
 from ecg_operator.decide.conditions import derived
 from ecg_operator.decide.run_end import finished
@@ -35,6 +37,8 @@ class StatusHand:
     store: VideoJobStore
     cluster: Cluster
     namespace: str
+    index: JobIndex | None = None
+    """Of the store, which lists what a watch has brought."""
 
     async def begin(self, job_id: str) -> None:
         await self._write(job_id, self._begun)
@@ -72,7 +76,9 @@ class StatusHand:
         status = derived(videojob, change(videojob), _now())
         manifest = videojob.model_copy(update={"status": status}).to_manifest()
         metadata = {"name": videojob.metadata.name, "resourceVersion": videojob.metadata.resource_version}
-        await self.cluster.replace(f"{path}/status", {**manifest, "metadata": metadata})
+        written = (await self.cluster.replace(f"{path}/status", {**manifest, "metadata": metadata}))["metadata"]
+        if (index := self.index) is not None:
+            await wait_until_async(lambda: index.version_of(written["uid"]) >= int(written["resourceVersion"]), 10)
 
     async def _store(self, data: bytes) -> ResultReference:
         pieces = compressed(data)

@@ -1,52 +1,35 @@
-"""How many VideoJobs wait: counted from a watch, so that a submission need not list them."""
+"""How many VideoJobs wait, so that a submission need not list them."""
 
 import asyncio
-import logging
-from typing import Self
+from collections.abc import Sequence
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
+from ecg_api.kubernetes.videojob_watch import VideoJobWatch
 from ecg_api.ports import Submitter
-from ecg_cluster import paths
-from ecg_cluster.client import Cluster
-from ecg_cluster.errors import ClusterError
 from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.names import SUBMITTER_LABEL
 
 _FIRST_LIST_S = 10.0
-_PAUSE_S = 1.0
-_WATCH_S = 240
-_log = logging.getLogger(__name__)
 
 
 class Backlog:
-    """A context manager: counts while it is open."""
+    """Counts what `watch` tells it."""
 
-    def __init__(self, watching: Cluster, namespace: str, limit: int, *, by_submitter: bool = False) -> None:
-        """`limit` 0 is never reached; nothing is counted then, unless submitters have limits of their own."""
-        self._cluster, self._path, self._limit = watching, paths.videojobs(namespace), limit
-        self._counts = limit > 0 or by_submitter
+    def __init__(self, watch: VideoJobWatch, limit: int, *, by_submitter: bool = False) -> None:
+        """`limit` 0 is never reached; nothing is checked then, unless submitters have limits of their own."""
+        self._watch, self._limit = watch, limit
+        self._checks = limit > 0 or by_submitter
         self._waiting: dict[str, str | None] = {}
         """By uid, the submitter."""
-        self._is_known = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        if self._counts:
-            self._task = asyncio.create_task(self._follow())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        watch.listen(self)
 
     async def check(self, submitter: Submitter | None = None) -> None:
         """Raises QueueFullError where no other job may wait, StoreUnavailableError while nothing has been counted."""
-        if not self._counts:
+        if not self._checks:
             return
         try:
             async with asyncio.timeout(_FIRST_LIST_S):
-                await self._is_known.wait()
+                await self._watch.known()
         except TimeoutError:
             raise StoreUnavailableError("the VideoJobs that wait have not been counted yet") from None
         if self._limit and len(self._waiting) >= self._limit:
@@ -56,36 +39,20 @@ class Backlog:
         if sum(name == submitter.name for name in self._waiting.values()) >= submitter.queued_jobs:
             raise QueueFullError(submitter.name)
 
+    def replace(self, manifests: Sequence[Manifest]) -> None:
+        self._waiting = {}
+        for manifest in manifests:
+            self.put(manifest)
+
     def put(self, manifest: Manifest) -> None:
-        """Count a VideoJob that was created, before the watch brings it."""
         metadata = manifest["metadata"]
         if is_waiting(manifest):
             self._waiting[metadata["uid"]] = metadata.get("labels", {}).get(SUBMITTER_LABEL)
         else:
-            self._waiting.pop(metadata["uid"], None)
+            self.remove(metadata["uid"])
 
-    async def _follow(self) -> None:
-        while True:
-            try:
-                listed, version = await self._cluster.list(self._path)
-                self._waiting = {}
-                for item in listed:
-                    self.put(item)
-                self._is_known.set()
-                await self._watch(version)
-            except ClusterError as error:
-                _log.info("backlog_watch_interrupted", extra={"error": str(error)})
-                await asyncio.sleep(error.pause_s(_PAUSE_S))
-
-    async def _watch(self, version: str) -> None:
-        """Until an error: GoneError for a version that is too old."""
-        while True:
-            async for event in self._cluster.watch(self._path, version, limit_s=_WATCH_S):
-                version = event["object"]["metadata"]["resourceVersion"]
-                if event["type"] == "DELETED":
-                    self._waiting.pop(event["object"]["metadata"]["uid"], None)
-                elif event["type"] != "BOOKMARK":
-                    self.put(event["object"])
+    def remove(self, uid: str) -> None:
+        self._waiting.pop(uid, None)
 
 
 def is_waiting(manifest: Manifest) -> bool:

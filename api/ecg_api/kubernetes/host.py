@@ -8,10 +8,12 @@ from fastapi import FastAPI
 
 from ecg_api.http.app import create_app
 from ecg_api.kubernetes.backlog import Backlog
+from ecg_api.kubernetes.job_index import JobIndex
 from ecg_api.kubernetes.settings import KubernetesSettings
-from ecg_api.kubernetes.store import VideoJobStore
+from ecg_api.kubernetes.store import Listing, VideoJobStore
 from ecg_api.kubernetes.uploads import BucketUploads
 from ecg_api.kubernetes.videojob_client import VideoJobClient
+from ecg_api.kubernetes.videojob_watch import VideoJobWatch
 from ecg_api.settings import Settings
 from ecg_cluster.client import Cluster, connect
 from ecg_cluster.errors import NoClusterError
@@ -25,16 +27,17 @@ async def build_app(settings: Settings, kubernetes: KubernetesSettings) -> FastA
     """The application. Raises NoClusterError outside a cluster and without KUBECONFIG."""
     cluster = await connect()
     watching = await connect(connections=0)  # a watch per waiting transcription must not block other requests
-    backlog = Backlog(
-        watching, kubernetes.namespace, kubernetes.queue_limit, by_submitter=settings.api_keys_file is not None
-    )
-    client = VideoJobClient(cluster, watching, kubernetes.namespace)
-    store = _store(client, cluster, kubernetes, backlog)
+    watch = VideoJobWatch(watching, kubernetes.namespace)
+    backlog = Backlog(watch, kubernetes.queue_limit, by_submitter=settings.api_keys_file is not None)
+    index = JobIndex()
+    watch.listen(index)
+    client = VideoJobClient(cluster, watching, kubernetes.namespace, watch)
+    store = _store(client, cluster, kubernetes, backlog, Listing(watch, index))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
-            async with backlog:
+            async with watch:
                 yield
         finally:
             await watching.close()
@@ -44,9 +47,11 @@ async def build_app(settings: Settings, kubernetes: KubernetesSettings) -> FastA
     return create_app(settings, store, lifespan, uploads=uploads, redelivery=store)
 
 
-def _store(client: VideoJobClient, cluster: Cluster, kubernetes: KubernetesSettings, backlog: Backlog) -> VideoJobStore:
+def _store(
+    client: VideoJobClient, cluster: Cluster, kubernetes: KubernetesSettings, backlog: Backlog, listing: Listing
+) -> VideoJobStore:
     bucket = kubernetes.results_bucket
     s3: Any = s3_client() if bucket else None
     results = ClusterResults(cluster, kubernetes.namespace, s3, bucket)
     uploads = BucketUploads(s3, bucket, kubernetes.results_prefix) if bucket else None
-    return VideoJobStore(client, results, uploads, backlog)
+    return VideoJobStore(client, results, uploads, backlog, listing)

@@ -5,18 +5,23 @@ A job is accepted when its VideoJob, and the Secret of a URL that is a credentia
 the two, the backend's next request stores the Secret.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import IO
 
 from ecg_api.errors import QueueFullError, StoreUnavailableError
 from ecg_api.jobs.sources import source_name
 from ecg_api.kubernetes.backlog import Backlog
+from ecg_api.kubernetes.job_index import JobIndex
+from ecg_api.kubernetes.listed_job import ListedJob
 from ecg_api.kubernetes.manifests import can_run_again, videojob_manifest
 from ecg_api.kubernetes.page import page_of
 from ecg_api.kubernetes.result_file import fetched
 from ecg_api.kubernetes.retries import retry_on_conflict, unavailable_on_cluster_error
 from ecg_api.kubernetes.uploads import BucketUploads
 from ecg_api.kubernetes.videojob_client import VideoJobClient
+from ecg_api.kubernetes.videojob_watch import VideoJobWatch
 from ecg_api.kubernetes.view import awaits_redelivery, state_of, view
 from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, UploadSlot
 from ecg_callbacks.ports import ResultSource
@@ -25,6 +30,14 @@ from ecg_common.logs import job_logger
 from ecg_contract.videojob.manifests import Manifest
 from ecg_contract.videojob.names import videojob_name
 from ecg_contract.videojob.resource import VideoJob
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lists are made of, while it is current."""
+
+    watch: VideoJobWatch
+    index: JobIndex
 
 
 class VideoJobStore:
@@ -36,9 +49,11 @@ class VideoJobStore:
         results: ResultSource,
         uploads: BucketUploads | None = None,
         backlog: Backlog | None = None,
+        listing: Listing | None = None,
     ) -> None:
-        """The caller enters `backlog`; without one, the queue has no limit."""
+        """Without `backlog` the queue has no limit; without `listing` each list is read from the API server."""
         self._client, self._results, self._uploads, self._backlog = client, results, uploads, backlog
+        self._listing = listing
 
     async def submit(self, submission: Submission) -> SubmitOutcome:
         url, name = await self._source(submission)
@@ -95,9 +110,11 @@ class VideoJobStore:
             return await retry_on_conflict(retry)
 
     async def list_jobs(self, query: JobQuery) -> JobPage:
+        if self._listing is not None and self._listing.watch.is_current:
+            return await asyncio.to_thread(page_of, self._listing.index.jobs(), query)
         with unavailable_on_cluster_error():
             manifests = await self._client.list_manifests()
-        return page_of(manifests, query)
+        return await asyncio.to_thread(lambda: page_of(map(ListedJob.of, manifests), query))
 
     async def missing(self) -> Sequence[str]:
         try:
@@ -145,14 +162,12 @@ class VideoJobStore:
             except QueueFullError as full:
                 return await self._submit_to_full_queue(full, submission, url, manifest)
         try:
-            created = await self._client.create(manifest, url)
+            await self._client.create(manifest, url)
         except AlreadyExistsError:
             existing = await self._client.read(videojob_name(submission.job_id))
             if existing.metadata.deletion_timestamp is not None:
                 raise  # retried until the name is free
             return await self._submit_again(existing, submission, url, manifest)
-        if self._backlog is not None:
-            self._backlog.put(created)
         return SubmitOutcome.CREATED
 
     async def _submit_to_full_queue(

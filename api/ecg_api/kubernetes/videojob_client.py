@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from ecg_api.kubernetes.manifests import is_credential, source_secret_manifest
+from ecg_api.kubernetes.videojob_watch import VideoJobWatch
 from ecg_api.kubernetes.view import state_of
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
@@ -21,9 +22,10 @@ _WATCH_S = 60
 class VideoJobClient:
     """VideoJobs of one namespace. Every method but `follow` raises ClusterError."""
 
-    def __init__(self, cluster: Cluster, watching: Cluster, namespace: str) -> None:
-        """`watching` is the connection for watches, each of which may last long."""
+    def __init__(self, cluster: Cluster, watching: Cluster, namespace: str, watch: VideoJobWatch | None = None) -> None:
+        """`watching` is the connection for watches, each of which may last long; `watch` is told what is written."""
         self._cluster, self._watching, self._namespace = cluster, watching, namespace
+        self._watch = watch or VideoJobWatch(watching, namespace)
 
     async def find(self, job_id: str) -> VideoJob | None:
         try:
@@ -42,7 +44,7 @@ class VideoJobClient:
         return [VideoJob.from_manifest(manifest) for manifest in found], version
 
     async def list_manifests(self) -> Sequence[Manifest]:
-        """All VideoJobs, unparsed: models of 5,000 take 300 MB."""
+        """All VideoJobs, unparsed."""
         found, _ = await self._cluster.list(paths.videojobs(self._namespace))
         return found
 
@@ -79,22 +81,23 @@ class VideoJobClient:
         """Raises ClusterError where VideoJobs cannot be read."""
         await self._cluster.get(f"{paths.videojobs(self._namespace)}?limit=1")
 
-    async def create(self, manifest: Manifest, url: str) -> Manifest:
-        """Create the VideoJob, and the Secret of its URL where that is a credential; returns the VideoJob."""
+    async def create(self, manifest: Manifest, url: str) -> None:
+        """Create the VideoJob, and the Secret of its URL where that is a credential."""
         created = await self._cluster.create(paths.videojobs(self._namespace), manifest)
+        self._watch.put(created)
         await self.store_source(VideoJob.from_manifest(created), url)
-        return created
 
     async def patch(self, videojob: VideoJob, **spec: Any) -> None:
         """Raises ConflictError when it has changed since it was read."""
         version = {"resourceVersion": videojob.metadata.resource_version}
         path = paths.videojobs(self._namespace, videojob.metadata.name)
-        await self._cluster.patch(path, {"metadata": version, "spec": spec})
+        self._watch.put(await self._cluster.patch(path, {"metadata": version, "spec": spec}))
 
     async def delete(self, videojob: VideoJob, *, version: str | None = None) -> None:
         """Raises ConflictError for another object of that name, and when it is not at `version` any more."""
         path = paths.videojobs(self._namespace, videojob.metadata.name)
         await self._cluster.delete(path, uid=videojob.metadata.uid, version=version)
+        self._watch.remove(videojob.metadata.uid)
 
     async def store_source(self, videojob: VideoJob, url: str) -> None:
         """Create the Secret of a URL that is a credential, or renew its signature."""
