@@ -84,6 +84,9 @@ fmt: setup ## format, and apply the linter's automatic fixes
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
+pictures: setup control-plane ## draw the dashboard's picture anew (docs/pictures/dashboard.png)
+	@PYTHONPATH=tests $(BIN)/python scripts/draw_dashboard.py
+
 bench: setup control-plane ## run the benchmarks, each against a baseline, and print ratios
 	@PYTHONPATH=tests $(BIN)/python benchmarks/run.py $(ARGS)
 

@@ -26,6 +26,13 @@ class Prometheus:
         assert answer.status_code == 200, f"{expression}: {answer.text}"
         return list(answer.json()["data"]["result"])
 
+    def query_range(self, expression: str, begin: float, end: float) -> list[dict[str, Any]]:
+        """The matrix of values for each second."""
+        times = {"start": begin, "end": end, "step": 1}
+        answer = self._http.get("/api/v1/query_range", params={"query": expression, **times})
+        assert answer.status_code == 200, f"{expression}: {answer.text}"
+        return list(answer.json()["data"]["result"])
+
     def alerts(self) -> dict[str, dict[str, Any]]:
         """The rules by name, with their health."""
         groups = self._http.get("/api/v1/rules").json()["data"]["groups"]

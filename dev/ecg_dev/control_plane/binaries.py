@@ -33,6 +33,7 @@ class Program:
     package: str
     seconds: int
     """Duration of a build without a cache on two cores, shown while it runs."""
+    tags: str = ""
 
 
 PROGRAMS = (
@@ -45,8 +46,8 @@ PROGRAMS = (
     Program("helm4", "helm4", "helm.sh/helm/v4/cmd/helm", 60),
 )
 MONITORING_PROGRAMS = (
-    Program("prometheus", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", 180),
-    Program("promtool", "prometheus", "github.com/prometheus/prometheus/cmd/promtool", 20),
+    Program("prometheus", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", 180, "stringlabels"),
+    Program("promtool", "prometheus", "github.com/prometheus/prometheus/cmd/promtool", 20, "stringlabels"),
 )
 NODE_PROGRAMS = (
     Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 30),
@@ -86,7 +87,7 @@ def _build(wanted: Program, target: Path) -> None:
     began = time.monotonic()
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
-    flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", _linker_flags()]
+    flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", f"-tags={wanted.tags}", "-ldflags", _linker_flags()]
     command = [go_command(), "build", *flags, "-o", str(unfinished), wanted.package]
     done = subprocess.run(
         command, cwd=MODULES / wanted.module, env=go_environment(), stderr=subprocess.PIPE, text=True, check=False

@@ -1,4 +1,5 @@
-// prometheus and promtool for the tests of metrics, alerts and the dashboard.
+// prometheus and promtool for the tests of metrics, alerts and the dashboard. Built with the tag stringlabels, as the
+// releases are: without it series are named after pieces of later scrapes (prometheus issue 16606).
 module ecg-audio-analyzer/tests/control-plane/prometheus
 
 go 1.26.0
