@@ -200,10 +200,10 @@ def latency(plane: ControlPlane, folder: Path) -> None:
 
 def _paced(pod: PlayedPod, start: threading.Event, reported: dict[tuple[str, int], float]) -> None:
     pipeline = PlayedPipeline(pod)
-    pod.run()
     pipeline.wait_until_assigned()
     start.wait()
     time.sleep(int(pod.uid[:4], 16) / 0xFFFF * STEP_S)  # spread them evenly
+    pod.run()
     for stage in Stage:
         result = {"result": pipeline.store(result_json())} if stage is Stage.COMPLETED else {}
         reported[pipeline.videojob, stage.progress] = time.monotonic()

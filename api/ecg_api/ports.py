@@ -159,9 +159,10 @@ class JobStore(Protocol):
     async def cancel(self, job_id: str) -> None:
         """Stop the work and mark the job `CANCELLED`; does nothing to a job that is final or unknown."""
 
-    async def retry(self, job_id: str) -> bool:
+    async def retry(self, job_id: str, submitter: Submitter | None = None) -> bool:
         """Run a failed or cancelled job again, as it was posted; False where it is in another state or unknown, or its
-        media was an upload, which is gone. Raises QueueFullError."""
+        media was an upload, which is gone. Raises QueueFullError, also where the limit of `submitter`, who asks for it,
+        is reached."""
 
     async def list_jobs(self, query: JobQuery) -> JobPage:
         """The newest jobs that `query` names. Raises ValueError for a cursor that is none."""

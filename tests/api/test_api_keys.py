@@ -90,6 +90,17 @@ async def test_a_key_has_a_limit_of_its_jobs_that_wait(app: httpx.ASGITransport,
             assert answers[-1].json()["detail"] == "too many jobs of the key limited are waiting; try again later"
 
 
+async def test_a_key_has_no_more_jobs_that_wait_by_retrying(app: httpx.ASGITransport, keys: Path) -> None:
+    limited, free = add(keys, "limited", queued_jobs=1), add(keys, "free")
+    async with client(app, authorization=f"Bearer {limited}") as http:
+        assert (await http.post(PATH, json=body("a"))).status_code == 200
+        assert (await http.post("/jobs/a/cancel")).status_code == 200
+        assert (await http.post(PATH, json=body("b"))).status_code == 200
+        assert (await http.post("/jobs/a/retry")).status_code == 429
+    async with client(app, authorization=f"Bearer {free}") as http:
+        assert (await http.post("/jobs/a/retry")).status_code == 202
+
+
 async def test_the_way_to_the_page_is_no_way_to_a_job(app: httpx.ASGITransport) -> None:
     async with client(app) as http:
         for method in ("DELETE", "POST", "PUT"):

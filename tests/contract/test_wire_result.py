@@ -3,11 +3,14 @@
 import json
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_contract.result import AcousticFeatures, AnalysisResult, Emotion, Segment, Word
+from ecg_contract.wire.models import WireResult
 from ecg_contract.wire.result import wire_json
+from support.long_result import long_result
 
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True)
 
@@ -90,6 +93,16 @@ def test_speaker_statistics_sum_the_segments_of_each() -> None:
         "SPEAKER_00": {"total_duration": 3.4, "segment_count": 2},
         "SPEAKER_01": {"total_duration": 1.7, "segment_count": 1},
     }
+
+
+@pytest.mark.parametrize("words", [10, 490, 500, 510, 5_000, 5_010])
+def test_results_of_any_length_are_those_of_their_models(words: int) -> None:
+    long = long_result(words)
+    data = wire_json(long)
+    parsed = WireResult.model_validate_json(data)
+    assert data == parsed.model_dump_json(exclude_none=True).encode()
+    assert [s.text for s in parsed.segments] == [s.text for s in long.segments]
+    assert [w.word for w in parsed.word_segments] == [w.text for s in long.segments for w in s.words]
 
 
 @given(ANY_FLOAT, ANY_FLOAT, ANY_FLOAT)

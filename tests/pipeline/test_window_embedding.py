@@ -11,7 +11,7 @@ from pyannote.audio.pipelines import SpeakerDiarization
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ecg_pipeline.engines.cores import Cores
-from ecg_pipeline.engines.window_embedding import WindowEmbeddings, with_one_pass_per_window
+from ecg_pipeline.engines.window_embedding import WindowEmbeddings, frames_of, with_one_pass_per_window
 from ecg_pipeline.media.decode import decode
 from ecg_pipeline.ports import SAMPLE_RATE
 from support.hub_models import DIARIZATION, hub_models
@@ -97,6 +97,26 @@ def _counted(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(model, "forward_frames", counted)
     return seen
+
+
+def test_in_half_precision_loud_sound_gives_the_same_embedding(pipeline: Any) -> None:
+    model = pipeline._embedding.model_
+    loud = torch.sin(torch.arange(2 * SAMPLE_RATE) * 0.3)[None, None] * 0.99
+    with torch.inference_mode():
+        halved, whole = (frames_of(model, loud, in_half=in_half) for in_half in (True, False))
+        embeddings = [model.forward_embedding(frames, weights=None) for frames in (halved, whole)]
+    assert halved.dtype == whole.dtype == torch.float32
+    assert not torch.equal(halved, whole), "both were computed in float32"
+    assert float(torch.cosine_similarity(*embeddings)) > 0.9999
+
+
+def test_a_network_of_another_kind_is_not_computed_in_half_precision() -> None:
+    class Network:
+        def forward_frames(self, windows: torch.Tensor) -> torch.Tensor:
+            assert not torch.is_autocast_enabled("cpu")
+            return windows * 2
+
+    assert torch.equal(frames_of(Network(), torch.ones(1, 1, 5), in_half=True), torch.full((1, 1, 5), 2.0))
 
 
 def test_progress_counts_windows(pipeline: Any) -> None:

@@ -42,11 +42,7 @@ class FakeStore:
             if known.submission.body_key != submission.body_key:
                 return SubmitOutcome.CONFLICT
             return SubmitOutcome.REDELIVERED if known.view.state.is_final else SubmitOutcome.SAME
-        if sum(not e.view.state.is_final for e in self.jobs.values()) >= self.max_waiting:
-            raise QueueFullError
-        limited = submission.submitter
-        if limited is not None and limited.queued_jobs is not None and self._waiting_of(limited) >= limited.queued_jobs:
-            raise QueueFullError(limited.name)
+        self._check_limits(submission.submitter)
         self.put(submission)
         await self._announce()
         return SubmitOutcome.CREATED if known is None else SubmitOutcome.RERUN
@@ -86,10 +82,11 @@ class FakeStore:
         if entry is not None and not entry.view.state.is_final:
             await self.move(job_id, JobState.CANCELLED)
 
-    async def retry(self, job_id: str) -> bool:
+    async def retry(self, job_id: str, submitter: Submitter | None = None) -> bool:
         entry = self.jobs.get(job_id)
         if entry is None or entry.view.state not in (JobState.FAILED, JobState.CANCELLED):
             return False
+        self._check_limits(submitter)
         await self.move(job_id, JobState.QUEUED)
         return True
 
@@ -152,9 +149,15 @@ class FakeStore:
             await self.changed.wait_for(lambda: len(self.jobs) >= count)
         return list(self.jobs)[-1]
 
-    def _waiting_of(self, submitter: Submitter) -> int:
-        waiting = [entry.submission for entry in self.jobs.values() if entry.view.state is JobState.QUEUED]
-        return sum(one.submitter == submitter for one in waiting)
+    def _check_limits(self, submitter: Submitter | None) -> None:
+        unfinished = [entry for entry in self.jobs.values() if not entry.view.state.is_final]
+        if len(unfinished) >= self.max_waiting:
+            raise QueueFullError
+        if submitter is None or submitter.queued_jobs is None:
+            return
+        own = [e for e in unfinished if e.view.state is JobState.QUEUED and e.submission.submitter == submitter]
+        if len(own) >= submitter.queued_jobs:
+            raise QueueFullError(submitter.name)
 
     async def _announce(self) -> None:
         async with self.changed:

@@ -73,6 +73,13 @@ async def viewed(hand: Hand, job_id: str = "j") -> JobView:
     return view
 
 
+async def _is_accepted(hand: Hand, wanted: Submission) -> bool:
+    try:
+        return await hand.store.submit(wanted) is SubmitOutcome.CREATED
+    except QueueFullError:
+        return False
+
+
 async def listed(hand: Hand, **conditions: Any) -> list[str]:
     """The ids of a page's jobs, sorted."""
     page = await hand.store.list_jobs(JobQuery(**conditions))
@@ -209,13 +216,18 @@ class StoreContract:
         await hand.store.submit(submission("nobody's"))
         await hand.begin("j")
 
-        async def third_is_accepted() -> bool:
-            try:
-                return await hand.store.submit(submission("third", submitter=me)) is SubmitOutcome.CREATED
-            except QueueFullError:
-                return False
+        await wait_until_async(lambda: _is_accepted(hand, submission("third", submitter=me)))
 
-        await wait_until_async(third_is_accepted)
+    async def test_a_retry_needs_room_among_the_waiting_jobs_of_the_key_that_asks_for_it(self, hand: Hand) -> None:
+        me = Submitter("me", 1)
+        await hand.store.submit(submission("j", submitter=me))
+        await hand.store.cancel("j")
+        await wait_until_async(lambda: _is_accepted(hand, submission("second", submitter=me)))
+        with pytest.raises(QueueFullError) as full:
+            await hand.store.retry("j", me)
+        assert full.value.of_key == "me"
+        assert (await viewed(hand)).state is JobState.CANCELLED
+        assert await hand.store.retry("j", Submitter("other", 1))
 
     async def test_the_attempts_of_all_runs_are_remembered(self, hand: Hand) -> None:
         await hand.store.submit(submission("j"))

@@ -23,7 +23,7 @@ from ecg_api.kubernetes.uploads import BucketUploads
 from ecg_api.kubernetes.videojob_client import VideoJobClient
 from ecg_api.kubernetes.videojob_watch import VideoJobWatch
 from ecg_api.kubernetes.view import awaits_redelivery, state_of, view
-from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, UploadSlot
+from ecg_api.ports import JobPage, JobQuery, JobState, JobView, Submission, SubmitOutcome, Submitter, UploadSlot
 from ecg_callbacks.ports import ResultSource
 from ecg_cluster.errors import AlreadyExistsError, ClusterError, ConflictError, NotFoundError
 from ecg_common.logs import job_logger
@@ -95,13 +95,13 @@ class VideoJobStore:
         with unavailable_on_cluster_error():
             await retry_on_conflict(cancel)
 
-    async def retry(self, job_id: str) -> bool:
+    async def retry(self, job_id: str, submitter: Submitter | None = None) -> bool:
         async def retry() -> bool:
             videojob = await self._client.find(job_id)
             if videojob is None or not state_of(videojob).may_run_again:
                 return False
             if self._backlog is not None:
-                await self._backlog.check()
+                await self._backlog.check(submitter)
             await self._client.patch(videojob, run=videojob.spec.run + 1)
             job_logger(__name__, job_id).info("job_retried")
             return True

@@ -87,8 +87,9 @@ class WindowEmbeddings:
 
         On the CPU one window a pass: the memory of a batch costs more than it saves (decision 0083).
         """
-        passes = torch.split(windows, 1 if windows.device.type == "cpu" else len(windows))
-        frames = torch.cat([self._model.forward_frames(part) for part in passes])
+        on_cpu = windows.device.type == "cpu"
+        passes = torch.split(windows, 1 if on_cpu else len(windows))
+        frames = torch.cat([frames_of(self._model, part, in_half=not on_cpu) for part in passes])
         return np.asarray(self._model.forward_embedding(frames, weights=masks).cpu().numpy())
 
     def _sound(self, file: Any, scores: SlidingWindowFeature, window: int) -> torch.Tensor:
@@ -109,6 +110,20 @@ class WindowEmbeddings:
             silence = torch.zeros((1, 1, self._pipeline._embedding.sample_rate), device=device)
             self._empty = self._pooled(silence, torch.zeros((1, 1, frames), device=device))[0, 0]
         return self._empty
+
+
+def frames_of(model: Any, windows: torch.Tensor, *, in_half: bool) -> torch.Tensor:
+    """What the network makes of windows (windows, 1, samples), in float32, before it is pooled over time.
+
+    `in_half` has WeSpeaker's network compute in float16. Its filter bank stays in float32: the power of sound at the
+    scale of 16 bits is beyond float16.
+    """
+    if not (in_half and hasattr(model, "compute_fbank")):
+        return model.forward_frames(windows)  # type: ignore[no-any-return]
+    features = model.compute_fbank(windows)
+    with torch.autocast(windows.device.type, torch.float16):
+        found = model.resnet.forward_frames(features)
+    return found.float()  # type: ignore[no-any-return]
 
 
 def _masks(scores: NDArray[np.float32], least: int | None) -> Masks:

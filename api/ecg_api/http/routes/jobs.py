@@ -174,7 +174,7 @@ async def cancel(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
 async def retry(job_id: JobIdInPath, context: ContextOf) -> JobStatusResponse:
     """Run a failed or cancelled job again, as it was posted; 409 for another one, and where its upload is gone."""
     try:
-        runs_again = await context.store.retry(job_id)
+        runs_again = await context.store.retry(job_id, context.submitter)
     except QueueFullError as error:
         raise queue_full(error) from None
     found = await status(job_id, context)

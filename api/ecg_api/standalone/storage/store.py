@@ -80,11 +80,12 @@ class SqliteStore:
         job_logger(__name__, job_id).info("job_cancelled")
         self._storage.changes.announce(job_id)
 
-    async def retry(self, job_id: str) -> bool:
+    async def retry(self, job_id: str, submitter: Submitter | None = None) -> bool:
         async with self._storage.transaction() as table:
             job = table.get(job_id)
             if job is None or not job.state.may_run_again or job.source.url is None:
                 return False
+            _check_limit(table, submitter)
             self._queue_behind_others(table, job, job_record.retried(job, table.now))
         job_logger(__name__, job_id).info("job_retried")
         self._storage.changes.announce(job_id)
