@@ -109,6 +109,10 @@ class Transcriber(Protocol):
         self, samples: Samples, chunks: Sequence[Chunk], hints: SpeechHints, batch_size: int, on_progress: OnProgress
     ) -> Sequence[Utterance]: ...
 
+    def working_bytes(self, batch_size: int) -> int:
+        """Memory that a transcription takes on a GPU beside the weights, rather too much than too little."""
+        ...
+
 
 class Aligner(Protocol):
     def align(
@@ -121,6 +125,10 @@ class Diarizer(Protocol):
         self, samples: Samples, speakers: SpeakerCounts, batch_share: float, on_progress: OnProgress
     ) -> Sequence[SpeakerTurn]:
         """`batch_share` scales the configured batch sizes, for a GPU that is short of memory."""
+        ...
+
+    def working_bytes(self) -> int:
+        """Memory that a diarization takes on a GPU beside the weights, rather too much than too little."""
         ...
 
 
@@ -143,6 +151,10 @@ class Engines(Protocol):
 
     def compute_type(self, device: str) -> str:
         """The fastest number format for Whisper that `device` supports."""
+        ...
+
+    def free_gpu_memory(self) -> int:
+        """Bytes."""
         ...
 
     def warm_up(self) -> None:

@@ -77,6 +77,9 @@ class PipelineSettings(FetchSettings, LogFileSettings):
     gpu_memory_limit_gb: Annotated[float, Field(gt=0)] | None = None
     """Most GiB of the GPU's memory that torch may take, so that others can share the GPU; without it all there is.
     CTranslate2, which runs Whisper, takes its own beside it."""
+    gpu_side_by_side: bool = True
+    """On a GPU, recognize speech and tell speakers apart at the same time where the memory suffices for both. False
+    does one after the other."""
     diarization_model: str = "pyannote/speaker-diarization-community-1"
     """pyannote pipeline for diarization: a folder, whose Python modules its checkpoints may name, or a name on the hub,
     which needs HF_TOKEN and accepted conditions."""

@@ -29,6 +29,11 @@ def _transcriber() -> WhisperXTranscriber:
     return WhisperXTranscriber(str(ROOT / Path("demo/models/whisper")), "cpu", "int8", CORES)
 
 
+def test_its_work_takes_memory_by_the_model_and_the_batch() -> None:
+    weights = (ROOT / "demo/models/whisper/model.bin").stat().st_size
+    assert _transcriber().working_bytes(16) == 2 * weights
+
+
 def test_what_the_language_was_detected_in_is_not_encoded_again(
     samples: Samples, chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch
 ) -> None:

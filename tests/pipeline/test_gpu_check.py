@@ -10,7 +10,8 @@ from ecg_contract.host_protocol import Part, PartUsage, PipelineStatus
 from ecg_pipeline.bench import tables
 from ecg_pipeline.bench.gpu_check import STEPS, Checked, check
 from ecg_pipeline.bench.pipeline_run import Cost, PipelineRun, RunError
-from ecg_pipeline.engines.libraries import limit_gpu_memory
+from ecg_pipeline.engines.libraries import Libraries, limit_gpu_memory
+from ecg_pipeline.settings import PipelineSettings
 
 GIB = 2**30
 Asked = tuple[bool, Mapping[str, str]]
@@ -49,10 +50,11 @@ def test_it_goes_down_with_the_gpu_s_memory_and_compares_formats_and_devices() -
     found, asked = _check(
         {"GPU, float16": _run("a x c", 5), "GPU, float16, 6 GB": _run("a x c", 6, ("a smaller batch",))}
     )
-    assert [cpu for cpu, _ in asked] == [True, False, False, False, False, False]
+    assert [cpu for cpu, _ in asked] == [True, *[False] * 6]
     assert [settings["ASR_COMPUTE_TYPE"] for _, settings in asked[:3]] == ["float32", "float32", "float16"]
-    assert [settings.get("GPU_MEMORY_LIMIT_GB") for _, settings in asked[2:]] == [None, "12", "8", "6"]
-    assert [one.difference.other_words if one.difference else None for one in found] == [None, 0, 1, 1, 1, 0]
+    assert [settings.get("GPU_SIDE_BY_SIDE") for _, settings in asked[2:4]] == [None, "false"]
+    assert [settings.get("GPU_MEMORY_LIMIT_GB") for _, settings in asked[3:]] == [None, "12", "8", "6"]
+    assert [one.difference.other_words if one.difference else None for one in found] == [None, 0, 1, 1, 1, 1, 0]
     printed = [line for one in found for line in tables.checked(one)]
     told = "GPU, float32 2.0 s 3,072 MB against CPU, float32: 3 words, times and speakers equal"
     assert " ".join(printed[1].split()) == told
@@ -80,3 +82,12 @@ def test_the_limit_is_a_fraction_of_the_card(monkeypatch: pytest.MonkeyPatch, li
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", seen.append)
     limit_gpu_memory(limit)
     assert seen == [fraction]
+
+
+@pytest.mark.parametrize(("limit", "free"), [(None, 9), (40.0, 9), (6.0, 4)])
+def test_free_is_what_is_left_of_the_card_and_of_the_limit(
+    monkeypatch: pytest.MonkeyPatch, limit: float | None, free: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (9 * GIB, 16 * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 2 * GIB)
+    assert Libraries(PipelineSettings(gpu_memory_limit_gb=limit)).free_gpu_memory() == free * GIB

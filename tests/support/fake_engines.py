@@ -30,8 +30,11 @@ class FakeEngines:
 
     on: Script = nothing
     gpu: bool = False
+    gpu_bytes: int = 0
+    """Free memory of the GPU; each model takes a GB to work."""
     speech: bool = True
     diarization_steps: int = 0
+    recognition_steps: int = 1
     calls: list[tuple[object, ...]] = field(default_factory=list)
     hints: SpeechHints | None = None
     speakers: SpeakerCounts | None = None
@@ -45,6 +48,9 @@ class FakeEngines:
 
     def compute_type(self, device: str) -> str:
         return "float16" if device == "cuda" else "int8"
+
+    def free_gpu_memory(self) -> int:
+        return self.gpu_bytes
 
     def warm_up(self) -> None:
         self.record("warm_up")
@@ -95,8 +101,12 @@ class FakeWorker:
     ) -> Sequence[Utterance]:
         self.engines.hints = hints
         self.engines.record("transcribe", *self.details, batch_size)
-        on_progress(1.0)
+        for step in range(self.engines.recognition_steps):
+            on_progress((step + 1) / self.engines.recognition_steps)
         return [Utterance(c.start, c.end, "Hello there.") for c in chunks]
+
+    def working_bytes(self, batch_size: int = 1) -> int:
+        return 10**9
 
     def align(self, samples: Samples, utterances: Sequence[Utterance], on_progress: OnProgress) -> Sequence[Sentence]:
         self.engines.record("align")

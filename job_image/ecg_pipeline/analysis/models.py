@@ -43,6 +43,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _KEPT = {"aligner": 2, "emotion": 2}
 """How many models of a kind stay loaded; one of any other kind."""
+_LATER_MODELS_BYTES = 2_500_000_000
+"""GPU memory for the aligner and the emotion model, large ones, which may load while the others work."""
 _SUBSTITUTE = "transcriber or a smaller one"
 
 
@@ -214,6 +216,24 @@ class JobModels:
         """None where no model is configured for the language. Raises what the library raises."""
         model = self._emotion_classifier(language)
         return model.result() if model else None
+
+    @property
+    def may_share_gpu(self) -> bool:
+        """Whether recognition and diarization may use a GPU at the same time."""
+        return self.device != "cpu" and self._settings.gpu_side_by_side
+
+    def fit_side_by_side(self) -> bool:
+        """Whether the GPU has memory for recognition and diarization at once. Waits for their models; False where one
+        did not load."""
+        batch_size, compute_type = next(iter(self.asr_plans.values()))
+        try:
+            transcriber, diarizer = self._loaded_transcriber(compute_type).model, self.diarizer()
+        except AnalysisError:
+            return False
+        needed = transcriber.working_bytes(batch_size) + diarizer.working_bytes() + _LATER_MODELS_BYTES
+        free = self._engines.free_gpu_memory()
+        _log.info("gpu_memory_compared", extra={"free_bytes": free, "needed_bytes": needed})
+        return free >= needed
 
     def only_emotion_is_left(self) -> None:
         """The job's other stages with models are over."""

@@ -35,7 +35,7 @@ def analyze(
     chunks = stages.find_speech()  # stretches of speech of at most ASR_CHUNK_SIZE seconds
 
     progress.enter(Stage.DIARIZATION)
-    await_transcript = stages.begin_transcription(chunks)  # on the CPU in parallel with the diarization
+    await_transcript = stages.begin_transcription(chunks)  # where there is room, beside the diarization
     turns = stages.diarize(chunks)
 
     progress.enter(Stage.TRANSCRIPTION)

@@ -1,11 +1,11 @@
 """The work of each stage, with its fallbacks for a missing model or exhausted GPU memory."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ecg_contract.host_protocol import Part, PipelineJob
 from ecg_contract.languages import Language
@@ -19,6 +19,7 @@ from ecg_pipeline.analysis.fallbacks import (
     short_reason_of,
     with_less_memory,
 )
+from ecg_pipeline.analysis.gpu_turns import GpuTurns
 from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.analysis.part_usage import measured
 from ecg_pipeline.analysis.progress import ProgressReporter
@@ -27,6 +28,8 @@ from ecg_pipeline.memory import return_freed_memory
 from ecg_pipeline.ports import Chunk, OnProgress, Samples, Sentence, SpeakerCounts, SpeechHints, Utterance, cut
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
+Plan = TypeVar("Plan")
 UNDETERMINED = "und"
 """ISO 639 code for audio without speech whose language was to be detected."""
 _INAUDIBLE = 1e-4
@@ -50,6 +53,13 @@ class Stages:
 
     def __init__(self, job: PipelineJob, models: JobModels, progress: ProgressReporter, samples: Samples) -> None:
         self._job, self._models, self._progress, self._samples = job, models, progress, samples
+        self._gpu = GpuTurns(progress.note) if models.may_share_gpu else None
+        self._diarized: Future[None] = Future()
+        """Its result is there when the diarization is over, its exception when it failed, and with it the job."""
+        self._transcription: Future[Transcript] | None = None
+        """Where it runs beside the diarization."""
+        self._recognizes = False
+        """The transcription has got its model."""
 
     def find_speech(self) -> Sequence[Chunk]:
         if max(self._samples.max(initial=0.0), -self._samples.min(initial=0.0)) < _INAUDIBLE:
@@ -64,6 +74,17 @@ class Stages:
 
     def diarize(self, chunks: Sequence[Chunk]) -> Sequence[SpeakerTurn]:
         """Raises AnalysisError, also when the Whisper model, awaited elsewhere, turns out not to load."""
+        try:
+            turns = self._diarize(chunks)
+        except BaseException as error:
+            self._diarized.set_exception(error)
+            if self._recognizes and self._transcription is not None and isinstance(error, Exception):
+                wait([self._transcription])  # ends at its next batch; nothing of this job runs beside the next one
+            raise
+        self._diarized.set_result(None)
+        return turns
+
+    def _diarize(self, chunks: Sequence[Chunk]) -> Sequence[SpeakerTurn]:
         if not chunks:
             return []
         diarizer, advance = self._models.diarizer(), self._on_progress(Stage.DIARIZATION)
@@ -77,17 +98,22 @@ class Stages:
         speakers = SpeakerCounts(job.num_speakers, job.min_speakers, job.max_speakers)
         turns = partial(diarizer.turns, self._samples, speakers, on_progress=on_progress)
         with self._measured(Part.DIARIZATION):
-            return with_less_memory("diarization", BATCH_SHARES, turns, self._progress.note)
+            return self._within_memory("diarization", BATCH_SHARES, turns)
 
     def begin_transcription(self, chunks: Sequence[Chunk]) -> Callable[[], Transcript]:
-        """Returns a function that waits for the transcript."""
-        if self._models.device != "cpu" or not chunks:  # both at once may not fit into a GPU's memory
+        """Returns a function that waits for the transcript, which is made beside the diarization where it can be."""
+        if not chunks or (self._models.device != "cpu" and self._gpu is None):
             return partial(self._transcribe, chunks)
         self._models.diarizer()  # fails the job now, not after the transcription, when it does not load
         worker = ThreadPoolExecutor(1, thread_name_prefix="transcription")
-        transcript = worker.submit(self._transcribe, chunks)
+        self._transcription = worker.submit(self._transcribe_beside, chunks)
         worker.shutdown(wait=False)
-        return transcript.result
+        return self._transcription.result
+
+    def _transcribe_beside(self, chunks: Sequence[Chunk]) -> Transcript:
+        if self._gpu is not None and not self._models.fit_side_by_side():
+            self._diarized.result()
+        return self._transcribe(chunks)
 
     def _transcribe(self, chunks: Sequence[Chunk]) -> Transcript:
         """Recognize and align the speech. Raises AnalysisError."""
@@ -96,9 +122,8 @@ class Stages:
             language = UNDETERMINED if requested is Language.AUTO else requested.value
             return Transcript(language, [], self._models.asr_model)
         recognize = partial(self._recognize, chunks)
-        plans, note = self._models.asr_plans, self._progress.note
         with self._measured(Part.RECOGNITION):
-            language, found, model = with_less_memory("transcription", plans, recognize, note)
+            language, found, model = self._within_memory("transcription", self._models.asr_plans, recognize)
         utterances = [u for u in found if u.text.strip()]
         if not utterances:
             self._no_result("no words were recognized")
@@ -126,7 +151,9 @@ class Stages:
         """The language, what was said, and the name of the model."""
         batch_size, compute_type = plan
         model, transcriber = self._models.transcriber(compute_type)
-        requested, on_progress = self._job.language, self._on_progress(Stage.TRANSCRIPTION, 0.0, _ASR_PART)
+        self._recognizes = True  # set before the check, so that a diarization that fails after it waits
+        self._check_diarization()
+        requested, on_progress = self._job.language, self._on_transcription(0.0, _ASR_PART)
         detected = transcriber.detect_language(self._samples, chunks) if requested is Language.AUTO else requested.value
         _log.info("language_chosen", extra={"language": detected, "requested": requested.value})
         hints = SpeechHints(detected, self._job.vocabulary)
@@ -140,11 +167,21 @@ class Stages:
         try:
             aligner = self._models.aligner(language)
             if aligner is not None:
-                return aligner.align(self._samples, utterances, self._on_progress(Stage.TRANSCRIPTION, _ASR_PART, 1.0))
+                on_progress = self._on_transcription(_ASR_PART, 1.0)
+                align = partial(aligner.align, self._samples, utterances, on_progress)
+                return self._on_gpu("alignment", align)
             self._progress.note(f"no alignment model for {language}: word times are interpolated")
         except Exception as error:
+            self._check_diarization()
             self._degraded("alignment", error, "word times are interpolated")
         return unaligned(utterances)
+
+    def _within_memory(self, what: str, plans: Mapping[str, Plan], work: Callable[[Plan], T]) -> T:
+        """The result of `work` with the first plan, or with the first that fits into a GPU's memory."""
+        return with_less_memory(what, plans, lambda plan: self._on_gpu(what, partial(work, plan)), self._progress.note)
+
+    def _on_gpu(self, what: str, work: Callable[[], T]) -> T:
+        return work() if self._gpu is None else self._gpu.run(what, work)
 
     def _emotions(self, clips: Sequence[Samples], language: str) -> Sequence[Emotion]:
         classifier = self._models.emotion_classifier(language)
@@ -170,6 +207,20 @@ class Stages:
         with measured(part, self._samples, self._progress.part_completed):
             yield
         return_freed_memory()
+
+    def _on_transcription(self, first: float, last: float) -> OnProgress:
+        advance = self._on_progress(Stage.TRANSCRIPTION, first, last)
+
+        def on_progress(fraction: float) -> None:
+            self._check_diarization()
+            advance(fraction)
+
+        return on_progress
+
+    def _check_diarization(self) -> None:
+        """Raises what made the diarization fail, where it did."""
+        if self._diarized.done():
+            self._diarized.result()
 
     def _on_progress(self, stage: Stage, first: float = 0.0, last: float = 1.0) -> OnProgress:
         return lambda fraction: self._progress.advance(stage, first + (last - first) * fraction)

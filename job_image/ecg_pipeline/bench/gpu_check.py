@@ -1,4 +1,4 @@
-"""Compares GPU and CPU, float16 and float32, and runs with less and less of the GPU's memory."""
+"""Compares GPU and CPU, float16 and float32, stages at once and in turn, with less and less of the GPU's memory."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,6 +55,11 @@ STEPS = (
     Step("CPU, float32", {"ASR_COMPUTE_TYPE": "float32"}, cpu=True),
     Step("GPU, float32", {"ASR_COMPUTE_TYPE": "float32"}, compared_with="CPU, float32"),
     Step("GPU, float16", {"ASR_COMPUTE_TYPE": "float16"}, compared_with="GPU, float32"),
+    Step(
+        "GPU, float16, in turn",
+        {"ASR_COMPUTE_TYPE": "float16", "GPU_SIDE_BY_SIDE": "false"},
+        compared_with="GPU, float16",
+    ),
     *(
         Step(
             f"GPU, float16, {size} GB",

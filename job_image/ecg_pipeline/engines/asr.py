@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import ctranslate2
@@ -17,6 +18,9 @@ from ecg_pipeline.engines.cores import Cores, available_cores
 from ecg_pipeline.ports import Chunk, OnProgress, Samples, SpeechHints, Utterance, cut
 
 _LANGUAGE_SAMPLES = 5
+_SHARE_OF_A_CHUNK = 1 / 8
+"""Memory that a chunk takes on a GPU, as a share of the weights' file in float16. Its keys and values in the decoder's
+layers alone are between a fiftieth (large-v3-turbo) and an eighth (base) of it, a twelfth with large-v3."""
 
 
 class Encoded(NamedTuple):
@@ -39,6 +43,7 @@ class WhisperXTranscriber:
 
     def __init__(self, folder: str, device: str, compute_type: str, cores: Cores) -> None:
         self._cores = cores
+        self._weights_bytes = (Path(folder) / "model.bin").stat().st_size
         self._model = Model(
             folder,
             device=device,
@@ -94,6 +99,9 @@ class WhisperXTranscriber:
             said.update(zip(batch, found, strict=True))
             on_progress(len(said) / len(chunks))
         return [Utterance(round(chunk.start, 3), round(chunk.end, 3), said[chunk]) for chunk in chunks]
+
+    def working_bytes(self, batch_size: int) -> int:
+        return int(self._weights_bytes * _SHARE_OF_A_CHUNK * batch_size)
 
     def _mels(self, samples: Samples, chunks: Sequence[Chunk]) -> np.ndarray:
         """Shape (chunks, mels, 3000): up to 30 s each, padded."""

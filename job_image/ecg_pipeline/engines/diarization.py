@@ -17,6 +17,8 @@ from ecg_pipeline.ports import SAMPLE_RATE, OnProgress, Samples, SpeakerCounts
 
 _STEPS = {"segmentation": (0.0, 0.5), "embeddings": (0.5, 0.99)}
 """First and last share of the progress for each of pyannote's steps."""
+_WINDOW_BYTES = 60 * 2**20
+"""Memory that a window of ten seconds takes on a GPU in the embedding network, in float32."""
 
 
 class PyannoteDiarizer:
@@ -36,6 +38,9 @@ class PyannoteDiarizer:
         speed_up(self._pipeline._segmentation, cores)
         with_one_pass_per_window(self._pipeline, cores)
         self._batch_sizes = (pipeline.segmentation_batch_size, pipeline.embedding_batch_size)
+
+    def working_bytes(self) -> int:
+        return max(self._batch_sizes) * _WINDOW_BYTES
 
     def turns(
         self, samples: Samples, speakers: SpeakerCounts, batch_share: float, on_progress: OnProgress

@@ -59,6 +59,14 @@ class Libraries:
         is_half = device == "cuda" and "float16" in ctranslate2.get_supported_compute_types("cuda")
         return "float16" if is_half else "int8"
 
+    def free_gpu_memory(self) -> int:
+        import torch
+
+        free, _ = torch.cuda.mem_get_info()
+        if (limit_gb := self._settings.gpu_memory_limit_gb) is not None:
+            free = min(free, int(limit_gb * 2**30) - torch.cuda.memory_reserved())
+        return free
+
     def warm_up(self) -> None:
         import ecg_pipeline.acoustics
         import ecg_pipeline.engines.alignment
