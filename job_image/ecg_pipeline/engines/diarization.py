@@ -40,7 +40,7 @@ class PyannoteDiarizer:
         self._batch_sizes = (pipeline.segmentation_batch_size, pipeline.embedding_batch_size)
 
     def working_bytes(self) -> int:
-        return max(self._batch_sizes) * _WINDOW_BYTES
+        return max(map(int, self._batch_sizes)) * _WINDOW_BYTES
 
     def turns(
         self, samples: Samples, speakers: SpeakerCounts, batch_share: float, on_progress: OnProgress
