@@ -8,6 +8,7 @@ import analyze_vs_whisperx
 import assembly
 import diarization_vs_pyannote
 import downloads
+import imports
 import operator_vs_bare
 import page_scroll
 import slow_source
@@ -16,6 +17,7 @@ from ecg_pipeline.bench.machine import describe
 
 BENCHMARKS = {
     "analyze": analyze_vs_whisperx.main,
+    "imports": imports.main,
     "alignment": alignment_vs_whisperx.main,
     "assembly": assembly.main,
     "acoustics": acoustics_vs_librosa.main,

@@ -13,6 +13,7 @@ from ecg_pipeline.model_hub.contents import WHISPER
 from ecg_pipeline.model_hub.faults import FaultKind, ModelFault
 from ecg_pipeline.model_hub.hub import ModelHub as Hub
 from ecg_pipeline.model_hub.hub import Repository
+from ecg_pipeline.ports import ModelDownload
 from support.hub_models import WHISPER as NAME
 from support.model_hub import Fault, ModelHub, commit_of, digest_of
 
@@ -79,3 +80,17 @@ def test_a_snapshot_without_its_weights_is_completed_with_them_alone(server: Mod
     assert hub.folder(WANTED) == folder
     assert WHISPER.missing(folder) == []
     assert len(server.requests) == 3, "the listing, the redirect and the file"
+
+
+def test_who_listens_since_a_download_began_hears_of_the_rest(hub: Hub) -> None:
+    heard: dict[str, list[ModelDownload]] = {"first": [], "second": []}
+
+    def first(download: ModelDownload) -> None:
+        heard["first"].append(download)
+        hub.on_download = heard["second"].append
+
+    hub.on_download = first
+    hub.folder(WANTED)
+    assert [download.bytes for download in heard["first"]] == [0]
+    last = heard["second"][-1]
+    assert (last.is_over, last.bytes) == (True, last.total_bytes)

@@ -77,7 +77,7 @@ class ModelHub:
         return self._download(repository, repository.revision or DEFAULT_REVISION)
 
     def _tell(self, download: ModelDownload) -> None:
-        """To the job that runs now, which may have begun after the wait."""
+        """To the job that runs now, which may have begun after the download."""
         if self.on_download is not None:
             self.on_download(download)
 
@@ -107,7 +107,7 @@ class ModelHub:
         patience = Patience(model, urlsplit(self.endpoint).netloc, self.timeout_s)
         listing = _listing(client, model, revision, patience)
         files = _smallest_first(listing, repository.contents)
-        with disk_faults(model, self.cache.root), DownloadProgress(model, files, self.on_download) as progress:
+        with disk_faults(model, self.cache.root), DownloadProgress(model, files, self._tell) as progress:
             for file in files:
                 progress.add(self.cache.stored_bytes(model, file.digest))
                 FileDownload(client, self.cache, model, listing.commit, progress.add).run(file, patience)

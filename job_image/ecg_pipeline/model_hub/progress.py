@@ -17,7 +17,7 @@ _LINE_S = 10.0
 class DownloadProgress:
     """Counts the bytes of one repository; a context."""
 
-    def __init__(self, model: str, files: Sequence[HubFile], listener: OnModelDownload | None) -> None:
+    def __init__(self, model: str, files: Sequence[HubFile], listener: OnModelDownload) -> None:
         self._model, self._files, self._listener = model, len(files), listener
         self._total = sum(file.size or 0 for file in files)
         self._done, self._began = 0, time.monotonic()
@@ -55,5 +55,4 @@ class DownloadProgress:
         return {"model": self._model, "bytes": self._done, "total_bytes": self._total}
 
     def _tell(self, *, is_over: bool) -> None:
-        if self._listener is not None:
-            self._listener(ModelDownload(self._model, self._done, self._total, self._seconds, is_over))
+        self._listener(ModelDownload(self._model, self._done, self._total, self._seconds, is_over))
