@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pyannote.audio import Pipeline
@@ -14,9 +15,10 @@ from pyannote.core import SlidingWindow, SlidingWindowFeature
 from ecg_pipeline.engines import linkage
 from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.diarization import PyannoteDiarizer
-from ecg_pipeline.engines.long_files import in_blocks, reconstruct
+from ecg_pipeline.engines.long_files import for_long_files, in_blocks, in_half_the_memory, reconstruct
 from ecg_pipeline.media.decode import decode
-from ecg_pipeline.ports import SpeakerCounts
+from ecg_pipeline.ports import SAMPLE_RATE, SpeakerCounts
+from support.hub_models import DIARIZATION, hub_models
 from support.pipeline_process import ROOT
 
 _WINDOW, _LOCAL = SlidingWindow(start=0.0, duration=5.0, step=0.5), 3
@@ -60,7 +62,27 @@ def test_thresholds_are_pyannotes(windows: int, options: dict[str, Any]) -> None
     scores, _, _ = _scene(windows, 3, windows, is_soft=True)
     ours, theirs = in_blocks(scores, **options), binarize(scores, **options)
     np.testing.assert_array_equal(ours.data, theirs.data)
-    assert 0 < ours.data.sum() < ours.data.size
+    assert 0 < np.count_nonzero(ours.data) < ours.data.size
+
+
+@pytest.mark.parametrize(("frames", "kind"), [(589, np.float16), (2048, np.float16), (2049, np.float32)])
+def test_scores_take_half_the_memory_where_their_sums_are_exact(frames: int, kind: type) -> None:
+    ones = SlidingWindowFeature(np.ones((2, frames, 3), np.float32), _WINDOW)
+    for found in (in_half_the_memory(ones), in_blocks(ones, onset=0.5, initial_state=False)):
+        assert found.data.dtype == kind
+        assert np.all(np.sum(found.data, axis=1) == frames)
+
+
+def test_a_model_of_power_sets_finds_the_same_turns() -> None:
+    samples = decode(ROOT / "demo/samples/meeting_en.mp4", 60).samples
+    stock, ours = (Pipeline.from_pretrained(str(hub_models() / DIARIZATION)) for _ in range(2))
+    for_long_files(ours)
+    file = {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE}
+    expected, found = (
+        list(pipeline(file).speaker_diarization.itertracks(yield_label=True)) for pipeline in (stock, ours)
+    )
+    assert found == expected != []
+    assert ours.get_segmentations(file).data.dtype == np.float16
 
 
 def test_two_local_speakers_in_one_cluster_count_once() -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster import hierarchy
 
+from ecg_pipeline.memory import return_freed_memory
+
 Floats = NDArray[np.float64]
 
 MOST_FOR_SCIPY = 4000
@@ -29,6 +31,7 @@ def linkage(points: NDArray[np.floating], method: str = "centroid", metric: str 
     if method != "centroid" or metric != "euclidean" or len(points) <= MOST_FOR_SCIPY:
         dendrogram: Floats = hierarchy.linkage(points, method=method, metric=metric)
         return dendrogram
+    return_freed_memory()  # of what pyannote computed the points from
     return by_centroids(points)
 
 

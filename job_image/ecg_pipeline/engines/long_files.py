@@ -13,6 +13,8 @@ from ecg_pipeline.engines.linkage import linkage
 
 _BLOCK = 256
 """Windows that are made binary at once."""
+_MOST_IN_FLOAT16 = 2048
+"""Frames of a window that can be counted in float16 without rounding."""
 _NOBODY = -2
 """pyannote's cluster of a speaker who is silent in a window."""
 
@@ -26,11 +28,23 @@ def for_long_files(pipeline: Any) -> None:
     pyannote.audio.pipelines.clustering.linkage = linkage
     pyannote.audio.pipelines.speaker_diarization.binarize = in_blocks
     pipeline.reconstruct = reconstruct
+    if pipeline._segmentation.model.specifications.powerset:  # its scores are 0 or 1 as they come
+        scores = pipeline.get_segmentations
+        pipeline.get_segmentations = lambda file, hook=None: in_half_the_memory(scores(file, hook=hook))
+
+
+def in_half_the_memory(scores: SlidingWindowFeature) -> SlidingWindowFeature:
+    """The same scores (windows, frames, speakers), each 0 or 1, in float16: pyannote copies them several times."""
+    return SlidingWindowFeature(scores.data.astype(_type_of(scores.data.shape)), scores.sliding_window)
+
+
+def _type_of(shape: tuple[int, ...]) -> type[np.floating[Any]]:
+    return np.float16 if shape[1] <= _MOST_IN_FLOAT16 else np.float32
 
 
 def in_blocks(scores: SlidingWindowFeature, **options: Any) -> SlidingWindowFeature:
     """As pyannote's `binarize`, of scores (windows, frames, speakers): 0.0 or 1.0, by thresholds with a memory."""
-    found = np.empty(scores.data.shape, np.float32)
+    found = np.empty(scores.data.shape, _type_of(scores.data.shape))
     for first in range(0, len(found), _BLOCK):
         block = SlidingWindowFeature(scores.data[first : first + _BLOCK], scores.sliding_window)
         found[first : first + _BLOCK] = binarize(block, **options).data
