@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from ecg_common.load_settings import load_settings
 from ecg_contract.errors import ExitCode
 from ecg_contract.host_protocol import PipelineJob
-from ecg_pipeline.analysis.models import ModelCache
+from ecg_pipeline.analysis.model_cache import ModelCache
 from ecg_pipeline.doctor.self_test import self_test
 from ecg_pipeline.engines.libraries import Libraries
 from ecg_pipeline.hosts.pod.settings import PodSettings

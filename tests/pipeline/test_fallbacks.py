@@ -13,7 +13,8 @@ from ecg_contract.errors import ExitCode, FatalError
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
 from ecg_pipeline.analysis.fallbacks import model_error
-from ecg_pipeline.analysis.models import JobModels, ModelCache
+from ecg_pipeline.analysis.model_cache import ModelCache
+from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.hosts.standalone.file_sink import FileSink
 from ecg_pipeline.model_hub.faults import FaultKind, ModelFault
 from ecg_pipeline.ports import SpeakerCounts, SpeechHints

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from ecg_dev.waiting import wait_until
-from ecg_pipeline.analysis.models import ModelCache
+from ecg_pipeline.analysis.model_cache import ModelCache
 
 
 @pytest.fixture(params=[False])

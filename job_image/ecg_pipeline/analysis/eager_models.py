@@ -8,7 +8,8 @@ from pathlib import Path
 from ecg_contract.host_protocol import PipelineJob, Source
 from ecg_contract.languages import Language
 from ecg_pipeline.analysis.fallbacks import reason_of
-from ecg_pipeline.analysis.models import JobModels, ModelCache
+from ecg_pipeline.analysis.model_cache import ModelCache
+from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.ports import Engines
 from ecg_pipeline.settings import PipelineSettings
 

@@ -1,17 +1,10 @@
-"""The models of the process: loaded in the background, kept between jobs where there is more than one.
+"""The models of one job: which they are, and what is used where one does not load."""
 
-A single thread loads them in the order in which a job needs them: imports hold the interpreter's lock anyway, and the
-model libraries do not support concurrent imports.
-"""
-
-import gc
 import logging
-import threading
-import time
-from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from ecg_contract.errors import AnalysisError
 from ecg_contract.host_protocol import PipelineJob
@@ -26,7 +19,7 @@ from ecg_pipeline.analysis.fallbacks import (
     short_reason_of,
     smaller_models,
 )
-from ecg_pipeline.memory import return_freed_memory
+from ecg_pipeline.analysis.model_cache import SUBSTITUTE, ModelCache
 from ecg_pipeline.ports import (
     Aligner,
     Diarizer,
@@ -41,11 +34,8 @@ from ecg_pipeline.settings import PipelineSettings
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_KEPT = {"aligner": 2, "emotion": 2}
-"""How many models of a kind stay loaded; one of any other kind."""
 _LATER_MODELS_BYTES = 2_500_000_000
 """GPU memory for the aligner and the emotion model, large ones, which may load while the others work."""
-_SUBSTITUTE = "transcriber or a smaller one"
 
 
 class LoadedTranscriber(NamedTuple):
@@ -54,66 +44,6 @@ class LoadedTranscriber(NamedTuple):
     name: str
     model: Transcriber
     fault: str | None = None
-
-
-class ModelCache:
-    """Loads each model once and keeps the most recently used of each kind.
-
-    With `for_one_job`, the last stages have the memory of the models that only earlier ones need.
-    """
-
-    def __init__(self, *, for_one_job: bool = False) -> None:
-        self._for_one_job = for_one_job
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
-        self._models: dict[tuple[str, Hashable], Future[Any]] = {}
-        self._lock = threading.Lock()
-        self._download_s = 0.0
-
-    def submit(self, kind: str, key: Hashable, load: Callable[[], Any]) -> Future[Any]:
-        """A model's future: loads the model unless it is cached, and evicts the least recently used of its kind."""
-        entry = (kind, key)
-        with self._lock:
-            future = self._models.pop(entry, None)
-            same = [other for other in self._models if other[0] == kind]
-            if surplus := same[: max(0, len(same) + 1 - _KEPT.get(kind, 1))]:
-                self._drop(surplus)
-            self._models[entry] = future or self._loader.submit(self._load_timed, kind, key, load)
-            return self._models[entry]
-
-    def forget_failures(self) -> None:
-        """Drop failed loads and substitutes for them, so that the next request tries again."""
-        with self._lock:
-            for entry, future in list(self._models.items()):
-                if entry[0] == _SUBSTITUTE or (future.done() and future.exception()):
-                    del self._models[entry]
-
-    def job_needs_only(self, kind: str) -> None:
-        """Until its end. Nothing is dropped where another job may follow."""
-        if self._for_one_job:
-            with self._lock:
-                self._drop([entry for entry in self._models if entry[0] != kind])
-
-    def _drop(self, entries: Sequence[tuple[str, Hashable]]) -> None:
-        for entry in entries:
-            del self._models[entry]
-        self._loader.submit(_collect_garbage)
-
-    def downloading(self, download: ModelDownload) -> None:
-        """A model is being downloaded, in the loader's thread."""
-        if download.is_over:
-            self._download_s += download.seconds
-
-    def _load_timed(self, kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
-        began, self._download_s = time.monotonic(), 0.0
-        model = load()
-        return_freed_memory()  # of the weights that transformers makes and then replaces by those of the file
-        if kind == _SUBSTITUTE:
-            return model  # logged where it is chosen
-        seconds = time.monotonic() - began - self._download_s
-        name = " ".join(map(str, key)) if isinstance(key, tuple) else str(key or "all")
-        times = {"seconds": round(seconds, 2), "download_seconds": round(self._download_s, 2)}
-        _log.info("model_loaded", extra={"kind": kind, "model": name, **times})
-        return model
 
 
 class JobModels:
@@ -260,7 +190,7 @@ class JobModels:
         if configured.done() and not configured.exception():
             return configured
         substitute = partial(self._substitute, configured, load)
-        return self._cache.submit(_SUBSTITUTE, (f"for {self.asr_model}", *how), substitute)
+        return self._cache.submit(SUBSTITUTE, (f"for {self.asr_model}", *how), substitute)
 
     def _load_transcriber(
         self, how: tuple[str, str], name: str, *, cached_only: bool = False, fault: str | None = None
@@ -297,12 +227,6 @@ class JobModels:
             return None
         key = (name, self.device)
         return self._cache.submit("emotion", key, partial(self._engines.emotion_classifier, *key))
-
-
-def _collect_garbage() -> None:
-    """`torch.load` leaves a cycle of references to a model's weights."""
-    gc.collect()
-    return_freed_memory()
 
 
 def _await_model(what: str, model: Future[T], setting: str) -> T:

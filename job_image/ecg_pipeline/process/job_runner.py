@@ -11,7 +11,8 @@ from ecg_contract.host_protocol import MAX_RESULT_BYTES, PipelineJob, PipelineSt
 from ecg_contract.result import AnalysisResult
 from ecg_contract.wire.result import wire_json
 from ecg_pipeline.analysis.eager_models import EagerModels
-from ecg_pipeline.analysis.models import JobModels, ModelCache
+from ecg_pipeline.analysis.model_cache import ModelCache
+from ecg_pipeline.analysis.models import JobModels
 from ecg_pipeline.analysis.pipeline import analyze
 from ecg_pipeline.analysis.progress import ProgressReporter
 from ecg_pipeline.memory import return_freed_memory

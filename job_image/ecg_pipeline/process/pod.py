@@ -8,7 +8,7 @@ from pathlib import Path
 from ecg_contract.errors import ExitCode
 from ecg_contract.videojob.pod_task import PodTask
 from ecg_pipeline.analysis.eager_models import EagerModels
-from ecg_pipeline.analysis.models import ModelCache
+from ecg_pipeline.analysis.model_cache import ModelCache
 from ecg_pipeline.hosts.pod.settings import PodSettings
 from ecg_pipeline.hosts.pod.task_file import wait_for_task
 from ecg_pipeline.hosts.select import PodHost
