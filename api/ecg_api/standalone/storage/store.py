@@ -85,8 +85,7 @@ class SqliteStore:
             job = table.get(job_id)
             if job is None or not job.state.may_run_again or job.source.url is None:
                 return False
-            _check_limit(table, submitter)
-            self._queue_behind_others(table, job, job_record.retried(job, table.now))
+            self._queue_behind_others(table, job, job_record.retried(job, table.now), submitter)
         job_logger(__name__, job_id).info("job_retried")
         self._storage.changes.announce(job_id)
         return True
@@ -120,16 +119,20 @@ class SqliteStore:
 
     def _enqueue(self, table: JobTable, known: JobRecord | None, submission: Submission) -> SubmitOutcome:
         """`known` is the failed or cancelled job that runs again. Raises QueueFullError."""
-        _check_limit(table, submission.submitter)
         uid = job_record.new_uid()
         if known is None:
-            self._queue_behind_others(table, None, job_record.submitted(submission, table.now, uid))
+            job = job_record.submitted(submission, table.now, uid)
+            self._queue_behind_others(table, None, job, submission.submitter)
             return SubmitOutcome.CREATED
-        self._queue_behind_others(table, known, job_record.rerun(known, submission, table.now, uid))
+        job = job_record.rerun(known, submission, table.now, uid)
+        self._queue_behind_others(table, known, job, submission.submitter)
         return SubmitOutcome.RERUN
 
-    def _queue_behind_others(self, table: JobTable, old: JobRecord | None, job: JobRecord) -> None:
+    def _queue_behind_others(
+        self, table: JobTable, old: JobRecord | None, job: JobRecord, submitter: Submitter | None
+    ) -> None:
         """Raises QueueFullError."""
+        _check_limit(table, submitter)
         if table.count_in(JobState.QUEUED) >= self._queue_limit:
             raise QueueFullError
         if old is not None:
