@@ -1,8 +1,6 @@
 """Fallbacks when GPU memory runs out or a model does not load, with fake engines."""
 
-import json
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -10,45 +8,16 @@ from typing import Any
 import pytest
 
 from ecg_contract.errors import ExitCode, FatalError
-from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
 from ecg_pipeline.analysis.fallbacks import model_error
 from ecg_pipeline.analysis.model_cache import ModelCache
 from ecg_pipeline.analysis.models import JobModels
-from ecg_pipeline.hosts.standalone.file_sink import FileSink
 from ecg_pipeline.model_hub.faults import FaultKind, ModelFault
 from ecg_pipeline.ports import SpeakerCounts, SpeechHints
-from ecg_pipeline.process.job_runner import JobRunner
-from ecg_pipeline.process.logs import JobFields
 from ecg_pipeline.settings import PipelineSettings
-from support.fake_engines import FakeEngines, FakeReporter
+from support.fake_engines import FakeEngines
+from support.fake_host import OUT_OF_MEMORY, host
 from support.pipeline_process import make_job
-from support.sounds import voice, write_wav
-
-OUT_OF_MEMORY = RuntimeError("CUDA failed with error out of memory")
-
-
-@dataclass
-class Host:
-    folder: Path
-    reporter: FakeReporter
-    runner: JobRunner
-
-    def run(self, **job: Any) -> tuple[int, PipelineStatus]:
-        path = write_wav(self.folder / "sound.wav", voice(150, 1))
-        code = self.runner.run(make_job(path, self.folder / "result.json", **job))
-        return code, self.reporter.statuses[-1]
-
-    @property
-    def result(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "result.json").read_text())
-        return found
-
-
-def host(folder: Path, engines: FakeEngines, **settings: Any) -> Host:
-    reporter = FakeReporter()
-    runner = JobRunner(PipelineSettings(**settings), engines, reporter, FileSink(), JobFields())
-    return Host(folder, reporter, runner)
 
 
 def failing(error: Exception, *calls: tuple[object, ...]) -> Any:

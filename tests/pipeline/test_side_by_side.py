@@ -9,28 +9,13 @@ import pytest
 
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_pipeline.analysis.gpu_turns import GpuTurns
-from ecg_pipeline.hosts.standalone.file_sink import FileSink
-from ecg_pipeline.process.job_runner import JobRunner
-from ecg_pipeline.process.logs import JobFields
-from ecg_pipeline.settings import PipelineSettings
 from support.fake_engines import FakeEngines, FakeReporter
-from support.pipeline_process import make_job
-from support.sounds import voice, write_wav
+from support.fake_host import OUT_OF_MEMORY, host
 
-OUT_OF_MEMORY = RuntimeError("CUDA failed with error out of memory")
 ENOUGH, TOO_LITTLE = 5 * 10**9, 4 * 10**9
 """Two GB for the fake models' work and 2.5 for those that load later."""
 WAIT_S = 20.0
 Call = tuple[object, ...]
-
-
-def analyzed(
-    folder: Path, engines: FakeEngines, reporter: FakeReporter | None = None, **settings: Any
-) -> tuple[int, PipelineStatus]:
-    reporter = reporter or FakeReporter()
-    runner = JobRunner(PipelineSettings(**settings), engines, reporter, FileSink(), JobFields())
-    path = write_wav(folder / "sound.wav", voice(150, 1))
-    return runner.run(make_job(path, folder / "result.json", language="en")), reporter.statuses[-1]
 
 
 def calls(engines: FakeEngines, *names: str) -> list[Call]:
@@ -51,7 +36,7 @@ def both_at_once(then: Callable[[Call], None] = lambda _: None) -> Callable[...,
 
 
 def test_where_the_memory_suffices_both_run_at_once(tmp_path: Path) -> None:
-    code, status = analyzed(tmp_path, FakeEngines(both_at_once(), gpu=True, gpu_bytes=ENOUGH))
+    code, status = host(tmp_path, FakeEngines(both_at_once(), gpu=True, gpu_bytes=ENOUGH)).run(language="en")
     assert (code, status.notes) == (0, ())
 
 
@@ -60,7 +45,7 @@ def test_where_the_memory_suffices_both_run_at_once(tmp_path: Path) -> None:
 )
 def test_else_the_recognition_waits_for_the_diarization(tmp_path: Path, free: int, settings: dict[str, Any]) -> None:
     engines = FakeEngines(gpu=True, gpu_bytes=free)
-    assert analyzed(tmp_path, engines, **settings)[0] == 0
+    assert host(tmp_path, engines, **settings).run(language="en")[0] == 0
     assert [call[0] for call in calls(engines, "turns found", "transcribe")] == ["turns found", "transcribe"]
 
 
@@ -71,7 +56,7 @@ def test_who_runs_out_of_memory_tries_the_same_alone(tmp_path: Path, short: str)
             raise OUT_OF_MEMORY
 
     engines = FakeEngines(both_at_once(then), gpu=True, gpu_bytes=ENOUGH)
-    code, status = analyzed(tmp_path, engines)
+    code, status = host(tmp_path, engines).run(language="en")
     assert code == 0
     what = {"transcribe": "transcription", "turns": "diarization"}[short]
     assert status.notes == (f"{what}: GPU memory did not suffice beside other work, trying it alone",)
@@ -88,7 +73,7 @@ def test_only_alone_the_batches_get_smaller(tmp_path: Path) -> None:
             raise OUT_OF_MEMORY
 
     engines = FakeEngines(script, gpu=True, gpu_bytes=ENOUGH)
-    assert analyzed(tmp_path, engines, asr_batch_size=8)[0] == 0
+    assert host(tmp_path, engines, asr_batch_size=8).run(language="en")[0] == 0
     assert [call[-1] for call in calls(engines, "transcribe")] == [8, 8, 4]
 
 
@@ -98,7 +83,7 @@ def test_a_failed_diarization_ends_the_recognition_beside_it(tmp_path: Path) -> 
             raise ValueError("broken")
 
     engines = FakeEngines(both_at_once(then), gpu=True, gpu_bytes=ENOUGH, recognition_steps=10**7)
-    code, status = analyzed(tmp_path, engines)
+    code, status = host(tmp_path, engines).run(language="en")
     assert code == 12
     assert "broken" in str(status.error)
     assert not calls(engines, "align"), "the recognition did not come to its end"
@@ -120,7 +105,7 @@ def test_a_failed_diarization_does_not_wait_for_a_whisper_that_still_loads(tmp_p
             reported.set()
 
     engines = FakeEngines(script)
-    assert analyzed(tmp_path, engines, Reporter())[0] == 12
+    assert host(tmp_path, engines, Reporter()).run(language="en")[0] == 12
     assert not calls(engines, "transcribe")
 
 
@@ -130,7 +115,7 @@ def test_after_a_failed_diarization_a_recognition_that_waits_does_not_begin(tmp_
             raise ValueError("broken")
 
     engines = FakeEngines(script, gpu=True, gpu_bytes=TOO_LITTLE)
-    assert analyzed(tmp_path, engines)[0] == 12
+    assert host(tmp_path, engines).run(language="en")[0] == 12
     assert not calls(engines, "transcribe")
 
 

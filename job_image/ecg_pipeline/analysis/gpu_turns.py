@@ -19,7 +19,10 @@ class _User:
 
 
 class GpuTurns:
-    """Who uses the GPU: several at a time, or one alone, who waits for the others and has the others wait."""
+    """Who uses the GPU: several at a time, or one alone, who waits for the others and has the others wait.
+
+    On the CPU nobody waits: no GPU's memory runs out.
+    """
 
     def __init__(self, note: Note) -> None:
         self._note = note

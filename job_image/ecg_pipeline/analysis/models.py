@@ -147,14 +147,13 @@ class JobModels:
         model = self._emotion_classifier(language)
         return model.result() if model else None
 
-    @property
-    def may_share_gpu(self) -> bool:
-        """Whether recognition and diarization may use a GPU at the same time."""
-        return self.device != "cpu" and self._settings.gpu_side_by_side
-
     def fit_side_by_side(self) -> bool:
-        """Whether the GPU has memory for recognition and diarization at once. Waits for their models; False where one
-        did not load."""
+        """Whether recognition and diarization may run at once: on the CPU, and on a GPU that has memory for both.
+
+        On a GPU it waits for their models; False where one did not load.
+        """
+        if self.device == "cpu" or not self._settings.gpu_side_by_side:
+            return self.device == "cpu"
         batch_size, compute_type = next(iter(self.asr_plans.values()))
         try:
             transcriber, diarizer = self._loaded_transcriber(compute_type).model, self.diarizer()

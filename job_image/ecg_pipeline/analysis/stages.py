@@ -53,7 +53,7 @@ class Stages:
 
     def __init__(self, job: PipelineJob, models: JobModels, progress: ProgressReporter, samples: Samples) -> None:
         self._job, self._models, self._progress, self._samples = job, models, progress, samples
-        self._gpu = GpuTurns(progress.note) if models.may_share_gpu else None
+        self._gpu = GpuTurns(progress.note)
         self._diarized: Future[None] = Future()
         """Its result is there when the diarization is over, its exception when it failed, and with it the job."""
         self._transcription: Future[Transcript] | None = None
@@ -87,12 +87,8 @@ class Stages:
     def _diarize(self, chunks: Sequence[Chunk]) -> Sequence[SpeakerTurn]:
         if not chunks:
             return []
-        diarizer, advance = self._models.diarizer(), self._on_progress(Stage.DIARIZATION)
-
-        def on_progress(fraction: float) -> None:
-            self._models.check_needed()
-            advance(fraction)
-
+        diarizer = self._models.diarizer()
+        on_progress = self._on_progress(Stage.DIARIZATION, check=self._models.check_needed)
         self._models.check_needed()
         job = self._job
         speakers = SpeakerCounts(job.num_speakers, job.min_speakers, job.max_speakers)
@@ -102,7 +98,7 @@ class Stages:
 
     def begin_transcription(self, chunks: Sequence[Chunk]) -> Callable[[], Transcript]:
         """Returns a function that waits for the transcript, which is made beside the diarization where it can be."""
-        if not chunks or (self._models.device != "cpu" and self._gpu is None):
+        if not chunks:
             return partial(self._transcribe, chunks)
         self._models.diarizer()  # fails the job now, not after the transcription, when it does not load
         worker = ThreadPoolExecutor(1, thread_name_prefix="transcription")
@@ -111,7 +107,7 @@ class Stages:
         return self._transcription.result
 
     def _transcribe_beside(self, chunks: Sequence[Chunk]) -> Transcript:
-        if self._gpu is not None and not self._models.fit_side_by_side():
+        if not self._models.fit_side_by_side():
             self._diarized.result()
         return self._transcribe(chunks)
 
@@ -153,7 +149,8 @@ class Stages:
         model, transcriber = self._models.transcriber(compute_type)
         self._recognizes = True  # set before the check, so that a diarization that fails after it waits
         self._check_diarization()
-        requested, on_progress = self._job.language, self._on_transcription(0.0, _ASR_PART)
+        requested = self._job.language
+        on_progress = self._on_progress(Stage.TRANSCRIPTION, 0.0, _ASR_PART, check=self._check_diarization)
         detected = transcriber.detect_language(self._samples, chunks) if requested is Language.AUTO else requested.value
         _log.info("language_chosen", extra={"language": detected, "requested": requested.value})
         hints = SpeechHints(detected, self._job.vocabulary)
@@ -167,9 +164,8 @@ class Stages:
         try:
             aligner = self._models.aligner(language)
             if aligner is not None:
-                on_progress = self._on_transcription(_ASR_PART, 1.0)
-                align = partial(aligner.align, self._samples, utterances, on_progress)
-                return self._on_gpu("alignment", align)
+                on_progress = self._on_progress(Stage.TRANSCRIPTION, _ASR_PART, 1.0, check=self._check_diarization)
+                return self._gpu.run("alignment", partial(aligner.align, self._samples, utterances, on_progress))
             self._progress.note(f"no alignment model for {language}: word times are interpolated")
         except Exception as error:
             self._check_diarization()
@@ -178,10 +174,11 @@ class Stages:
 
     def _within_memory(self, what: str, plans: Mapping[str, Plan], work: Callable[[Plan], T]) -> T:
         """The result of `work` with the first plan, or with the first that fits into a GPU's memory."""
-        return with_less_memory(what, plans, lambda plan: self._on_gpu(what, partial(work, plan)), self._progress.note)
 
-    def _on_gpu(self, what: str, work: Callable[[], T]) -> T:
-        return work() if self._gpu is None else self._gpu.run(what, work)
+        def in_turn(plan: Plan) -> T:
+            return self._gpu.run(what, partial(work, plan))
+
+        return with_less_memory(what, plans, in_turn, self._progress.note)
 
     def _emotions(self, clips: Sequence[Samples], language: str) -> Sequence[Emotion]:
         classifier = self._models.emotion_classifier(language)
@@ -190,7 +187,7 @@ class Stages:
             return []
         sizes = {description: int(_EMOTION_BATCH * share) for description, share in BATCH_SHARES.items()}
         classify = partial(classifier.classify, clips, on_progress=self._on_progress(Stage.EMOTION))
-        return with_less_memory("emotion", sizes, classify, self._progress.note)
+        return self._within_memory("emotion", sizes, classify)
 
     def _degraded(self, what: str, error: Exception, consequence: str) -> None:
         reason = "GPU memory did not suffice" if is_gpu_memory_error(error) else reason_of(error)
@@ -208,19 +205,18 @@ class Stages:
             yield
         return_freed_memory()
 
-    def _on_transcription(self, first: float, last: float) -> OnProgress:
-        advance = self._on_progress(Stage.TRANSCRIPTION, first, last)
-
-        def on_progress(fraction: float) -> None:
-            self._check_diarization()
-            advance(fraction)
-
-        return on_progress
-
     def _check_diarization(self) -> None:
         """Raises what made the diarization fail, where it did."""
         if self._diarized.done():
             self._diarized.result()
 
-    def _on_progress(self, stage: Stage, first: float = 0.0, last: float = 1.0) -> OnProgress:
-        return lambda fraction: self._progress.advance(stage, first + (last - first) * fraction)
+    def _on_progress(
+        self, stage: Stage, first: float = 0.0, last: float = 1.0, check: Callable[[], None] = lambda: None
+    ) -> OnProgress:
+        """What `check` raises ends the work that reports its progress."""
+
+        def on_progress(fraction: float) -> None:
+            check()
+            self._progress.advance(stage, first + (last - first) * fraction)
+
+        return on_progress

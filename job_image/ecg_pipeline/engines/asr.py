@@ -43,7 +43,7 @@ class WhisperXTranscriber:
 
     def __init__(self, folder: str, device: str, compute_type: str, cores: Cores) -> None:
         self._cores = cores
-        self._weights_bytes = (Path(folder) / "model.bin").stat().st_size
+        self._weights = Path(folder) / "model.bin"
         self._model = Model(
             folder,
             device=device,
@@ -101,7 +101,7 @@ class WhisperXTranscriber:
         return [Utterance(round(chunk.start, 3), round(chunk.end, 3), said[chunk]) for chunk in chunks]
 
     def working_bytes(self, batch_size: int) -> int:
-        return int(self._weights_bytes * _SHARE_OF_A_CHUNK * batch_size)
+        return int(self._weights.stat().st_size * _SHARE_OF_A_CHUNK * batch_size)
 
     def _mels(self, samples: Samples, chunks: Sequence[Chunk]) -> np.ndarray:
         """Shape (chunks, mels, 3000): up to 30 s each, padded."""

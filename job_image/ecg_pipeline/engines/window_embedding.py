@@ -118,12 +118,14 @@ def frames_of(model: Any, windows: torch.Tensor, *, in_half: bool) -> torch.Tens
     `in_half` has WeSpeaker's network compute in float16. Its filter bank stays in float32: the power of sound at the
     scale of 16 bits is beyond float16.
     """
+    found: torch.Tensor
     if not (in_half and hasattr(model, "compute_fbank")):
-        return model.forward_frames(windows)  # type: ignore[no-any-return]
+        found = model.forward_frames(windows)
+        return found
     features = model.compute_fbank(windows)
     with torch.autocast(windows.device.type, torch.float16):
         found = model.resnet.forward_frames(features)
-    return found.float()  # type: ignore[no-any-return]
+    return found.float()
 
 
 def _masks(scores: NDArray[np.float32], least: int | None) -> Masks:

@@ -77,7 +77,7 @@ class ModelHub:
         return self._download(repository, repository.revision or DEFAULT_REVISION)
 
     def _tell(self, download: ModelDownload) -> None:
-        """To the job that runs now, which may have begun after the download."""
+        """To the job that runs now, which may have begun since the download did."""
         if self.on_download is not None:
             self.on_download(download)
 
