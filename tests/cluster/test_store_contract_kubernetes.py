@@ -16,7 +16,8 @@ from ecg_cluster.s3 import s3_client
 from ecg_dev.control_plane.server import ControlPlane
 from support.s3 import BUCKET, environment, moto
 from support.status_hand import StatusHand
-from support.store_contract import Hand, StoreContract
+from support.store_contract import StoreContract
+from support.store_hand import Hand
 
 __all__ = ["moto"]
 

@@ -30,7 +30,7 @@ from support.cluster_jobs import VideoJobs
 from support.host_contract import PATH, body
 from support.s3 import BUCKET, environment, moto
 from support.status_hand import StatusHand
-from support.store_contract import fifty, transcription
+from support.store_hand import fifty, transcription
 from support.submissions import submission
 
 __all__ = ["moto"]

@@ -14,7 +14,8 @@ from ecg_contract.attempt_outcome import Complete, Fail
 from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.host_protocol import ResultReference
 from support.sqlite_storage import Clock, open_storage
-from support.store_contract import BROKEN, RESULT, Hand, Outcome, StoreContract, one_try
+from support.store_contract import StoreContract
+from support.store_hand import BROKEN, RESULT, Hand, Outcome, one_try
 
 
 @dataclass

@@ -21,7 +21,7 @@ from ecg_operator.decide.attempts import first_attempt
 from ecg_operator.decide.conditions import derived
 from ecg_operator.decide.run_end import finished
 from ecg_operator.settings import OperatorSettings
-from support.store_contract import BROKEN, RESULT, Outcome, one_try
+from support.store_hand import BROKEN, RESULT, Outcome, one_try
 
 Change = Callable[[VideoJob], VideoJobStatus]
 

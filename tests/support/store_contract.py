@@ -4,10 +4,7 @@ A test module subclasses `StoreContract` and offers the fixture `hand`; the test
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -15,87 +12,18 @@ from ecg_api.errors import QueueFullError
 from ecg_api.jobs.following import at_its_end
 from ecg_api.ports import (
     JobKind,
-    JobQuery,
     JobState,
-    JobStore,
-    JobView,
-    Redelivery,
-    Submission,
     SubmitOutcome,
     Submitter,
-    Uploads,
 )
-from ecg_contract.delivery_record import CallbackTry
-from ecg_contract.errors import ErrorCode
-from ecg_contract.host_protocol import PipelineError, Source
-from ecg_contract.languages import Language
+from ecg_contract.host_protocol import Source
 from ecg_dev.waiting import wait_until_async
+from support.store_hand import BROKEN, RESULT, Hand, Outcome, fifty, is_accepted, listed, transcription, viewed
+from support.store_lists_contract import ListsContract
 from support.submissions import submission
-from support.wire_results import result_json
-
-RESULT = result_json("안녕하세요")
-BROKEN = PipelineError(code=ErrorCode.PROCESSING_ERROR, message="broken")
-Outcome = Literal["delivered", "rejected", "undelivered"]
 
 
-class Store(JobStore, Uploads, Redelivery, Protocol):
-    """The ports that a store implements."""
-
-
-class Hand(Protocol):
-    """A store without jobs, and control over the work behind it."""
-
-    @property
-    def store(self) -> Store: ...
-
-    async def begin(self, job_id: str) -> None:
-        """Begin the job."""
-
-    async def complete(self, job_id: str) -> None:
-        """End the job with `RESULT`."""
-
-    async def fail(self, job_id: str) -> None:
-        """End the job with `BROKEN`."""
-
-    async def settle(self, job_id: str, outcome: Outcome) -> None:
-        """Settle the terminal callback of the job."""
-
-
-def one_try(outcome: Outcome) -> CallbackTry:
-    """Of the terminal callback of a failed job, as a deliverer records it."""
-    error = None if outcome == "delivered" else "HTTP 500"
-    return CallbackTry(time=datetime(2026, 1, 1, tzinfo=UTC), status="failed", error=error)
-
-
-async def viewed(hand: Hand, job_id: str = "j") -> JobView:
-    view = await hand.store.get(job_id)
-    assert view is not None
-    return view
-
-
-async def _is_accepted(hand: Hand, wanted: Submission) -> bool:
-    try:
-        return await hand.store.submit(wanted) is SubmitOutcome.CREATED
-    except QueueFullError:
-        return False
-
-
-async def listed(hand: Hand, **conditions: Any) -> list[str]:
-    """The ids of a page's jobs, sorted."""
-    page = await hand.store.list_jobs(JobQuery(**conditions))
-    return sorted(view.job_id for view in page.jobs)
-
-
-async def fifty(hand: Hand, wanted: Submission) -> list[SubmitOutcome]:
-    return sorted(await asyncio.gather(*(hand.store.submit(wanted) for _ in range(50))))
-
-
-def transcription(job_id: str = "t", source: Source | None = None) -> Submission:
-    given = submission(job_id, callback_base=None)
-    return replace(given, kind=JobKind.TRANSCRIPTION, source=source or given.source)
-
-
-class StoreContract:
+class StoreContract(ListsContract):
     """The tests; each gets a store without jobs."""
 
     async def test_a_job_is_stored_as_it_was_submitted(self, hand: Hand) -> None:
@@ -179,19 +107,6 @@ class StoreContract:
         assert await hand.store.submit(submission("j")) is SubmitOutcome.REDELIVERED, "the same body"
         assert not await hand.store.retry("nobody")
 
-    async def test_jobs_are_listed_by_what_their_requests_say_of_them(self, hand: Hand) -> None:
-        for job_id, metadata in (
-            ("j", {"project": "atlas", "team": "회의"}),
-            ("line", {"project": 'a"\nteam=회의\n'}),
-            ("none", {}),
-        ):
-            await hand.store.submit(submission(job_id, metadata=metadata))
-        assert await listed(hand, metadata=(("project", "atlas"),)) == ["j"]
-        assert await listed(hand, metadata=(("team", "회의"), ("project", "atlas"))) == ["j"]
-        assert await listed(hand, metadata=(("project", 'a"\nteam=회의\n'),)) == ["line"]
-        for absent in (("project", "atl"), ("roject", "atlas"), ("project", "")):
-            assert await listed(hand, metadata=(absent,)) == []
-
     @pytest.mark.parametrize("outcome", ["delivered", "undelivered"])
     async def test_the_tries_of_callbacks_are_remembered(self, hand: Hand, outcome: Outcome) -> None:
         await hand.store.submit(submission("j"))
@@ -216,13 +131,13 @@ class StoreContract:
         await hand.store.submit(submission("nobody's"))
         await hand.begin("j")
 
-        await wait_until_async(lambda: _is_accepted(hand, submission("third", submitter=me)))
+        await wait_until_async(lambda: is_accepted(hand, submission("third", submitter=me)))
 
     async def test_a_retry_needs_room_among_the_waiting_jobs_of_the_key_that_asks_for_it(self, hand: Hand) -> None:
         me = Submitter("me", 1)
         await hand.store.submit(submission("j", submitter=me))
         await hand.store.cancel("j")
-        await wait_until_async(lambda: _is_accepted(hand, submission("second", submitter=me)))
+        await wait_until_async(lambda: is_accepted(hand, submission("second", submitter=me)))
         with pytest.raises(QueueFullError) as full:
             await hand.store.retry("j", me)
         assert full.value.of_key == "me"
@@ -300,65 +215,10 @@ class StoreContract:
         assert view is not None
         assert view.state is JobState.QUEUED
 
-    async def test_pages_hold_every_job_once_the_newest_first(self, hand: Hand) -> None:
-        for number in range(5):
-            await hand.store.submit(submission(f"j{number}"))
-        pages: list[Sequence[JobView]] = []
-        cursor = None
-        while not pages or cursor is not None:
-            page = await hand.store.list_jobs(JobQuery(limit=2, after=cursor))
-            pages.append(page.jobs)
-            cursor = page.cursor
-            if len(pages) == 1:
-                await hand.store.submit(submission("newer"))  # no job of a later page moves
-        assert [len(jobs) for jobs in pages] == [2, 2, 1]
-        found = [view for jobs in pages for view in jobs]
-        assert sorted(view.job_id for view in found) == [f"j{number}" for number in range(5)]
-        times = [view.submitted_at for view in found if view.submitted_at is not None]
-        assert times == sorted(times, reverse=True)
-        assert len(times) == 5
-
     async def test_a_transcription_is_known_as_one(self, hand: Hand) -> None:
         await hand.store.submit(submission("j"))
         await hand.store.submit(transcription())
         assert [(await viewed(hand, job_id)).kind for job_id in ("j", "t")] == [JobKind.VIDEO, JobKind.TRANSCRIPTION]
-
-    async def test_a_list_has_the_jobs_that_are_asked_for(self, hand: Hand) -> None:
-        for job_id, language in (("j", Language.AUTO), ("japanese", Language.JA), ("waiting", Language.EN)):
-            await hand.store.submit(submission(job_id, language=language))
-            if job_id == "j":
-                await hand.complete("j")
-        assert await listed(hand) == ["j", "japanese", "waiting"]
-        assert await listed(hand, states=frozenset({JobState.COMPLETED})) == ["j"]
-        assert await listed(hand, states=frozenset({JobState.QUEUED, JobState.FAILED})) == ["japanese", "waiting"]
-        assert await listed(hand, language="ja") == ["japanese"]
-        found = (await viewed(hand)).language
-        assert found not in (None, "auto"), "the language that was detected"
-        assert "j" in await listed(hand, language=found)
-        at = (await viewed(hand, "waiting")).submitted_at
-        assert at is not None
-        assert "waiting" in await listed(hand, submitted_since=at)
-        assert await listed(hand, submitted_since=at + timedelta(seconds=2)) == []
-        assert await listed(hand, submitted_before=at + timedelta(seconds=2)) == ["j", "japanese", "waiting"]
-        assert "waiting" not in await listed(hand, submitted_before=at)
-
-    @pytest.mark.parametrize("cursor", ["x", "", "-1", "9" * 30, "١"])
-    async def test_a_cursor_that_is_none_is_refused(self, hand: Hand, cursor: str) -> None:
-        with pytest.raises(ValueError, match="no cursor"):
-            await hand.store.list_jobs(JobQuery(after=cursor))
-
-    @pytest.mark.parametrize("outcome", ["undelivered", "rejected"])
-    async def test_what_was_not_delivered_is_listed_until_it_is_asked_for(self, hand: Hand, outcome: Outcome) -> None:
-        for job_id in ("j", "other"):
-            await hand.store.submit(submission(job_id))
-        await hand.fail("j")
-        await hand.settle("j", outcome)
-        found = await hand.store.list_jobs(JobQuery(undelivered=True))
-        assert [(view.job_id, view.callback.state) for view in found.jobs] == [("j", outcome)]
-        assert await hand.store.redeliver("j")
-        assert (await viewed(hand)).callback.state == "pending"
-        assert await listed(hand, undelivered=True) == []
-        assert await hand.store.redeliver("j"), "asked for twice is asked for"
 
     async def test_there_is_nothing_to_deliver_before_the_end_and_without_a_backend(self, hand: Hand) -> None:
         await hand.store.submit(submission("j"))
