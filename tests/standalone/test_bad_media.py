@@ -125,6 +125,10 @@ def test_no_speech_is_a_result_without_segments(
     assert "whisperx_pipeline_no_result" in server.log.read_text()
 
 
-def test_no_credential_is_in_the_log_at_debug_level(server: ServerProcess) -> None:
+def test_no_credential_is_in_the_log_at_debug_level(
+    server: ServerProcess, backend: Receiver, media: MediaServer
+) -> None:
+    """Nor of the jobs before this one."""
+    outcome(server, backend, "logged", f"{media.url}/no-sound.mp4?X-Amz-Signature={CANARY}")
     assert "audio_extraction_failed" in server.log.read_text()
     assert CANARY not in server.log.read_text()

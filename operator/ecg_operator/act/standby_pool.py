@@ -74,7 +74,7 @@ class StandbyPool:
         try:
             return await self._once()
         except ClusterError as error:
-            _log.warning("standby_refused", extra={"error": str(error)})
+            _log.warning("standby_pool_failed", extra={"error": str(error)})
             await asyncio.sleep(error.pause_s(_REFUSED_PAUSE_S))
             return 0.0
 

@@ -13,7 +13,7 @@ from ecg_operator.decide.conditions import is_in_progress
 from ecg_operator.decide.plan import Plan
 from ecg_operator.observe.cache import Cache
 
-_LONGEST_DELAY_S = 3.0
+LONGEST_DELAY_S = 5.0
 
 
 class StatusWriter:
@@ -81,7 +81,7 @@ class WriteDelay:
         if plan.acts or plan.status == videojob.status or not is_for_people(videojob.status, plan.status):
             self.forget(name)
             return 0.0
-        left = self._since.setdefault(name, now) + _LONGEST_DELAY_S - now
+        left = self._since.setdefault(name, now) + LONGEST_DELAY_S - now
         if left <= 0:
             self.forget(name)
         return max(left, 0.0)
