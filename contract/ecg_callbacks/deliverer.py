@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -41,18 +42,20 @@ class Deliverer:
         self._woken = asyncio.Event()
         self._delivery = JobDelivery(ledger, sender, self._scheduler, clock, random, may_send, self._woken.set)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: int | None = None
+        """In which the loop runs."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
         """Look again now; may be called from any thread."""
-        if self._loop is None:
+        if self._loop is None or threading.get_ident() == self._thread:
             self._woken.set()
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self) -> None:
         """Until cancelled; tries in flight then get the grace to end and be recorded, unless it is cancelled again."""
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         try:
             while True:
                 self._woken.clear()

@@ -8,6 +8,7 @@ from typing import Any
 
 from ecg_contract.videojob.resource import GROUP, KIND, PLURAL, VERSION, VideoJob
 from ecg_contract.videojob.spec import cel_rules
+from ecg_contract.videojob.spec_rules import add_spec_rules
 
 Schema = dict[str, Any]
 
@@ -89,6 +90,7 @@ def _schema() -> Schema:
     properties = schema["properties"]
     for name in ("apiVersion", "kind", "metadata"):  # the API server defines their schemas
         properties[name] = {"type": "object" if name == "metadata" else "string"}
+    add_spec_rules(properties["spec"])
     properties["status"] = _structural(generated["properties"]["status"], generated["$defs"], defaults=False)
     properties["status"]["default"] = {}  # so that a pod's JSON Patch of status.pipeline finds it before the operator's
     properties["status"]["properties"]["conditions"] |= {

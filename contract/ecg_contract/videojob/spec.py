@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from ecg_contract.base_model import CamelModel, Plain, cut_to, kubernetes_case
+from ecg_contract.base_model import CamelModel, Plain, cut_to
 from ecg_contract.options import CarriedOptions
 from ecg_contract.wire.models import BASE_URL_LENGTH
 
@@ -26,15 +26,6 @@ Count = Annotated[int, Field(ge=0)]
 def cel_rules(*rules: tuple[str, str]) -> dict[str, Any]:
     """CEL rules as the API server takes them: (rule, message)."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
-
-
-def _fixed(name: str) -> tuple[str, str]:
-    same = f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})"
-    return same, f"{name} cannot be changed: delete the VideoJob and create it anew"
-
-
-def _grows(name: str) -> tuple[str, str]:
-    return f"self.{name} >= oldSelf.{name}", f"{name} only grows"
 
 
 class VideoJobSource(CamelModel):
@@ -66,11 +57,6 @@ SPEC_CHANGING = {*SPEC_COUNTERS, "suspend", "priority"}
 """Fields of the spec that may be changed; every other one is fixed."""
 
 
-def _spec_rules(schema: dict[str, Any], spec: type[BaseModel]) -> None:
-    fixed = (_fixed(kubernetes_case(name)) for name in spec.model_fields if name not in SPEC_CHANGING)
-    schema |= cel_rules(*fixed, *(_grows(kubernetes_case(name)) for name in SPEC_COUNTERS))
-
-
 class _VideoJobRequest(CamelModel):
     job_id: Annotated[str, Field(min_length=1, max_length=256)]
     """The backend's identifier of the job, as it was posted."""
@@ -83,8 +69,6 @@ class _VideoJobRequest(CamelModel):
 class VideoJobSpec(CarriedOptions, _VideoJobRequest):
     """What is to be analysed, and how. It cannot be changed, but for the counters, which only grow, `priority` and
     `suspend`."""
-
-    model_config = ConfigDict(json_schema_extra=_spec_rules)
 
     interactive: bool = False
     """Somebody waits for the answer: goes before others, and no callbacks are sent."""

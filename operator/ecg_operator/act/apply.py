@@ -57,12 +57,13 @@ class Applier:
             return await self._apply(videojob, plan)
 
     async def _apply(self, videojob: VideoJob, plan: Plan) -> VideoJob:
-        videojob = await self._write_status(videojob, plan)
+        await self._write_status(videojob, plan)
+        videojob = videojob.model_copy(update={"status": plan.status})
         for job in plan.delete_jobs:
             await delete_if_present(self.cluster, paths.jobs(self.settings.namespace, job.name), job.uid)
             await self.standby.source.remove(videojob, job.name)
         if plan.create_job:
-            await self._start(videojob.model_copy(update={"status": plan.status}))
+            await self._start(videojob)
         if plan.clean_up:
             await self.clean_up.run(videojob)
         for note in (note for note in plan.notes if note.is_event):
@@ -71,21 +72,21 @@ class Applier:
             await self._delete_videojob(videojob)
         return videojob
 
-    async def _write_status(self, videojob: VideoJob, plan: Plan) -> VideoJob:
+    async def _write_status(self, videojob: VideoJob, plan: Plan) -> None:
         """Write what differs; where nothing does, an action still needs the version that the server has."""
+        name = videojob.metadata.name
         if plan.status_may_wait:
-            return videojob
-        try:
-            if plan.status != videojob.status:
-                return await self.writer.write(videojob, plan.status)
-        except (ConflictError, NotFoundError) as error:
-            await self.writer.read(videojob.metadata.name)
-            raise OutdatedError from error
-        if plan.acts:
-            live = await self.writer.read(videojob.metadata.name)
+            return
+        if plan.status != videojob.status:
+            try:
+                await self.writer.write(videojob, plan.status)
+            except (ConflictError, NotFoundError) as error:
+                await self.writer.read(name)
+                raise OutdatedError from error
+        elif plan.acts:
+            live = await self.writer.read(name)
             if live is None or live.metadata.resource_version != videojob.metadata.resource_version:
                 raise OutdatedError
-        return videojob
 
     async def _start(self, videojob: VideoJob) -> None:
         """Have the attempt's pod begin: the standby pod that the attempt names, or one of a new Job."""

@@ -37,8 +37,8 @@ class StatusWriter:
             if waiting == 1:
                 del self._locks[name]
 
-    async def write(self, videojob: VideoJob, status: VideoJobStatus) -> VideoJob:
-        """`videojob` with `status`. Raises ConflictError when it has changed since it was read, and NotFoundError."""
+    async def write(self, videojob: VideoJob, status: VideoJobStatus) -> None:
+        """Replace the status. Raises ConflictError when the VideoJob changed since it was read, and NotFoundError."""
         manifest = videojob.model_copy(update={"status": status}).to_manifest()
         metadata = videojob.metadata
         manifest["metadata"] = {
@@ -47,9 +47,8 @@ class StatusWriter:
             "uid": metadata.uid,
             "resourceVersion": metadata.resource_version,
         }
-        written = await self._cluster.replace(paths.videojobs(self._namespace, metadata.name, "status"), manifest)
-        self._cache.put_written(written)
-        return VideoJob.from_manifest(written)
+        path = paths.videojobs(self._namespace, metadata.name, "status")
+        self._cache.put_written(await self._cluster.replace(path, manifest))
 
     async def read(self, name: str) -> VideoJob | None:
         """The VideoJob as the API server has it now; None where it has none, and the cache neither from now on.
