@@ -43,6 +43,14 @@ async def test_stages_are_reported_as_they_come(host: DelivererHost, backend: Re
     assert marks(backend.requests) == SIX_THEN_FAILED
 
 
+async def test_another_thread_wakes_it_from_its_sleep(host: DelivererHost, backend: Receiver) -> None:
+    """The loop may sleep, too; in debug mode it refuses what would not wake it."""
+    asyncio.get_running_loop().set_debug(True)
+    await host.settle_down()
+    await asyncio.to_thread(host.job, backend)
+    await host.until_acknowledged(10)
+
+
 async def test_a_restart_sends_nothing_again_that_was_recorded(host: DelivererHost, backend: Receiver) -> None:
     host.job(backend, stages=3)
     await host.until(lambda: host.ledger.get("job").settled == 40)
