@@ -72,7 +72,7 @@ def fullest(schema: Manifest, path: str = "") -> Any:
 def _mapping(schema: Manifest, path: str) -> dict[str, Any]:
     """With the longest names that the CEL rule takes."""
     assert "maxProperties" in schema, f"{path} may have any number of keys"
-    (rule,) = schema["x-kubernetes-validations"]
+    (rule,) = (found for found in schema["x-kubernetes-validations"] if "name.matches" in found["rule"])
     length = re.search(r"matches\('\^\[A-Za-z0-9_.-\]\{1,(\d+)\}\$'\)", rule["rule"])
     assert length, f"{path} may have keys of any length"
     names = (str(number) * int(length[1]) for number in range(schema["maxProperties"]))
