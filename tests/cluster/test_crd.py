@@ -261,6 +261,13 @@ def test_a_fixed_field_that_may_be_absent_cannot_be_removed_and_not_be_changed(p
     assert posted.change(name, **{field: FIXED[field]}).status_code == 200
 
 
+@pytest.mark.parametrize("field", sorted(FIXED.keys() - ANOTHER.keys() - {"jobId", "source"}))
+def test_removing_a_fixed_field_that_has_a_default_does_not_change_it_to_the_default(
+    posted: Posted, field: str
+) -> None:
+    _refused(posted.change(posted.created(**{field: FIXED[field]}), **{field: None}), f"{field} cannot be changed")
+
+
 @pytest.mark.parametrize("field", GROWING)
 def test_a_counter_only_grows(posted: Posted, field: str) -> None:
     name = posted.created(**{field: 2})

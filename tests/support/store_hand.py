@@ -6,16 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from ecg_api.errors import QueueFullError
-from ecg_api.ports import (
-    JobKind,
-    JobQuery,
-    JobStore,
-    JobView,
-    Redelivery,
-    Submission,
-    SubmitOutcome,
-    Uploads,
-)
+from ecg_api.ports import JobKind, JobQuery, JobStore, JobView, Redelivery, Submission, SubmitOutcome, Uploads
 from ecg_contract.delivery_record import CallbackTry
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError, Source

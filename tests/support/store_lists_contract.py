@@ -5,11 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ecg_api.ports import (
-    JobQuery,
-    JobState,
-    JobView,
-)
+from ecg_api.ports import JobQuery, JobState, JobView
 from ecg_contract.languages import Language
 from support.store_hand import Hand, Outcome, listed, viewed
 from support.submissions import submission

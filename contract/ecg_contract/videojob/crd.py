@@ -7,7 +7,7 @@ enum as its keys becomes an object with these properties, and a pattern of its k
 from typing import Any
 
 from ecg_contract.videojob.resource import GROUP, KIND, PLURAL, VERSION, VideoJob
-from ecg_contract.videojob.spec import cel_rules
+from ecg_contract.videojob.spec import CEL_RULES, cel_rule
 from ecg_contract.videojob.spec_rules import add_spec_rules
 
 Schema = dict[str, Any]
@@ -28,7 +28,7 @@ _KEPT = (
     "maxProperties",
     "pattern",
     "required",
-    "x-kubernetes-validations",
+    CEL_RULES,
 )
 
 _MOMENT = "^[12][0-9]{3}-[^+]*([zZ]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
@@ -136,8 +136,8 @@ def _mapping(schema: Schema, definitions: dict[str, Schema], value: Schema) -> S
 
 def _named(pattern: str, value: Schema) -> Schema:
     """A mapping whose keys match `pattern`; never absent, as in the model."""
-    rule = f"self.all(name, name.matches('{pattern}'))", f"a name must match {pattern}"
-    return {"additionalProperties": value, "default": {}, **cel_rules(rule)}
+    rule = cel_rule(f"self.all(name, name.matches('{pattern}'))", f"a name must match {pattern}")
+    return {"additionalProperties": value, "default": {}, **rule}
 
 
 def _resolved(schema: Schema, definitions: dict[str, Schema]) -> Schema:

@@ -15,7 +15,7 @@ from ecg_contract.attempt_outcome import AttemptCounts
 from ecg_contract.base_model import CamelModel, Sentence, cut_to
 from ecg_contract.delivery_record import DeliveryRecord
 from ecg_contract.host_protocol import PipelineError, PipelineStatus
-from ecg_contract.videojob.spec import NAME_LENGTH, Count, JobName, Name, Uid, VideoJobSpec, cel_rules
+from ecg_contract.videojob.spec import NAME_LENGTH, Count, JobName, Name, Uid, VideoJobSpec, cel_rule
 
 GROUP = "ecg-analyzer.io"
 VERSION = "v1alpha1"
@@ -188,11 +188,9 @@ class VideoJob(CamelModel):
     """A video to be analysed: who says what, when, how loud and how high."""
 
     model_config = ConfigDict(
-        json_schema_extra=cel_rules(
-            (
-                f"size(self.metadata.name) <= {NAME_LENGTH} && !self.metadata.name.contains('.')",
-                f"the name has at most {NAME_LENGTH} characters and no dots",
-            ),
+        json_schema_extra=cel_rule(
+            f"size(self.metadata.name) <= {NAME_LENGTH} && !self.metadata.name.contains('.')",
+            f"the name has at most {NAME_LENGTH} characters and no dots",
         )
     )
 

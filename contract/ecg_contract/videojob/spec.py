@@ -23,16 +23,20 @@ Uid = Annotated[Plain, Field(max_length=64)]
 Count = Annotated[int, Field(ge=0)]
 
 
-def cel_rules(*rules: tuple[str, str]) -> dict[str, Any]:
-    """CEL rules as the API server takes them: (rule, message)."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
+CEL_RULES = "x-kubernetes-validations"
+"""The keyword of a schema's CEL rules."""
+
+
+def cel_rule(rule: str, message: str) -> dict[str, Any]:
+    """A schema's keyword with one rule; the API server answers with `message` where it does not hold."""
+    return {CEL_RULES: [{"rule": rule, "message": message}]}
 
 
 class VideoJobSource(CamelModel):
     """Where the video is: either `url` or `fromSecret`."""
 
     model_config = ConfigDict(
-        json_schema_extra=cel_rules(("has(self.url) != self.fromSecret", "either url or fromSecret is needed"))
+        json_schema_extra=cel_rule("has(self.url) != self.fromSecret", "either url or fromSecret is needed")
     )
 
     url: SourceUrl | None = None

@@ -8,11 +8,10 @@ rule further out: nothing at a field is evaluated where the field is added or re
 from typing import Any
 
 from ecg_contract.base_model import kubernetes_case
-from ecg_contract.videojob.spec import SPEC_CHANGING, SPEC_COUNTERS, cel_rules
+from ecg_contract.videojob.spec import CEL_RULES, SPEC_CHANGING, SPEC_COUNTERS, cel_rule
 
 Schema = dict[str, Any]
 
-_RULES = "x-kubernetes-validations"
 _COUNTERS = {kubernetes_case(name) for name in SPEC_COUNTERS}
 _CHANGING = {kubernetes_case(name) for name in SPEC_CHANGING}
 
@@ -30,4 +29,5 @@ def add_spec_rules(spec: Schema) -> None:
 
 
 def _add(schema: Schema, rule: str, message: str) -> None:
-    schema[_RULES] = [*schema.get(_RULES, ()), *cel_rules((rule, message))[_RULES]]
+    """Beside the rules that it has."""
+    schema[CEL_RULES] = [*schema.get(CEL_RULES, ()), *cel_rule(rule, message)[CEL_RULES]]

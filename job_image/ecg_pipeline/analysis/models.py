@@ -152,8 +152,10 @@ class JobModels:
 
         On a GPU it waits for their models; False where one did not load.
         """
-        if self.device == "cpu" or not self._settings.gpu_side_by_side:
-            return self.device == "cpu"
+        if self.device == "cpu":
+            return True
+        if not self._settings.gpu_side_by_side:
+            return False
         batch_size, compute_type = next(iter(self.asr_plans.values()))
         try:
             transcriber, diarizer = self._loaded_transcriber(compute_type).model, self.diarizer()

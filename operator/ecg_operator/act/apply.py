@@ -45,7 +45,10 @@ class Applier:
     standby: StandbyTaker
 
     async def apply(self, videojob: VideoJob, plan: Plan) -> VideoJob:
-        """The VideoJob as it is now. Raises OutdatedError, and ClusterError for what should be tried again."""
+        """The VideoJob with the plan's status.
+
+        Raises OutdatedError, and ClusterError for what should be tried again.
+        """
         if (job := _new_standby_job(videojob, plan)) is None:
             return await self._apply(videojob, plan)
         with self.cache.standby.taking(job) as may_take:
