@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ecg_pipeline.engines.cores import Cores, available_cores
+from ecg_pipeline.engines.unused_modules import import_late
 from ecg_pipeline.model_hub.contents import PYANNOTE_PIPELINE, TRANSFORMERS, WHISPER, Contents, other_repositories
 from ecg_pipeline.model_hub.environment import model_hub
 from ecg_pipeline.model_hub.hub import Repository
@@ -39,6 +40,7 @@ class Libraries:
         os.environ.update(QUIET, **ONE_THREAD)
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         provide_compiled_code()
+        import_late()
         self._cores = Cores(available_cores())
 
     def use_cores(self, most: int) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 
-import nltk
+import nltk.data
 from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
 
 _log = logging.getLogger(__name__)

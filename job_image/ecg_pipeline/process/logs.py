@@ -9,7 +9,6 @@ import logging
 import re
 import sys
 import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,7 +72,6 @@ def configure(log_file: Path | None, level: str) -> JobFields:
         handler.addFilter(job_fields)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed")  # unused: samples are passed in memory
     # whisperX adds a handler that prints to stdout unless there is one.
     whisperx = logging.getLogger("whisperx")
     whisperx.addHandler(logging.NullHandler())
