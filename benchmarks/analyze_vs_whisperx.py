@@ -66,7 +66,7 @@ CASES = (
     Case("20 s, demo models", "0.75", 1, 5, demo_settings),
     Case("10 min, demo models", "1.03 to 1.40", 29, 5, demo_settings),
     Case("2 min, true shapes", "not measured", 6, 5, true_settings),
-    Case("83 s, true shapes, large-v3-turbo", "not measured", 4, 5, turbo_settings),
+    Case("83 s, true shapes, large-v3-turbo", "not measured", 4, 1, turbo_settings),
 )
 
 

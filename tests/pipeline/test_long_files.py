@@ -11,11 +11,12 @@ from pyannote.audio import Pipeline
 from pyannote.audio.pipelines import SpeakerDiarization
 from pyannote.audio.utils.signal import binarize
 from pyannote.core import SlidingWindow, SlidingWindowFeature
+from scipy.spatial.distance import cdist
 
 from ecg_pipeline.engines import linkage
 from ecg_pipeline.engines.cores import Cores
 from ecg_pipeline.engines.diarization import PyannoteDiarizer
-from ecg_pipeline.engines.long_files import for_long_files, in_blocks, in_half_the_memory, reconstruct
+from ecg_pipeline.engines.long_files import distances, for_long_files, in_blocks, in_half_the_memory, reconstruct
 from ecg_pipeline.media.decode import decode
 from ecg_pipeline.ports import SAMPLE_RATE, SpeakerCounts
 from support.hub_models import DIARIZATION, hub_models
@@ -71,6 +72,16 @@ def test_scores_take_half_the_memory_where_their_sums_are_exact(frames: int, kin
     for found in (in_half_the_memory(ones), in_blocks(ones, onset=0.5, initial_state=False)):
         assert found.data.dtype == kind
         assert np.all(np.sum(found.data, axis=1) == frames)
+
+
+@pytest.mark.parametrize("points", [0, 1, 4095, 4096, 4097, 9000])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_distances_are_scipys(points: int, metric: str) -> None:
+    random = np.random.default_rng(points)
+    embeddings, centroids = random.normal(size=(points, 64)).astype(np.float32), random.normal(size=(3, 64))
+    found, expected = distances(embeddings, centroids, metric=metric), cdist(embeddings, centroids, metric=metric)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(found.argmin(axis=1), expected.argmin(axis=1))
 
 
 def test_a_model_of_power_sets_finds_the_same_turns() -> None:

@@ -18,7 +18,9 @@ MOST_FOR_SCIPY = 4000
 """Points up to which scipy is used, which takes 0.3 GB for them."""
 _ROUNDING = 4e-5
 """Largest error of a squared distance in single precision, for points of length one."""
-_BLOCK = 256
+_ROWS = 32
+"""Points whose distances to all are held at once, in five copies."""
+_FEW = 256
 _FULLEST = 0.75
 """Share of live clusters below which the dead ones are taken out of the arrays."""
 
@@ -58,8 +60,8 @@ class _Clusters:
         """Squared distance to the nearest neighbour; a lower bound of it where `_outdated`."""
         self._outdated = np.zeros(count, bool)
         self._live = count
-        for first in range(0, count, _BLOCK):
-            self._find_first_neighbours(slice(first, min(first + _BLOCK, count)))
+        for first in range(0, count, _ROWS):
+            self._find_first_neighbours(slice(first, min(first + _ROWS, count)))
 
     def merge_nearest(self, new_id: int) -> tuple[float, float, float, float]:
         """Merge the two nearest clusters: their ids, their distance, and the size of the merged one."""
@@ -138,7 +140,7 @@ class _Clusters:
 
     def _compact(self) -> None:
         """Take the dead out when they are many."""
-        if self._live > _FULLEST * len(self._ids) or self._live < _BLOCK:
+        if self._live > _FULLEST * len(self._ids) or self._live < _FEW:
             return
         live = np.isfinite(self._norms)
         places = np.cumsum(live) - 1

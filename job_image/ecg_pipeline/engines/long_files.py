@@ -8,11 +8,14 @@ import pyannote.audio.pipelines.speaker_diarization
 from numpy.typing import NDArray
 from pyannote.audio.utils.signal import binarize
 from pyannote.core import SlidingWindow, SlidingWindowFeature
+from scipy.spatial.distance import cdist
 
 from ecg_pipeline.engines.linkage import linkage
 
 _BLOCK = 256
 """Windows that are made binary at once."""
+_POINTS = 4096
+"""Embeddings whose distances are computed at once."""
 _MOST_IN_FLOAT16 = 2048
 """Frames of a window that can be counted in float16 without rounding."""
 _NOBODY = -2
@@ -23,9 +26,11 @@ def for_long_files(pipeline: Any) -> None:
     """Have `pipeline`, a SpeakerDiarization, cluster and join windows in memory that grows with the file's length.
 
     For ten hours scipy's distances of all pairs of embeddings take more than 16 GB, pyannote's scores of all windows
-    for all speakers a GB for each six of them, and the thresholds of models without power sets 3 GB.
+    for all speakers a GB for each six of them, the thresholds of models without power sets 3 GB, and scipy's copies of
+    the embeddings in double precision 0.4 GB.
     """
     pyannote.audio.pipelines.clustering.linkage = linkage
+    pyannote.audio.pipelines.clustering.cdist = distances
     pyannote.audio.pipelines.speaker_diarization.binarize = in_blocks
     pipeline.reconstruct = reconstruct
     if pipeline._segmentation.model.specifications.powerset:  # its scores are 0 or 1 as they come
@@ -49,6 +54,14 @@ def in_blocks(scores: SlidingWindowFeature, **options: Any) -> SlidingWindowFeat
         block = SlidingWindowFeature(scores.data[first : first + _BLOCK], scores.sliding_window)
         found[first : first + _BLOCK] = binarize(block, **options).data
     return SlidingWindowFeature(found, scores.sliding_window)
+
+
+def distances(points: NDArray[np.floating], others: NDArray[np.floating], metric: str) -> NDArray[np.float64]:
+    """As scipy's `cdist` of points (n, dimensions) and a few others (m, dimensions): shape (n, m)."""
+    found = np.empty((len(points), len(others)))
+    for first in range(0, len(points), _POINTS):
+        found[first : first + _POINTS] = cdist(points[first : first + _POINTS], others, metric=metric)
+    return found
 
 
 def reconstruct(

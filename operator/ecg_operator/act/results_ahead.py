@@ -1,0 +1,51 @@
+"""Reads a result while the operator writes that its job is completed; the last callback is sent after both."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from ecg_callbacks.ports import ResultSource
+from ecg_callbacks.videojob_facts import facts_of
+from ecg_contract.host_protocol import ResultReference
+from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
+
+_LONGEST_BYTES = 1024 * 1024
+_MOST = 32
+"""Results held at a time; the oldest is given up, and read when its callback is sent."""
+
+
+class ResultsAhead:
+    """A `ResultSource` over another one."""
+
+    def __init__(self, results: ResultSource) -> None:
+        self._results = results
+        self._reads: dict[ResultReference, asyncio.Task[Sequence[bytes] | None]] = {}
+
+    def completes(self, videojob: VideoJob, status: VideoJobStatus) -> None:
+        """Begin to read what a callback will contain, where `status` is the first in which the job is completed."""
+        after = facts_of(videojob.model_copy(update={"status": status}))
+        if after.result is not None and after.callback_base is not None and facts_of(videojob).result is None:
+            self._begin(after.result)
+
+    async def chunks(self, result: ResultReference) -> AsyncIterator[bytes]:
+        """What was read ahead, once; else what the other source has. Raises OSError where it cannot be read."""
+        read = self._reads.pop(result, None)
+        pieces = await read if read is not None else None
+        if pieces is None:
+            async for piece in self._results.chunks(result):
+                yield piece
+        for piece in pieces or ():
+            yield piece
+
+    def _begin(self, result: ResultReference) -> None:
+        if result.bytes > _LONGEST_BYTES or result in self._reads:
+            return
+        if len(self._reads) >= _MOST:
+            self._reads.pop(next(iter(self._reads))).cancel()
+        self._reads[result] = asyncio.get_running_loop().create_task(self._read(result))
+
+    async def _read(self, result: ResultReference) -> Sequence[bytes] | None:
+        """None where it cannot be read: the callback's own try then says why."""
+        with contextlib.suppress(OSError):
+            return [piece async for piece in self._results.chunks(result)]
+        return None
