@@ -14,7 +14,9 @@ import pytest
 from ecg_pipeline.engines.late_imports import LateImports
 
 LIBRARY = {
-    "heavy/__init__.py": "import heavy_log; heavy_log.ran.append('heavy')\nfrom heavy.inner import Tool\nsize = 3\n",
+    "heavy/__init__.py": (
+        "import heavy_log; heavy_log.ran.append('heavy')\nfrom heavy.inner import Tool\nsize = 3\n__version__ = '0.9'\n"
+    ),
     "heavy/inner.py": (
         "__all__ = ['Tool']\n"
         "class Tool:\n    default = 5\n    def __init__(self, n=1): self.n = n\n"
@@ -167,6 +169,19 @@ def test_the_version_is_known_without_an_import(ran: list[str], tmp_path: Path, 
     (tmp_path / "heavy-1.5.dist-info").mkdir()
     (tmp_path / "heavy-1.5.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: heavy\nVersion: 1.5\n")
     assert (heavy.__version__, ran) == ("1.5", [])
+
+
+def test_a_version_that_no_distribution_tells_is_the_module_s_own(heavy: ModuleType) -> None:
+    assert heavy.__version__ == "0.9"
+
+
+@pytest.mark.usefixtures("heavy")
+def test_a_late_module_that_another_thread_brings_back_gives_way() -> None:
+    tool, late = run(NAMED)["Tool"], sys.modules["heavy.inner"]
+    tool()
+    sys.modules["heavy.inner"] = late
+    assert run("from heavy.inner import names")["names"] == ["a", "b"]
+    assert sys.modules["heavy.inner"] is not late
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ used as a base class, it imports the module, and is from then on what was import
 program that uses everything runs as before.
 """
 
+import contextlib
 import importlib.util
 import sys
 import threading
@@ -14,8 +15,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+_ITS_OWN = frozenset({"__all__", "__version__"})
+"""Names that only the module itself knows."""
 
 
 class LateImports(MetaPathFinder, Loader):
@@ -59,7 +63,9 @@ class LateImports(MetaPathFinder, Loader):
     def imported(self, name: str) -> types.ModuleType:
         """The module itself. Raises what its import raises."""
         self._no_longer_late(name)
-        return importlib.import_module(name)
+        while isinstance(module := importlib.import_module(name), LateModule):
+            sys.modules.pop(name, None)  # another thread, which found it late a moment ago, put it there
+        return module
 
     def _no_longer_late(self, name: str) -> None:
         with self._lock:
@@ -68,7 +74,7 @@ class LateImports(MetaPathFinder, Loader):
                 self._packages.remove(name)
             elif (root := self._root(name)) is not None:
                 self._roots.remove(root)
-                for module in [each for each in sys.modules if root in _with_parents(each)]:
+                for module in [each for each in list(sys.modules) if root in _with_parents(each)]:
                     del sys.modules[module]
 
     def _root(self, module: str) -> str | None:
@@ -98,10 +104,11 @@ class LateModule(types.ModuleType):
         self.__dict__["_imports"] = imports
 
     def __getattr__(self, name: str) -> Any:
-        if name == "__all__" or not self._imports.is_late(self.__name__):
-            return _member(self._imports.imported(self.__name__), name)
         if name == "__version__":
-            return version(self.__name__)
+            with contextlib.suppress(PackageNotFoundError):
+                return version(self.__name__)
+        if name in _ITS_OWN or not self._imports.is_late(self.__name__):
+            return _member(self._imports.imported(self.__name__), name)
         if name.startswith("__"):
             raise AttributeError(name)
         return self._part(name)
