@@ -108,6 +108,18 @@ async def test_an_error_while_reading_ahead_is_not_the_callback_s(stored: Stored
     assert await read(results) == [b"{", b"}"]
 
 
+async def test_a_read_that_was_cancelled_does_not_cancel_the_callback(stored: Stored) -> None:
+    """kopf cancels all younger tasks where a run ends."""
+    results = ResultsAhead(stored)
+    stored.may_end.clear()
+    before = asyncio.all_tasks()
+    results.completes(*completed())
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    stored.may_end.set()
+    assert await read(results) == [b"{", b"}"]
+
+
 async def test_an_error_of_the_callback_s_own_read_is_raised(stored: Stored) -> None:
     stored.error = OSError("the result is gone")
     with pytest.raises(OSError, match="gone"):

@@ -29,13 +29,19 @@ class ResultsAhead:
 
     async def chunks(self, result: ResultReference) -> AsyncIterator[bytes]:
         """What was read ahead, once; else what the other source has. Raises OSError where it cannot be read."""
-        read = self._reads.pop(result, None)
-        pieces = await read if read is not None else None
+        pieces = await self._taken(result)
         if pieces is None:
             async for piece in self._results.chunks(result):
                 yield piece
         for piece in pieces or ():
             yield piece
+
+    async def _taken(self, result: ResultReference) -> Sequence[bytes] | None:
+        read = self._reads.pop(result, None)
+        if read is None:
+            return None
+        await asyncio.wait([read])  # not `await read`: a read that was cancelled would cancel who waits for it
+        return None if read.cancelled() else read.result()
 
     def _begin(self, result: ResultReference) -> None:
         if result.bytes > _LONGEST_BYTES or result in self._reads:
