@@ -43,6 +43,7 @@ class Operator:
             await _end_in_order(delivering, leasing, _FAILURE_GRACE_S if ended else None)
         finally:
             await _end([stopping, *tasks[1:]])
+            await self._given.results.stop()
             stop_kopf.set()
             await _end([watching], _KOPF_GRACE_S)
         if not stop.is_set():

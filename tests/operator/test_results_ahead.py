@@ -120,6 +120,17 @@ async def test_a_read_that_was_cancelled_does_not_cancel_the_callback(stored: St
     assert await read(results) == [b"{", b"}"]
 
 
+async def test_no_read_goes_on_after_the_run(stored: Stored) -> None:
+    results, before = ResultsAhead(stored), asyncio.all_tasks()
+    stored.may_end.clear()
+    results.completes(*completed())
+    await stored.begun.wait()
+    await results.stop()
+    assert asyncio.all_tasks() == before
+    stored.may_end.set()
+    assert await read(results) == [b"{", b"}"]
+
+
 async def test_an_error_of_the_callback_s_own_read_is_raised(stored: Stored) -> None:
     stored.error = OSError("the result is gone")
     with pytest.raises(OSError, match="gone"):

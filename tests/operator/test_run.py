@@ -2,16 +2,19 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import kopf
 import pytest
 
+from ecg_operator.act.results_ahead import ResultsAhead
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.job_queue import JobQueue
 from ecg_operator.operator import Operator, RunCancelledError
 from ecg_operator.settings import OperatorSettings
+from support.observations import RESULT
 
 
 class Forever:
@@ -39,6 +42,8 @@ class PlayedKopf:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fails = asyncio.Event()
         self.stop: Any = None
+        self.hung: list[Any] = []
+        """Tasks that kopf would wait for after the stop."""
         monkeypatch.setattr(kopf, "spawn_tasks", self.spawn_tasks)
         monkeypatch.setattr(kopf, "run_tasks", self.run_tasks)
 
@@ -49,6 +54,7 @@ class PlayedKopf:
     async def run_tasks(self, _tasks: object, *, ignored: set[Any]) -> None:
         ends = [asyncio.create_task(event.wait()) for event in (self.fails, self.stop)]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        self.hung = [task for task in asyncio.all_tasks() - ignored - {*ends} if task is not asyncio.current_task()]
         for task in asyncio.all_tasks() - ignored:
             task.cancel()
         if self.fails.is_set():
@@ -67,8 +73,21 @@ def signals() -> list[bool]:
     return []
 
 
+class Away:
+    """Results on an API server that does not answer."""
+
+    async def chunks(self, _: object) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+
 @pytest.fixture
-def operator(monkeypatch: pytest.MonkeyPatch, signals: list[bool]) -> Operator:
+def results() -> ResultsAhead:
+    return ResultsAhead(Away())
+
+
+@pytest.fixture
+def operator(monkeypatch: pytest.MonkeyPatch, signals: list[bool], results: ResultsAhead) -> Operator:
     async def watch_warnings(*_: object) -> None:
         await asyncio.Event().wait()
 
@@ -81,6 +100,7 @@ def operator(monkeypatch: pytest.MonkeyPatch, signals: list[bool]) -> Operator:
         cluster=None,
         metrics=SimpleNamespace(resyncs=counter),
         health=SimpleNamespace(in_sync=lambda: None),
+        results=results,
     )
     cache = Cache(time.monotonic, JobQueue(0, lambda _: None))
     parts: Any = SimpleNamespace(
@@ -115,3 +135,16 @@ async def test_it_ends_when_it_is_told_to_and_took_the_signals_from_kopf(
     await asyncio.wait_for(operator.run(stop), 10)
     assert played.stop.is_set()
     assert signals == [True]
+
+
+async def test_kopf_finds_no_read_that_it_would_wait_for(
+    operator: Operator, played: PlayedKopf, results: ResultsAhead
+) -> None:
+    stop = asyncio.Event()
+    run = asyncio.create_task(operator.run(stop))
+    await asyncio.sleep(0.05)
+    results._begin(RESULT)
+    stop.set()
+    await asyncio.wait_for(run, 10)
+    assert played.stop.is_set()
+    assert played.hung == []

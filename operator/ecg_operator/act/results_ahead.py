@@ -36,6 +36,14 @@ class ResultsAhead:
         for piece in pieces or ():
             yield piece
 
+    async def stop(self) -> None:
+        """End the reads that go on: those of a run that ends would hold up kopf, which waits for all tasks."""
+        reads = [*self._reads.values()]
+        self._reads.clear()
+        for read in reads:
+            read.cancel()
+        await asyncio.gather(*reads, return_exceptions=True)
+
     async def _taken(self, result: ResultReference) -> Sequence[bytes] | None:
         read = self._reads.pop(result, None)
         if read is None:
