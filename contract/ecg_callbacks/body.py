@@ -17,7 +17,8 @@ from ecg_contract.host_protocol import ResultReference
 from ecg_contract.wire.models import CallbackPayload
 
 _PIECE = 64 * 1024
-_KEPT_BYTES = 1024 * 1024
+KEPT_BYTES = 1024 * 1024
+"""A result up to this length is held in memory instead of being fetched twice."""
 
 
 class FileResults:
@@ -66,7 +67,7 @@ class CallbackBody:
         yield self._tail
 
     async def _check_result(self, result: ResultReference, update: Callable[[bytes], object]) -> None:
-        kept: list[bytes] | None = [] if result.bytes <= _KEPT_BYTES else None
+        kept: list[bytes] | None = [] if result.bytes <= KEPT_BYTES else None
         try:
             async for piece in verified_result(self._results, result):
                 update(piece)

@@ -131,6 +131,18 @@ async def test_no_read_goes_on_after_the_run(stored: Stored) -> None:
     assert await read(results) == [b"{", b"}"]
 
 
+async def test_nor_one_that_a_cancelled_callback_waited_for(stored: Stored) -> None:
+    results, before = ResultsAhead(stored), asyncio.all_tasks()
+    stored.may_end.clear()
+    results.completes(*completed())
+    waiting = asyncio.create_task(read(results))
+    await stored.begun.wait()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await results.stop()
+    assert asyncio.all_tasks() == before
+
+
 async def test_an_error_of_the_callback_s_own_read_is_raised(stored: Stored) -> None:
     stored.error = OSError("the result is gone")
     with pytest.raises(OSError, match="gone"):

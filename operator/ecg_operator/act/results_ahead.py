@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
+from ecg_callbacks.body import KEPT_BYTES
 from ecg_callbacks.ports import ResultSource
 from ecg_callbacks.videojob_facts import facts_of
 from ecg_contract.host_protocol import ResultReference
 from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
 
-_LONGEST_BYTES = 1024 * 1024
 _MOST = 32
 """Results held at a time; the oldest is given up, and read when its callback is sent."""
 
@@ -45,14 +45,14 @@ class ResultsAhead:
         await asyncio.gather(*reads, return_exceptions=True)
 
     async def _taken(self, result: ResultReference) -> Sequence[bytes] | None:
-        read = self._reads.pop(result, None)
-        if read is None:
+        if (read := self._reads.get(result)) is None:
             return None
         await asyncio.wait([read])  # not `await read`: a read that was cancelled would cancel who waits for it
+        self._reads.pop(result, None)  # only now: `stop` ends it also where who waits is cancelled
         return None if read.cancelled() else read.result()
 
     def _begin(self, result: ResultReference) -> None:
-        if result.bytes > _LONGEST_BYTES or result in self._reads:
+        if result.bytes > KEPT_BYTES or result in self._reads:
             return
         if len(self._reads) >= _MOST:
             self._reads.pop(next(iter(self._reads))).cancel()
