@@ -63,15 +63,17 @@ def main() -> None:
 
 def _seconds(code: str) -> float:
     began = time.perf_counter()
-    _run([sys.executable, "-c", code + AT_ONCE])
+    _run(code)
     return time.perf_counter() - began
 
 
 def _log_of(code: str) -> Sequence[str]:
-    return _run([sys.executable, "-X", "importtime", "-c", code + AT_ONCE]).splitlines()
+    return _run(code, "-X", "importtime").splitlines()
 
 
-def _run(command: Sequence[str]) -> str:
+def _run(code: str, *options: str) -> str:
+    """What it writes to stderr."""
+    command = [sys.executable, *options, "-c", code + AT_ONCE]
     return subprocess.run(command, check=True, capture_output=True, text=True).stderr
 
 

@@ -186,8 +186,7 @@ def latency(plane: ControlPlane, folder: Path, step_s: float) -> None:
         wait_until(lambda: all((v.get("status") or {}).get("attempt", {}).get("podUID") for v in jobs.all()), 120)
         before = _writes(operator)
         start.set()
-        for log in (own_log, bare_log):
-            wait_until(lambda log=log: len(_seen(log)) >= RUNNING * len(Stage), 240)  # type: ignore[misc]
+        wait_until(lambda: all(len(_seen(log)) >= RUNNING * len(Stage) for log in (own_log, bare_log)), 240)
         wait_until(lambda: all(v["status"]["callback"] == "delivered" for v in jobs.all()), 60)
         writes = _writes(operator)
     own, bare = ([when - reported[key] for key, when in _seen(log).items()] for log in (own_log, bare_log))
@@ -221,23 +220,27 @@ def _writes(operator: OperatorProcess) -> float:
 @contextmanager
 def _backend(log: Path) -> Iterator[str]:
     """The URL of a backend in its own process, so that this process's played pods do not delay it."""
-    command = [sys.executable, str(Path(__file__).parent / "backend.py"), str(log)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        process.kill()
+    with _process("backend.py", str(log)) as port:
+        yield f"http://127.0.0.1:{int(port)}"
 
 
 @contextmanager
 def _bare_kopf(plane: ControlPlane, namespace: str, backend: str) -> Iterator[None]:
     """A process with one kopf handler that sends a callback for each report."""
-    command = [sys.executable, str(Path(__file__).parent / "bare_kopf.py"), namespace, backend]
-    environment = {**os.environ, "KUBECONFIG": str(plane.kubeconfig)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+    with _process("bare_kopf.py", namespace, backend, KUBECONFIG=str(plane.kubeconfig)):
         yield
-        process.kill()
+
+
+@contextmanager
+def _process(script: str, *arguments: str, **environment: str) -> Iterator[str]:
+    """A script of this folder in its own process; the first line that it prints, which says that it is ready."""
+    command = [sys.executable, str(Path(__file__).parent / script), *arguments]
+    with subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline()
+        finally:
+            process.kill()
 
 
 def _seen(log: Path) -> dict[tuple[str, int], float]:

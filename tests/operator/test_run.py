@@ -40,7 +40,7 @@ class PlayedKopf:
     """kopf's end after a failure: it cancels all tasks but the oldest, and takes a while over it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.fails = asyncio.Event()
+        self.began, self.fails = asyncio.Event(), asyncio.Event()
         self.stop: Any = None
         self.hung: list[Any] = []
         """Tasks that kopf would wait for after the stop."""
@@ -52,6 +52,7 @@ class PlayedKopf:
         return []
 
     async def run_tasks(self, _tasks: object, *, ignored: set[Any]) -> None:
+        self.began.set()
         ends = [asyncio.create_task(event.wait()) for event in (self.fails, self.stop)]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         self.hung = [task for task in asyncio.all_tasks() - ignored - {*ends} if task is not asyncio.current_task()]
@@ -142,7 +143,7 @@ async def test_kopf_finds_no_read_that_it_would_wait_for(
 ) -> None:
     stop = asyncio.Event()
     run = asyncio.create_task(operator.run(stop))
-    await asyncio.sleep(0.05)
+    await played.began.wait()
     results._begin(RESULT)
     stop.set()
     await asyncio.wait_for(run, 10)

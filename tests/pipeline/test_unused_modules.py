@@ -10,12 +10,12 @@ from ecg_pipeline.engines.unused_modules import PACKAGES, UNUSED
 
 IMPORTS = """
 import json, sys
+import ecg_pipeline.__main__
 from ecg_pipeline.engines.libraries import Libraries
 from ecg_pipeline.engines.late_imports import LateModule
-from ecg_pipeline.engines.unused_modules import PACKAGES, UNUSED, import_late
+from ecg_pipeline.engines.unused_modules import PACKAGES, UNUSED
 from ecg_pipeline.settings import PipelineSettings
 
-import_late()
 Libraries(PipelineSettings()).warm_up()
 import ecg_pipeline.engines.emotion, ecg_pipeline.engines.vad
 

@@ -21,6 +21,7 @@ _ROUNDING = 4e-5
 _ROWS = 32
 """Points whose distances to all are held at once, in five copies."""
 _FEW = 256
+"""Live clusters for which the arrays are not made smaller any more."""
 _FULLEST = 0.75
 """Share of live clusters below which the dead ones are taken out of the arrays."""
 
