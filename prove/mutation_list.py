@@ -100,7 +100,7 @@ MUTATIONS = (
     M(
         10,
         "operator/ecg_operator/operator.py",
-        "            _raise_reason(ended, watching)",
+        "            ended.result()",
         "            stop.set()",
         "tests/operator/test_run.py",
     ),

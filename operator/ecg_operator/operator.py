@@ -1,20 +1,16 @@
 """One run of the operator: from empty caches until its watches or its Lease are lost, or it is told to stop."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any, NoReturn
-
-import kopf
+from typing import Any
 
 from ecg_operator.composition import Dependencies, Parts
-from ecg_operator.observe import watches
+from ecg_operator.observe.kopf_tasks import KopfTasks
 from ecg_operator.observe.snapshot import Warning_
 from ecg_operator.observe.warning_events import watch_warnings
 from ecg_operator.settings import seconds
 
-_KOPF_GRACE_S = 5
 _FAILURE_GRACE_S = 5
 """For the callbacks in flight, where the run ends by a failure: the next one should begin soon."""
 _log = logging.getLogger(__name__)
@@ -31,37 +27,24 @@ class Operator:
         self._in_sync = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Returns once `stop` is set; raises WatchStalledError, RunCancelledError, and whatever else ended a part."""
-        stop_kopf = asyncio.Event()
-        parts = (self._watch(stop_kopf), self._given.lease.keep(), self._check_watches(), self._work(), self._deliver())
+        """Returns once `stop` is set; raises WatchStalledError, WatchesEndedError, and whatever else ended a part."""
+        kopf_tasks = KopfTasks()
+        await kopf_tasks.start(self._parts.watches, self._settings.namespace, self._given.lease.identity)
+        self._take_signals()
+        parts = (kopf_tasks.wait(), self._given.lease.keep(), self._check_watches(), self._work(), self._deliver())
         watching, leasing, checking, working, delivering = tasks = [asyncio.create_task(part) for part in parts]
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             ended = next((task for task in tasks if task.done()), None)
-            await _end([stopping, checking, working])
+            await _end([stopping, watching, checking, working])
             await _end_in_order(delivering, leasing, _FAILURE_GRACE_S if ended else None)
         finally:
-            await _end([stopping, *tasks[1:]])
+            await _end([stopping, *tasks])
             await self._given.results.stop()
-            stop_kopf.set()
-            await _end([watching], _KOPF_GRACE_S)
-        if not stop.is_set():
-            _raise_reason(ended, watching)
-
-    async def _watch(self, stop: asyncio.Event) -> None:
-        older = asyncio.all_tasks()
-        tasks = await kopf.spawn_tasks(
-            registry=self._parts.watches,
-            settings=watches.settings(),
-            namespaces=[self._settings.namespace],
-            # kopf would ask for the user's name, which a container's user need not have.
-            identity=self._given.lease.identity,  # type: ignore[arg-type]  # a str that kopf has its own name for
-            standalone=True,
-            stop_flag=stop,
-        )
-        self._take_signals()
-        await kopf.run_tasks(tasks, ignored=older)
+            await kopf_tasks.end()
+        if ended is not None and not stop.is_set():
+            ended.result()
 
     async def _check_watches(self) -> None:
         every, limit = seconds(self._settings.resync_s), seconds(self._settings.watch_lag_limit_s)
@@ -93,31 +76,14 @@ class Operator:
         self._parts.wake(self._parts.cache.warn(warning))
 
 
-class RunCancelledError(Exception):
-    """kopf failed: it then cancels every task of the event loop that is younger than itself, those of this run's parts
-    included. A part whose tasks were cancelled may end as if nothing had happened."""
-
-
-def _raise_reason(ended: asyncio.Task[None] | None, watching: asyncio.Task[None]) -> NoReturn:
-    """Raise what ended a part, although nobody asked for the run's end."""
-    if ended is not None and not ended.cancelled():
-        ended.result()
-    cause = watching.exception() if watching.done() and not watching.cancelled() else None
-    raise RunCancelledError("kopf's watches ended, and with them the run") from cause
-
-
 async def _end_in_order(delivering: asyncio.Task[None], leasing: asyncio.Task[None], limit_s: float | None) -> None:
     """Let the callbacks in flight end while the Lease is kept; without it, they are cut off."""
     delivering.cancel()
     await asyncio.wait([delivering, leasing], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _end(tasks: list[asyncio.Task[Any]], grace_s: float = 0.0) -> None:
-    """Cancel the tasks that have not ended within the grace, and wait for them."""
-    pending = {task for task in tasks if not task.done()}
-    if grace_s and pending:
-        _, pending = await asyncio.wait(pending, timeout=grace_s)
-    for task in pending:
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks and wait for them."""
+    for task in tasks:
         task.cancel()
-    with contextlib.suppress(Exception):
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -238,7 +238,7 @@ async def test_what_is_not_listed_any_more_is_dropped(
 def test_an_operator_whose_watches_are_refused_acts_as_soon_as_they_are_not(
     cluster: ControlPlane, namespace: str, videojobs: VideoJobs, tmp_path: Path, status: int
 ) -> None:
-    """kopf gives up at some of them, and takes all tasks of the event loop with it."""
+    """kopf gives up at some of them."""
     with (
         DisturbingProxy(cluster, watch_status=status) as proxy,
         OperatorProcess(cluster, namespace, tmp_path, KUBECONFIG=str(proxy.kubeconfig(tmp_path))) as operator,
@@ -253,10 +253,27 @@ def test_an_operator_whose_watches_are_refused_acts_as_soon_as_they_are_not(
         assert operator.is_running
 
 
+def test_an_operator_with_one_watch_refused_and_others_unanswered_begins_a_new_run(
+    cluster: ControlPlane, namespace: str, videojobs: VideoJobs, tmp_path: Path
+) -> None:
+    """kopf forgets the others, and one goes on where it and its pause are cancelled together."""
+    with (
+        DisturbingProxy(cluster, watch_status=410, unanswered=("/jobs?", "/pods?")) as proxy,
+        OperatorProcess(cluster, namespace, tmp_path, KUBECONFIG=str(proxy.kubeconfig(tmp_path))) as operator,
+    ):
+        operator.wait_for_log("run_ended", times=6)
+        proxy.watch_status = None
+        proxy.answer.set()
+        videojobs.create("j")
+        wait_until(videojobs.jobs, 60, operator.last_words)
+        assert "request_cancel_callback" not in operator.log.read_text()
+        assert "kopf_tasks_left" not in operator.log.read_text()
+
+
 def test_an_operator_whose_watches_are_refused_while_a_callback_is_in_flight_begins_a_new_run(
     cluster: ControlPlane, namespace: str, videojobs: VideoJobs, backend: Receiver, tmp_path: Path
 ) -> None:
-    """kopf cancels the workers and the callback, and waits for both."""
+    """The new one sends it again."""
     backend.script(HANG)
     with (
         DisturbingProxy(cluster) as proxy,

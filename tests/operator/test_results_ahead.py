@@ -109,7 +109,7 @@ async def test_an_error_while_reading_ahead_is_not_the_callback_s(stored: Stored
 
 
 async def test_a_read_that_was_cancelled_does_not_cancel_the_callback(stored: Stored) -> None:
-    """kopf cancels all younger tasks where a run ends."""
+    """The oldest is cancelled where too many are held."""
     results = ResultsAhead(stored)
     stored.may_end.clear()
     before = asyncio.all_tasks()

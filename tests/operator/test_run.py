@@ -1,6 +1,7 @@
 """How one run of the operator ends: as it was told, or by a failure that is raised."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
@@ -12,7 +13,8 @@ import pytest
 from ecg_operator.act.results_ahead import ResultsAhead
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.job_queue import JobQueue
-from ecg_operator.operator import Operator, RunCancelledError
+from ecg_operator.observe.kopf_tasks import WatchesEndedError
+from ecg_operator.operator import Operator
 from ecg_operator.settings import OperatorSettings
 from support.observations import RESULT
 
@@ -37,30 +39,37 @@ class Checked(Forever):
 
 
 class PlayedKopf:
-    """kopf's end after a failure: it cancels all tasks but the oldest, and takes a while over it."""
+    """kopf with one root task, which fails when it is told to, and a watch that nobody ends then."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.began, self.fails = asyncio.Event(), asyncio.Event()
-        self.stop: Any = None
-        self.hung: list[Any] = []
-        """Tasks that kopf would wait for after the stop."""
+        self.others_at_the_end: set[asyncio.Task[Any]] | None = None
+        """Tasks that are younger than kopf's when it is ended."""
+        self.left: list[asyncio.Task[Any]] = []
         monkeypatch.setattr(kopf, "spawn_tasks", self.spawn_tasks)
-        monkeypatch.setattr(kopf, "run_tasks", self.run_tasks)
+        monkeypatch.setattr("ecg_operator.observe.kopf_tasks._LIMIT_S", 0.1)
 
-    async def spawn_tasks(self, *, stop_flag: asyncio.Event, **_: object) -> list[Any]:
-        self.stop = stop_flag
-        return []
+    async def spawn_tasks(self, **_: object) -> list[asyncio.Task[Any]]:
+        older = asyncio.all_tasks()
+        root = asyncio.create_task(self._root(older))
+        self.left = [root, asyncio.create_task(_swallows_a_cancellation(), name="watcher for pods")]
+        return [root]
 
-    async def run_tasks(self, _tasks: object, *, ignored: set[Any]) -> None:
+    async def _root(self, older: set[asyncio.Task[Any]]) -> None:
         self.began.set()
-        ends = [asyncio.create_task(event.wait()) for event in (self.fails, self.stop)]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        self.hung = [task for task in asyncio.all_tasks() - ignored - {*ends} if task is not asyncio.current_task()]
-        for task in asyncio.all_tasks() - ignored:
-            task.cancel()
-        if self.fails.is_set():
-            await asyncio.sleep(0.1)
-            raise RuntimeError("410")
+        try:
+            await self.fails.wait()
+        except asyncio.CancelledError:
+            self.others_at_the_end = {task for task in asyncio.all_tasks() - older if task not in self.left}
+            raise
+        raise RuntimeError("410")
+
+
+async def _swallows_a_cancellation() -> None:
+    """As kopf's watch does where its pause is cancelled at the same time."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.Event().wait()
 
 
 @pytest.fixture
@@ -116,16 +125,16 @@ def operator(monkeypatch: pytest.MonkeyPatch, signals: list[bool], results: Resu
     return Operator(given, parts, lambda: signals.append(True))
 
 
-async def test_a_failure_of_kopf_is_raised_although_it_ends_the_workers_first(
+async def test_a_failure_of_kopf_is_raised_at_once_and_nothing_of_it_goes_on(
     operator: Operator, played: PlayedKopf
 ) -> None:
     stop = asyncio.Event()
-    run = asyncio.create_task(operator.run(stop))
     asyncio.get_running_loop().call_later(0.05, played.fails.set)
-    with pytest.raises(RunCancelledError) as raised:
-        await asyncio.wait_for(asyncio.shield(run), 10)
+    with pytest.raises(WatchesEndedError) as raised:
+        await asyncio.wait_for(operator.run(stop), 10)
     assert str(raised.value.__cause__) == "410"
     assert not stop.is_set(), "the next run begins"
+    assert all(task.done() for task in played.left)
 
 
 async def test_it_ends_when_it_is_told_to_and_took_the_signals_from_kopf(
@@ -134,11 +143,11 @@ async def test_it_ends_when_it_is_told_to_and_took_the_signals_from_kopf(
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(0.05, stop.set)
     await asyncio.wait_for(operator.run(stop), 10)
-    assert played.stop.is_set()
+    assert all(task.done() for task in played.left)
     assert signals == [True]
 
 
-async def test_kopf_finds_no_read_that_it_would_wait_for(
+async def test_kopf_is_ended_after_everything_else(
     operator: Operator, played: PlayedKopf, results: ResultsAhead
 ) -> None:
     stop = asyncio.Event()
@@ -147,5 +156,4 @@ async def test_kopf_finds_no_read_that_it_would_wait_for(
     results._begin(RESULT)
     stop.set()
     await asyncio.wait_for(run, 10)
-    assert played.stop.is_set()
-    assert played.hung == []
+    assert played.others_at_the_end == set()

@@ -39,11 +39,14 @@ class DisturbingProxy:
     disturbs: bool = False
     watch_status: int | None = None
     """HTTP status that every watch is refused with; an open watch ends at its next event."""
+    unanswered: tuple[str, ...] = ()
+    """Watches with one of these in their path get no answer before `answer` is set."""
     done: Counter[str] = field(default_factory=Counter)
     """How often each disturbance was done."""
 
     def __post_init__(self) -> None:
         self.deaf_since = 0.0
+        self.answer = threading.Event()
         self._random, self._lock = random.Random(self.seed), threading.Lock()
         self._client = httpx.Client(
             base_url=self.plane.url, verify=self.plane.tls, timeout=30, trust_env=False, limits=httpx.Limits()
@@ -99,6 +102,7 @@ class DisturbingProxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.answer.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -146,6 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             raise _LostError
 
     def _watch(self) -> None:
+        if any(part in self.path for part in self.owner.unanswered):
+            self.owner.answer.wait()
         if self.owner.watch_status is not None:
             return self._refuse(self.owner.watch_status)
         what, number = self.owner.choose(("status", "closed", "half a line"))

@@ -37,7 +37,7 @@ class ResultsAhead:
             yield piece
 
     async def stop(self) -> None:
-        """End the reads that go on: those of a run that ends would hold up kopf, which waits for all tasks."""
+        """End the reads that go on: they belong to the run that ends."""
         reads = [*self._reads.values()]
         self._reads.clear()
         for read in reads:
