@@ -18,7 +18,8 @@ from ecg_callbacks.ports import DeliveryLedger
 from ecg_callbacks.scheduler import LONGEST_SLEEP, Scheduler
 from ecg_common.clock import Clock, utc_now
 
-_COALESCE_S = 0.01
+_LEAST_BETWEEN_LOOKS_S = 0.01
+"""A look asks for all pending jobs: many that change together are seen together, one that changes alone at once."""
 _IDLE_PAUSE_S = 0.1
 """Pause after a job that had nothing to send, so that a ledger that lists it wrongly causes no busy loop."""
 
@@ -64,11 +65,13 @@ class Deliverer:
             await self._stop()
 
     async def _sleep(self, pause: timedelta) -> None:
+        clock = asyncio.get_running_loop().time
+        not_before = clock() + _LEAST_BETWEEN_LOOKS_S
         seconds = min(max(pause, timedelta(0)), LONGEST_SLEEP).total_seconds()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):  # Python 3.11's wait_for can swallow a cancellation
                 await self._woken.wait()
-            await asyncio.sleep(_COALESCE_S)
+        await asyncio.sleep(not_before - clock())
 
     async def _scan(self) -> timedelta:
         """Start what can be sent; returns for how long nothing else is due."""

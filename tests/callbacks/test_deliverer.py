@@ -15,6 +15,7 @@ from ecg_callbacks.body import FileResults
 from ecg_callbacks.circuit import PROGRESS_SLOTS
 from ecg_callbacks.decision import redeliver
 from ecg_callbacks.deliverer import Deliverer
+from ecg_callbacks.ports import Pending
 from ecg_callbacks.sender import CallbackSender
 from ecg_callbacks.target import CallbackPolicy
 from ecg_callbacks.types import JobFacts
@@ -326,3 +327,19 @@ async def test_a_second_cancellation_cuts_off_what_is_in_flight(host: DelivererH
     assert not done, "it waits for the callback"
     host.task.cancel()
     await asyncio.wait_for(asyncio.gather(host.task, return_exceptions=True), 3)
+
+
+async def test_many_changes_are_seen_together(host: DelivererHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look asks the ledger for all pending jobs."""
+    looks: list[float] = []
+
+    async def pending() -> list[Pending]:
+        looks.append(time.monotonic())
+        return []
+
+    monkeypatch.setattr(host.ledger, "pending", pending)
+    began = time.monotonic()
+    while len(looks) < 5:
+        host.deliverer.wake()
+        await asyncio.sleep(0)
+    assert time.monotonic() - began >= 4 * 0.009, "at most one in 10 ms, but for the loop's own clock"
