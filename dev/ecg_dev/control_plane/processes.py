@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import secrets
 import signal
 import socket
 import subprocess
@@ -12,9 +13,15 @@ _STOP_S = 20.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that a program started now may listen on.
+
+    It is none of those that the kernel gives to connections, one of which would have it before the program starts.
+    """
+    while True:
+        port = 15_000 + secrets.randbelow(15_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Process:
