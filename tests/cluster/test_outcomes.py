@@ -104,7 +104,8 @@ def _never(pipeline: PlayedPipeline, _attempt: int) -> None:
     raise AssertionError("a pod without a node was played")
 
 
-_ON_A_GPU_OR_NEVER = (("enableGpu", True), ("queueLimitSeconds", 6))
+# Longer than the 5 s for which a text for people may wait to be written.
+_ON_A_GPU_OR_NEVER = (("enableGpu", True), ("queueLimitSeconds", 12))
 _NO_MODEL = '{"code": "MODEL_LOADING_ERROR", "message": "no such model"}'
 ROWS = {
     "completes": Row(lambda pipeline, _: pipeline.work(), None, 1),
