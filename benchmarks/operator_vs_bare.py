@@ -187,7 +187,7 @@ def latency(plane: ControlPlane, folder: Path, step_s: float) -> None:
         wait_until(lambda: all((v.get("status") or {}).get("attempt", {}).get("podUID") for v in jobs.all()), 120)
         before = _writes(operator)
         start.set()
-        wait_until(lambda: all(len(_seen(log)) >= RUNNING * len(Stage) for log in (own_log, bare_log)), 240)
+        wait_until(lambda: all(len(_seen(log)) >= RUNNING * len(Stage) for log in (own_log, bare_log)), 240, pause_s=1)
         wait_until(lambda: all(v["status"]["callback"] == "delivered" for v in jobs.all()), 60)
         writes = _writes(operator)
     own, bare = ({key: when - reported[key] for key, when in _seen(log).items()} for log in (own_log, bare_log))

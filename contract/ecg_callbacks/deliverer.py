@@ -17,6 +17,7 @@ from ecg_callbacks.delivery import LEDGER_PAUSE_S, JobDelivery, Sender
 from ecg_callbacks.ports import DeliveryLedger
 from ecg_callbacks.scheduler import LONGEST_SLEEP, Scheduler
 from ecg_common.clock import Clock, utc_now
+from ecg_common.tasks import end_tasks
 
 _LEAST_BETWEEN_LOOKS_S = 0.01
 """A look asks for all pending jobs: many that change together are seen together, one that changes alone at once."""
@@ -110,6 +111,4 @@ class Deliverer:
             if tasks:
                 await asyncio.wait(tasks, timeout=self._grace_s)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)

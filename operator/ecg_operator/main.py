@@ -8,6 +8,7 @@ from functools import partial
 
 from ecg_common.load_settings import load_settings
 from ecg_common.logs import configure_logging
+from ecg_common.tasks import end_tasks
 from ecg_operator.composition import Dependencies, build, connected
 from ecg_operator.observe import watches
 from ecg_operator.observe.watch_check import WatchStalledError
@@ -62,9 +63,7 @@ async def _acquire_lease(given: Dependencies, stop: asyncio.Event) -> bool:
     """False when it is told to stop before. Raises what `Lease.acquire` raises."""
     acquiring, stopping = asyncio.create_task(given.lease.acquire()), asyncio.create_task(stop.wait())
     await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (acquiring, stopping):
-        task.cancel()
-    await asyncio.gather(acquiring, stopping, return_exceptions=True)
+    await end_tasks((acquiring, stopping))
     if not acquiring.cancelled():
         acquiring.result()
     return not stop.is_set() and given.lease.is_held

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
 
+from ecg_common.tasks import end_tasks
 from ecg_operator.composition import Dependencies, Parts
 from ecg_operator.observe.kopf_tasks import KopfTasks
 from ecg_operator.observe.snapshot import Warning_
@@ -37,10 +37,10 @@ class Operator:
         try:
             await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             ended = next((task for task in tasks if task.done()), None)
-            await _end([stopping, watching, checking, working])
+            await end_tasks([stopping, watching, checking, working])
             await _end_in_order(delivering, leasing, _FAILURE_GRACE_S if ended else None)
         finally:
-            await _end([stopping, *tasks])
+            await end_tasks([stopping, *tasks])
             await self._given.results.stop()
             await kopf_tasks.end()
         if ended is not None and not stop.is_set():
@@ -80,10 +80,3 @@ async def _end_in_order(delivering: asyncio.Task[None], leasing: asyncio.Task[No
     """Let the callbacks in flight end while the Lease is kept; without it, they are cut off."""
     delivering.cancel()
     await asyncio.wait([delivering, leasing], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _end(tasks: list[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks and wait for them."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,6 +12,7 @@ from ecg_api.errors import busy
 from ecg_api.jobs.following import at_its_end
 from ecg_api.jobs.status import processing_time_of
 from ecg_api.ports import JobState, JobView
+from ecg_common.tasks import end_tasks
 from ecg_contract.attempt_outcome import DEADLINE_MESSAGE
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError
@@ -44,9 +45,7 @@ async def final_job(request: Request, context: Context, job_id: str) -> JobView 
         await asyncio.wait((waiting, disconnect, over), return_when=asyncio.FIRST_COMPLETED)
         job = waiting.result() if waiting.done() else None
     finally:
-        for task in (waiting, disconnect, over):
-            task.cancel()
-        await asyncio.gather(waiting, disconnect, over, return_exceptions=True)
+        await end_tasks((waiting, disconnect, over))
         goes_on = context.shutdown.begun.is_set() and not _has_left(disconnect)
         if (job is None or not job.state.is_final) and not goes_on:
             await context.store.cancel(job_id)

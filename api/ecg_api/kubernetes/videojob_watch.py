@@ -8,6 +8,7 @@ from typing import Protocol, Self
 from ecg_cluster import paths
 from ecg_cluster.client import Cluster
 from ecg_cluster.errors import ClusterError
+from ecg_common.tasks import end_tasks
 from ecg_contract.videojob.manifests import Manifest
 
 _PAUSE_S = 1.0
@@ -51,8 +52,7 @@ class VideoJobWatch:
     async def __aexit__(self, *_: object) -> None:
         self.is_current = False
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     async def known(self) -> None:
         """Returns when the listeners have been told once what there is."""

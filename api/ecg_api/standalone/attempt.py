@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ecg_api.standalone.child import Child
 from ecg_callbacks.body import FileResults
 from ecg_callbacks.stored_result import verified_result
+from ecg_common.tasks import end_tasks
 from ecg_contract.attempt_outcome import AttemptEnd, Cause
 from ecg_contract.host_protocol import PipelineJob, PipelineStatus, Report, ResultReference
 
@@ -39,9 +40,7 @@ async def unless_cancelled(work: Coroutine[Any, Any, T], cancelled: asyncio.Even
             raise TimeoutError
         return tasks[0].result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await end_tasks(tasks)
 
 
 @dataclass(frozen=True, slots=True)

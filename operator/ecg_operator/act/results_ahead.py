@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from ecg_callbacks.body import KEPT_BYTES
 from ecg_callbacks.ports import ResultSource
 from ecg_callbacks.videojob_facts import facts_of
+from ecg_common.tasks import end_tasks
 from ecg_contract.host_protocol import ResultReference
 from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
 
@@ -40,9 +41,7 @@ class ResultsAhead:
         """End the reads that go on: they belong to the run that ends."""
         reads = [*self._reads.values()]
         self._reads.clear()
-        for read in reads:
-            read.cancel()
-        await asyncio.gather(*reads, return_exceptions=True)
+        await end_tasks(reads)
 
     async def _taken(self, result: ResultReference) -> Sequence[bytes] | None:
         if (read := self._reads.get(result)) is None:

@@ -6,11 +6,11 @@ every task that is younger than kopf's, and then waits for its other watches, wh
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from typing import NoReturn
 
 import kopf
 
+from ecg_common.tasks import end_tasks
 from ecg_operator.observe import watches
 
 _WATCHER = "watcher for "
@@ -30,7 +30,6 @@ class KopfTasks:
     def __init__(self) -> None:
         self._older: set[asyncio.Task[object]] = set()
         self._roots: set[asyncio.Task[object]] = set()
-        self._stop = asyncio.Event()
 
     async def start(self, registry: kopf.OperatorRegistry, namespace: str, identity: str) -> None:
         """Begin to watch. kopf replaces the handlers of SIGTERM and SIGINT."""
@@ -42,7 +41,6 @@ class KopfTasks:
             # kopf would ask for the user's name, which a container's user need not have.
             identity=identity,  # type: ignore[arg-type]  # a str that kopf has its own name for
             standalone=True,
-            stop_flag=self._stop,
         )
         self._roots = {*tasks}
 
@@ -57,21 +55,12 @@ class KopfTasks:
 
         The watches first: where one's pause is cancelled before itself, kopf takes that for the reason, and goes on.
         """
-        self._stop.set()
-        await _cancelled(task for task in self._left() if task.get_name().startswith(_WATCHER))
-        await _cancelled(task for task in self._roots if not task.done())
-        await _cancelled(self._left())
+        await end_tasks((task for task in self._left() if task.get_name().startswith(_WATCHER)), _LIMIT_S)
+        await end_tasks(self._roots, _LIMIT_S)
+        await end_tasks(self._left(), _LIMIT_S)
         if left := self._left():
             _log.warning("kopf_tasks_left", extra={"tasks": sorted(task.get_name() for task in left)})
 
     def _left(self) -> set[asyncio.Task[object]]:
         current = asyncio.current_task()
         return {task for task in asyncio.all_tasks() - self._older if task is not current}
-
-
-async def _cancelled(tasks: Iterable[asyncio.Task[object]]) -> None:
-    """Cancel them, and wait for their ends, or until the limit is over."""
-    if chosen := {*tasks}:
-        for task in chosen:
-            task.cancel()
-        await asyncio.wait(chosen, timeout=_LIMIT_S)

@@ -58,6 +58,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.posting.enabled = False
     chosen.scanning.disabled = True
     chosen.peering.standalone = True
+    chosen.process.ultimate_exiting_timeout = None  # it would kill the process ten minutes after a run's end
     chosen.persistence.diffbase_storage = _NoComparison()
     chosen.queueing.idle_timeout = 1.0
     chosen.watching.reconnect_backoff = 0.2
