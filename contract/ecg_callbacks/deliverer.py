@@ -12,21 +12,21 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from ecg_callbacks.circuit import Start
+from ecg_callbacks.circuit import Reason, Start
 from ecg_callbacks.delivery import LEDGER_PAUSE_S, JobDelivery, Sender
-from ecg_callbacks.ports import DeliveryLedger
+from ecg_callbacks.ports import DeliveryLedger, Pending
 from ecg_callbacks.scheduler import LONGEST_SLEEP, Scheduler
 from ecg_common.clock import Clock, utc_now
 from ecg_common.tasks import end_tasks
 
 _LEAST_BETWEEN_LOOKS_S = 0.01
-"""A look asks for all pending jobs: many that change together are seen together, one that changes alone at once."""
+"""A look asks for all pending jobs: many that change together are seen together."""
 _IDLE_PAUSE_S = 0.1
 """Pause after a job that had nothing to send, so that a ledger that lists it wrongly causes no busy loop."""
 
 
 class Deliverer:
-    """Runs as one task; `wake` tells it that a job's state has changed."""
+    """Runs as one task; `wake` tells it that some job's state has changed, `offer` which one."""
 
     def __init__(  # noqa: PLR0913 - all but two have defaults
         self,
@@ -47,6 +47,7 @@ class Deliverer:
         self._thread: int | None = None
         """In which the loop runs."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._may_start = False
 
     def wake(self) -> None:
         """Look again now; may be called from any thread."""
@@ -55,9 +56,22 @@ class Deliverer:
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._woken.set)
 
+    def offer(self, job: Pending) -> None:
+        """Send the callback of a job that has changed, where it is due; called from the loop's own thread.
+
+        No other job is looked at, and no other task has to run before.
+        """
+        if job.key in self._tasks:
+            self._hurry(job)
+        elif self._may_start and job.due_at <= self._clock():
+            self._start(Start(job.key, Reason.DUE))
+        else:
+            self.wake()
+
     async def run(self) -> None:
         """Until cancelled; tries in flight then get the grace to end and be recorded, unless it is cancelled again."""
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._may_start = True
         try:
             while True:
                 self._woken.clear()
@@ -82,13 +96,19 @@ class Deliverer:
             logging.getLogger(__name__).exception("delivery_ledger_failed")
             return timedelta(seconds=LEDGER_PAUSE_S)
         for job in pending:
-            if job.has_ended and job.key in self._tasks:
-                self._delivery.hurry(job.key)
+            self._hurry(job)
         now = self._clock()
         starts, next_look = self._scheduler.plan(pending, self._tasks.keys(), now)
         for start in starts:
-            self._tasks[start.key] = asyncio.get_running_loop().create_task(self._deliver(start))
+            self._start(start)
         return next_look - now
+
+    def _hurry(self, job: Pending) -> None:
+        if job.has_ended and job.key in self._tasks:
+            self._delivery.hurry(job.key)
+
+    def _start(self, start: Start) -> None:
+        self._tasks[start.key] = asyncio.get_running_loop().create_task(self._deliver(start))
 
     async def _deliver(self, start: Start) -> None:
         try:
@@ -102,7 +122,7 @@ class Deliverer:
             self._woken.set()
 
     async def _stop(self) -> None:
-        self._delivery.stopping = True
+        self._may_start, self._delivery.stopping = False, True
         for key, task in self._tasks.items():
             if key not in self._delivery.in_flight:
                 task.cancel()

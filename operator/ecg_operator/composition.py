@@ -102,8 +102,8 @@ def build(given: Dependencies) -> Parts:
             queue.add(name)
 
     def changed(name: str) -> None:
-        if ledger.update(name):
-            deliverer.wake()
+        if pending := ledger.update(name):
+            deliverer.offer(pending)
 
     cache = Cache(time.monotonic, JobQueue(given.settings.max_active_jobs, wake), changed, wake)
     writer = StatusWriter(given.cluster, given.settings.namespace, cache)

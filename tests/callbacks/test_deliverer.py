@@ -4,13 +4,11 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from ecg_callbacks import schedule
 from ecg_callbacks.body import FileResults
 from ecg_callbacks.circuit import PROGRESS_SLOTS
 from ecg_callbacks.decision import redeliver
@@ -20,7 +18,7 @@ from ecg_callbacks.sender import CallbackSender
 from ecg_callbacks.target import CallbackPolicy
 from ecg_callbacks.types import JobFacts
 from ecg_common.clock import utc_now
-from support.deliverer_host import SIX_THEN_FAILED, STAGES, START, DelivererHost, RunningClock, ids
+from support.deliverer_host import SIX_THEN_FAILED, STAGES, START, DelivererHost, ids, seconds_until_the_last
 from support.fake_ledger import FakeLedger
 from support.receiver import ALL_SEVEN, DROP, HANG, OK, Answer, Receiver, marks
 
@@ -257,22 +255,6 @@ async def test_nothing_is_sent_without_permission_and_all_of_it_afterwards(
     assert marks(backend.requests) == SIX_THEN_FAILED
 
 
-@pytest.fixture
-async def live(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DelivererHost]:
-    """With a clock that runs, and half a second for the progress that a job has left at its end."""
-    monkeypatch.setattr(schedule, "CATCH_UP", timedelta(seconds=0.5))
-    host = DelivererHost(RunningClock())
-    yield host
-    await host.stop()
-    await host.sender.aclose()
-
-
-async def _seconds_until_the_last(backend: Receiver, job: str = "job") -> float:
-    began = time.monotonic()
-    await asyncio.to_thread(backend.wait_for, lambda _: any(r.mark == ("failed", None) for r in backend.of(job)))
-    return time.monotonic() - began
-
-
 async def test_a_progress_callback_that_failed_once_costs_no_other(live: DelivererHost, backend: Receiver) -> None:
     backend.script(OK, OK, Answer(500))
     live.job(backend, stages=6)
@@ -286,7 +268,7 @@ async def test_the_end_of_a_job_does_not_wait_for_all_progress_of_a_slow_backend
 ) -> None:
     backend.answer(Answer(delay_s=0.3))
     live.job(backend, stages=6, terminal=True)
-    assert await _seconds_until_the_last(backend) < 1.0
+    assert await seconds_until_the_last(backend) < 1.0
     record = await live.until_settled()
     assert marks(backend.requests) == [*ALL_SEVEN[:2], ("failed", None)]
     assert record.acknowledged == 10, "the second was answered too late"
@@ -297,7 +279,7 @@ async def test_the_end_of_a_job_does_not_wait_for_progress_that_hangs(live: Deli
     live.job(backend, stages=1)
     await live.until(lambda: backend.requests)
     live.job(backend, stages=6, terminal=True)
-    assert await _seconds_until_the_last(backend) < 2.0
+    assert await seconds_until_the_last(backend) < 2.0
     await live.until_settled()
     assert marks(backend.requests) == [ALL_SEVEN[0], ("failed", None)]
 
@@ -313,7 +295,7 @@ async def test_the_end_of_a_job_does_not_wait_for_progress_of_others_that_hangs(
     live.job(backend, stages=2)
     await live.until(lambda: "job" in live.deliverer._tasks)
     live.job(backend, stages=6, terminal=True)
-    assert await _seconds_until_the_last(backend) < 2.0
+    assert await seconds_until_the_last(backend) < 2.0
     await live.until_settled()
     assert marks(backend.of("job")) == [("failed", None)]
 

@@ -45,7 +45,6 @@ class ObedientPods:
     def _work(self, pod: PlayedPod) -> None:
         pipeline = PlayedPipeline(pod)
         pod.run()
-        pipeline.wait_until_assigned()  # without the chart's policies nothing refuses a report before
         pipeline.reach(Stage.DOWNLOAD)
         if self._order(pod) == "complete":
             pipeline.complete(wire_json(small_result()))

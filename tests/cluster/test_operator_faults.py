@@ -180,11 +180,13 @@ def test_a_suspended_a_cancelled_and_a_redelivered_job(
         videojobs.patch("cancelled", cancelledRun=1)
         videojobs.wait_for_phase("suspended", "Suspended")
         videojobs.wait_for_condition("cancelled", "Succeeded", "False", "Cancelled")
-        wait_until(lambda: not videojobs.jobs(), 30, videojobs.jobs)
+        wait_until(lambda: not videojobs.objects("pods"), 30, lambda: videojobs.objects("pods"))
+        assert not videojobs.jobs()
         let_go.set()
         videojobs.patch("suspended", suspend=False)
         videojobs.wait_for_condition("suspended", "CallbackDelivered", "True", "Delivered", 60)
-        assert videojobs.status("suspended")["attempt"]["number"] == 2
+        status = videojobs.status("suspended")
+        assert status["attempt"]["number"] == 2, status
         assert [r.mark for r in backend.of("suspended")] == ALL_SEVEN
         videojobs.patch("suspended", redelivery=1)
         backend.wait_for(lambda got: [r.mark for r in got].count(ALL_SEVEN[-1]) == 2)

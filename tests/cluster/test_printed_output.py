@@ -40,7 +40,6 @@ def _script(pod: PlayedPod) -> None:
     """One job completes, one fails, one is half done."""
     pipeline = PlayedPipeline(pod)
     pod.run()
-    pipeline.wait_until_assigned()
     pipeline.reach(Stage.DOWNLOAD)
     if pipeline.videojob == "broken":
         pipeline.fail(11, message="오디오 추출 실패: no audio stream")

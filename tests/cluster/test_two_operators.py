@@ -69,7 +69,6 @@ def test_an_operator_that_is_cut_off_stops_before_the_next_one_acts(
 def _fails(pod: PlayedPod) -> None:
     pipeline = PlayedPipeline(pod)
     pod.run()
-    pipeline.wait_until_assigned()
     pipeline.fail()
 
 

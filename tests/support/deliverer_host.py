@@ -1,6 +1,7 @@
 """A deliverer between a ledger in memory and real HTTP backends, with a clock that stands still."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -108,3 +109,10 @@ class DelivererHost:
 
 def ids(received: list[Received]) -> list[str]:
     return [r.headers["webhook-id"] for r in received]
+
+
+async def seconds_until_the_last(backend: Receiver, job: str = "job") -> float:
+    """Until a job's last callback, a failure, has arrived."""
+    began = time.monotonic()
+    await asyncio.to_thread(backend.wait_for, lambda _: any(r.mark == ("failed", None) for r in backend.of(job)))
+    return time.monotonic() - began

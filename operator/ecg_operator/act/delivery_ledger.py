@@ -22,17 +22,17 @@ class VideoJobLedger:
         self._pending: dict[str, Pending] = {}
         """By the VideoJob's name."""
 
-    def update(self, name: str) -> bool:
-        """Read the cached VideoJob again; True where it has a callback to send."""
+    def update(self, name: str) -> Pending | None:
+        """Read the cached VideoJob again; None where it has no callback to send."""
         videojob, pending = self._cache.videojobs.get(name), None
         if videojob is not None and videojob.metadata.deletion_timestamp is None:
             key = f"{name}/{videojob.metadata.uid}"
             pending = pending_of(key, record_of(videojob.status), facts_of(videojob), self._clock())
         if pending is None:
             self._pending.pop(name, None)
-            return False
-        self._pending[name] = pending
-        return True
+        else:
+            self._pending[name] = pending
+        return pending
 
     def __len__(self) -> int:
         """Jobs with a callback to send, now or later."""
