@@ -1,6 +1,7 @@
 """One run of the operator: from empty caches until its watches or its Lease are lost, or it is told to stop."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 
@@ -56,6 +57,7 @@ class Operator:
         if not self._in_sync.is_set():
             self._parts.cache.mark_in_sync()
             self._in_sync.set()
+            _spare_the_collector()
             _log.info("in_sync", extra={"videojobs": len(self._parts.cache.videojobs)})
             for name in self._parts.cache.videojobs.names():
                 self._parts.wake(name)
@@ -74,6 +76,12 @@ class Operator:
 
     def _warned(self, warning: Warning_) -> None:
         self._parts.wake(self._parts.cache.warn(warning))
+
+
+def _spare_the_collector() -> None:
+    """Leave what is in memory now, mostly modules, out of later garbage collections: each stops all callbacks."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _end_in_order(delivering: asyncio.Task[None], leasing: asyncio.Task[None], limit_s: float | None) -> None:

@@ -39,6 +39,23 @@ async def test_what_is_created_is_read_changed_and_deleted(client: Cluster, name
         await client.get(paths.videojobs(namespace, "one"))
 
 
+async def test_the_proxy_of_the_environment_is_used_but_for_what_it_exempts(
+    cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    proxied = await connect()
+    with pytest.raises(ClusterError, match="ClientProxyConnectionError"):
+        await proxied.get("/api/v1/namespaces/default")
+    await proxied.close()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    direct = await connect()
+    assert (await direct.get("/api/v1/namespaces/default"))["kind"] == "Namespace"
+    await direct.close()
+
+
 async def test_each_refusal_has_its_class(client: Cluster, namespace: str) -> None:
     created = await client.create(paths.videojobs(namespace), _videojob("one"))
     with pytest.raises(AlreadyExistsError):

@@ -1,5 +1,6 @@
 """Faults of the operator itself: a second one, a kill, an unavailable API server, watches that stall."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from ecg_cluster.client import Cluster
 from ecg_contract.stages import Stage
 from ecg_dev.control_plane.server import ControlPlane
-from ecg_dev.waiting import wait_until
+from ecg_dev.waiting import wait_until, wait_until_async
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.job_queue import JobQueue
 from ecg_operator.observe.watch_check import WatchCheck, WatchStalledError
@@ -212,18 +213,34 @@ def test_a_finished_job_goes_when_its_time_is_over_with_all_that_was_its(
 async def test_a_listed_change_that_the_watch_did_not_bring_is_a_stall(
     connection: Cluster, namespace: str, videojobs: VideoJobs
 ) -> None:
-    cache, woken = Cache(time.monotonic, JobQueue(0, lambda _: None)), set[str | None]()
-    check = WatchCheck(connection, namespace, cache, woken.add)
+    cache = Cache(time.monotonic, JobQueue(0, lambda _: None))
+    check = WatchCheck(connection, namespace, cache, lambda _: None)
     await check.once(timedelta(seconds=0.2))
     manifest = videojobs.create("listed")
     with pytest.raises(WatchStalledError, match="videojobs listed"):
         await check.once(timedelta(seconds=0.2))
     cache.videojobs.put(manifest)
     await check.once(timedelta(seconds=0.2))
-    assert woken == {"listed"}
     videojobs.patch("listed", suspend=True)
     with pytest.raises(WatchStalledError):
         await check.once(timedelta(seconds=0.2))
+
+
+async def test_between_two_checks_all_that_is_at_work_is_woken_one_after_the_other(
+    connection: Cluster, namespace: str, videojobs: VideoJobs
+) -> None:
+    cache, woken, checks = Cache(time.monotonic, JobQueue(0, lambda _: None)), list[float](), list[float]()
+    for name in ("a", "b", "c", "d"):
+        cache.videojobs.put(videojobs.create(name))
+    check = WatchCheck(connection, namespace, cache, lambda _: woken.append(time.monotonic()))
+    every, limit = timedelta(seconds=0.8), timedelta(seconds=5)
+    running = asyncio.create_task(check.run(every, limit, lambda: checks.append(time.monotonic())))
+    await wait_until_async(lambda: len(checks) == 2)
+    running.cancel()
+    first, last = woken[0], woken[3]
+    assert len(woken) <= 5, "each once, and perhaps the first again"
+    assert last - first >= 0.59, "three quarters of the time, but for the loop's own clock"
+    assert checks[1] - checks[0] >= 0.79
 
 
 async def test_what_is_not_listed_any_more_is_dropped(

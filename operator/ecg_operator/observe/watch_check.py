@@ -43,7 +43,7 @@ class _Listed:
 
 
 class WatchCheck:
-    """`once` returns when the cache has all that is listed; `run` repeats it."""
+    """`once` returns when the cache has all that is listed; `run` repeats it, and has what is at work reconciled."""
 
     def __init__(self, cluster: Cluster, namespace: str, cache: Cache, wake: Callable[[str | None], None]) -> None:
         """`wake` is called with the names of VideoJobs to reconcile."""
@@ -59,10 +59,12 @@ class WatchCheck:
         while True:
             try:
                 await self.once(limit)
-                passed()
             except ClusterError as error:
                 _log.warning("watch_check_list_failed", extra={"error": str(error)})
-            await asyncio.sleep(every.total_seconds())
+                await asyncio.sleep(every.total_seconds())
+            else:
+                passed()
+                await self._wake_all_during(every)
 
     async def once(self, limit: timedelta) -> None:
         """Raises WatchStalledError when the watches lag by more than `limit`, and ClusterError."""
@@ -76,8 +78,15 @@ class WatchCheck:
         if missing and (missing := await self._still_there(missing)):
             first = f"{missing[0].kind.name} {missing[0].name}"
             raise WatchStalledError(f"{len(missing)} changes did not come through the watch, as of {first}")
-        for name in self._cache.videojobs.names_at_work():
+
+    async def _wake_all_during(self, time: timedelta) -> None:
+        """Wake what is at work, for what no event has told, one after the other: all at once would delay callbacks."""
+        names = self._cache.videojobs.names_at_work()
+        for name in names:
             self._wake(name)
+            await asyncio.sleep(time.total_seconds() / len(names))
+        if not names:
+            await asyncio.sleep(time.total_seconds())
 
     async def _list(self, kind: _Kind) -> list[_Listed]:
         cached = kind.store.uids()

@@ -70,6 +70,7 @@ class WorkQueue:
             if key in self._again:
                 self._again.discard(key)
                 self.add(key)
+            await asyncio.sleep(0)  # a key that needs nothing awaits nothing: a thousand of them would hold the loop up
 
     async def _handle_once(self, key: str) -> None:
         try:
