@@ -47,7 +47,6 @@ class Deliverer:
         self._thread: int | None = None
         """In which the loop runs."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._may_start = False
 
     def wake(self) -> None:
         """Look again now; may be called from any thread."""
@@ -61,9 +60,10 @@ class Deliverer:
 
         No other job is looked at, and no other task has to run before.
         """
+        runs = self._loop is not None and not self._delivery.stopping
         if job.key in self._tasks:
             self._hurry(job)
-        elif self._may_start and job.due_at <= self._clock():
+        elif runs and job.due_at <= self._clock():
             self._start(Start(job.key, Reason.DUE))
         else:
             self.wake()
@@ -71,7 +71,6 @@ class Deliverer:
     async def run(self) -> None:
         """Until cancelled; tries in flight then get the grace to end and be recorded, unless it is cancelled again."""
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
-        self._may_start = True
         try:
             while True:
                 self._woken.clear()
@@ -104,7 +103,7 @@ class Deliverer:
         return next_look - now
 
     def _hurry(self, job: Pending) -> None:
-        if job.has_ended and job.key in self._tasks:
+        if job.has_ended:
             self._delivery.hurry(job.key)
 
     def _start(self, start: Start) -> None:
@@ -122,7 +121,7 @@ class Deliverer:
             self._woken.set()
 
     async def _stop(self) -> None:
-        self._may_start, self._delivery.stopping = False, True
+        self._delivery.stopping = True
         for key, task in self._tasks.items():
             if key not in self._delivery.in_flight:
                 task.cancel()

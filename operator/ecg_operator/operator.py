@@ -79,7 +79,11 @@ class Operator:
 
 
 def _spare_the_collector() -> None:
-    """Leave what is in memory now, mostly modules, out of later garbage collections: each stops all callbacks."""
+    """Leave what is in memory now, mostly modules, out of later garbage collections: each stops all callbacks.
+
+    What an earlier run has left is collected first: it was left out, too.
+    """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
 

@@ -69,7 +69,6 @@ def _silent(pipeline: PlayedPipeline) -> None:
 
 def _beats(pipeline: PlayedPipeline, _attempt: int) -> None:
     pipeline.pod.run()
-    pipeline.wait_until_assigned()
     while not pipeline.pod.deleted.wait(0.5):
         pipeline.report(stage="download", progress=1)
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import time
+import weakref
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +16,7 @@ from ecg_operator.act.results_ahead import ResultsAhead
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.job_queue import JobQueue
 from ecg_operator.observe.kopf_tasks import WatchesEndedError
-from ecg_operator.operator import Operator
+from ecg_operator.operator import Operator, _spare_the_collector
 from ecg_operator.settings import OperatorSettings
 from support.observations import RESULT
 
@@ -157,3 +159,18 @@ async def test_kopf_is_ended_after_everything_else(
     stop.set()
     await asyncio.wait_for(run, 10)
     assert played.others_at_the_end == set()
+
+
+def test_what_an_earlier_run_left_in_memory_is_collected_when_the_next_is_in_sync() -> None:
+    class Left:
+        itself: "Left"
+
+    left = Left()
+    left.itself, seen = left, weakref.ref(left)
+    _spare_the_collector()
+    del left
+    gc.collect()
+    assert seen() is not None, "it was left out of collections"
+    _spare_the_collector()
+    assert seen() is None
+    gc.unfreeze()
