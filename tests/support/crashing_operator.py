@@ -1,16 +1,19 @@
 """An operator that is killed at one of its writes: `python -m support.crashing_operator` forks one per line of stdin.
 
 Writes are requests that change something at the API server (except the Lease, which is renewed by the clock), and
-callbacks. They are numbered as they begin. A line is a JSON object of environment variables; `CRASH_AT` and
-`CRASH_WHEN` (before, after) say where the process ends as by kill -9, `WRITES` names a file for the list of writes.
-Forking saves each run the imports; the parent has no thread and no event loop.
+callbacks. Each is named by its kind and numbered within it as it begins: "PUT videojobs/status 2", "callback
+processing 25 1". A line is a JSON object of environment variables; `CRASH_AT` (such a name) and `CRASH_WHEN` (before,
+after) say where the process ends as by kill -9, `WRITES` names a file for the list of writes. Forking saves each run
+the imports; the parent has no thread and no event loop.
 """
 
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,23 +36,23 @@ class Writes:
     """Counts the writes, and kills the process at the chosen one."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self._at = int(os.environ.get("CRASH_AT", "0"))
+        self._counts = Counter[str]()
+        self._at = os.environ.get("CRASH_AT")
         self._when = os.environ.get("CRASH_WHEN", "before")
         self._file = Path(os.environ["WRITES"]) if "WRITES" in os.environ else None
 
-    async def write(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
-        self.count += 1
-        number = self.count
+    async def write(self, kind: str, act: Callable[[], Awaitable[T]]) -> T:
+        self._counts[kind] += 1
+        name = f"{kind} {self._counts[kind]}"
         if self._file is not None:
             with self._file.open("a") as file:
-                file.write(f"{what}\n")
-        if number == self._at and self._when == "before":
+                file.write(f"{name}\n")
+        if name == self._at and self._when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         try:
             return await act()
         finally:
-            if number == self._at:
+            if name == self._at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -62,7 +65,8 @@ class CountingCluster(Cluster):
         ask = super()._request
         if method == "GET" or "/leases" in path:
             return await ask(method, path, body, **options)
-        return await self._writes.write(f"{method} {path}", lambda: ask(method, path, body, **options))
+        kind = f"{method} {_without_names(path)}"
+        return await self._writes.write(kind, lambda: ask(method, path, body, **options))
 
 
 class CountingSender:
@@ -70,8 +74,13 @@ class CountingSender:
         self._sender, self._writes = sender, writes
 
     async def send(self, due: Due, facts: JobFacts) -> Outcome:
-        what = f"callback {due.status} {due.progress}"
-        return await self._writes.write(what, lambda: self._sender.send(due, facts))
+        kind = f"callback {due.status} {due.progress}"
+        return await self._writes.write(kind, lambda: self._sender.send(due, facts))
+
+
+def _without_names(path: str) -> str:
+    """The resource and the subresource in the path of a namespaced object: "videojobs/status"."""
+    return re.sub("^.*/namespaces/[^/]+/([^/]+)(/[^/]+)?", r"\1", path)
 
 
 async def _connected(settings: OperatorSettings) -> Dependencies:
