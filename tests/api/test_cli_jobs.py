@@ -3,7 +3,7 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from ecg_api.cli.main import main
 from ecg_api.http.app import create_app
 from ecg_api.http.key_file import new_key
-from ecg_api.ports import JobState
+from ecg_api.ports import JobState, JobView
 from ecg_api.settings import Settings
 from ecg_contract.host_protocol import PipelineError
 from support.fake_store import FakeStore
@@ -100,7 +100,38 @@ def test_a_job_is_shown_stopped_run_again_and_removed(ecg: Ecg, store: FakeStore
     assert ecg("callbacks", "j")[1] == "j: pending\n"
     assert ecg("attempts", "j")[1].split()[:2] == ["1", "auto"]
     assert ecg("delete", "j")[0] == 0
-    assert ecg("get", "j") == (1, "", "ecg get: there is no job with this id\n")
+    assert ecg("get", "j") == (1, "", "ecg get: j: there is no job with this id\n")
+
+
+def test_what_is_refused_of_one_job_keeps_nothing_from_the_others(ecg: Ecg, store: FakeStore) -> None:
+    store.put(submission("one"))
+    store.put(submission("two"))
+    refusal = "ecg cancel: nobody: there is no job with this id\n"
+    assert ecg("cancel", "one", "nobody", "two") == (1, "one: cancelled\ntwo: cancelled\n", refusal)
+    status, out, err = ecg("submit", VIDEO, "ftp://media.example/v.mp4", "s3://bucket/other.mp4")
+    assert (status, out.split()) == (1, list(store.jobs)[2:])
+    assert len(store.jobs) == 4
+    assert err.startswith("ecg submit: ftp://media.example/v.mp4: ")
+
+
+def test_all_videos_are_submitted_before_the_first_is_watched(
+    ecg: Ecg, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a server with room for several analyses them at the same time."""
+    there, follow = list[int](), store.follow
+
+    async def cancel_and_follow(job_id: str) -> AsyncIterator[JobView]:
+        there.append(len(store.jobs))
+        await store.cancel(job_id)
+        async for view in follow(job_id):
+            yield view
+
+    monkeypatch.setattr(store, "follow", cancel_and_follow)
+    status, out, err = ecg("submit", VIDEO, "s3://bucket/other.mp4", "--watch")
+    first, second = store.jobs
+    assert there == [2, 2]
+    assert (status, out) == (1, f"{first}\n{second}\n")
+    assert err == f"{first}:\n  0%  queued\n{first}: cancelled\n{second}:\n  0%  queued\n{second}: cancelled\n"
 
 
 def test_a_result_is_printed_or_written(ecg: Ecg, store: FakeStore, tmp_path: Path) -> None:

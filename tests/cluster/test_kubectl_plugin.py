@@ -116,7 +116,7 @@ def test_jobs_are_listed_and_cancelled(
     assert (listed.returncode, "a/job" in listed.stdout) == (0, True), listed.stderr
     assert kubectl("cancel", "a/job", "--service", "ecg-api:http").stdout == "a/job: cancelled\n"
     unknown = kubectl("get", "nobody")
-    assert (unknown.returncode, unknown.stderr) == (1, "ecg get: there is no job with this id\n")
+    assert (unknown.returncode, unknown.stderr) == (1, "ecg get: nobody: there is no job with this id\n")
 
 
 def test_the_document_shows_what_is_printed(

@@ -10,10 +10,12 @@ from typing import Any
 
 from ecg_api.cli.remote import on_server
 from ecg_api.cli.terminal import Progress, complain, say
-from ecg_client import EcgClient
+from ecg_client import EcgClient, EcgError
 from ecg_contract.wire.status import JobStatusResponse
 
 _PAGE = 200
+_OF_ALL = (401, 429, 503)
+"""Refusals that would be the same for the next item."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,31 +29,23 @@ def run(arguments: argparse.Namespace) -> int:
 def _submit(client: EcgClient, arguments: argparse.Namespace) -> int:
     if arguments.job_id is not None and len(arguments.sources) > 1:
         raise ValueError("--job-id is for a single URL")
-    options = _options(arguments)
-    statuses = []
-    for source in arguments.sources:
-        if "://" in source:
-            statuses.append(_submit_url(client, source, options, arguments))
-        else:
-            statuses.append(_submit_file(client, Path(source), options, arguments))
-    return max(statuses)
+    if missing := [file for file in arguments.sources if "://" not in file and not Path(file).is_file()]:
+        raise ValueError(f"there is no file {missing[0]}")
+    options, job_ids = _options(arguments), list[str]()
+
+    def submit(source: str) -> None:
+        job_ids.append(_submitted(client, source, options, arguments))
+        say(job_ids[-1])
+
+    status = _one_by_one(arguments, arguments.sources, submit)
+    return max(status, _watch_all(client, job_ids)) if arguments.watch else status
 
 
-def _submit_url(client: EcgClient, url: str, options: Mapping[str, Any], arguments: argparse.Namespace) -> int:
-    made = client.submit(url, job_id=arguments.job_id, priority=arguments.priority, **options)
-    return _submitted(client, made.job_id, arguments)
-
-
-def _submit_file(client: EcgClient, file: Path, options: Mapping[str, Any], arguments: argparse.Namespace) -> int:
-    if not file.is_file():
-        complain(f"ecg submit: there is no file {file}")
-        return 2
-    return _submitted(client, client.upload(file, **options).job_id, arguments)
-
-
-def _submitted(client: EcgClient, job_id: str, arguments: argparse.Namespace) -> int:
-    say(job_id)
-    return _watched(client, job_id) if arguments.watch else 0
+def _submitted(client: EcgClient, source: str, options: Mapping[str, Any], arguments: argparse.Namespace) -> str:
+    """The id of the new job."""
+    if "://" not in source:
+        return client.upload(Path(source), **options).job_id
+    return client.submit(source, job_id=arguments.job_id, priority=arguments.priority, **options).job_id
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -107,13 +101,41 @@ def _watched(client: EcgClient, job_id: str) -> int:
     return 0
 
 
+def _watch_all(client: EcgClient, job_ids: Sequence[str]) -> int:
+    status = 0
+    for job_id in job_ids:
+        if len(job_ids) > 1:
+            complain(f"{job_id}:")
+        status = max(status, _watched(client, job_id))
+    return status
+
+
+def _one_by_one(arguments: argparse.Namespace, items: Sequence[str], act: Callable[[str], object]) -> int:
+    """The exit status: 1 where an item was refused, which is said, and does not keep the others from being tried.
+
+    Raises EcgError where the others would be refused, too.
+    """
+    status = 0
+    for item in items:
+        try:
+            act(item)
+        except (EcgError, OSError) as error:
+            if isinstance(error, EcgError) and error.status in _OF_ALL:
+                raise
+            why = error.detail if isinstance(error, EcgError) else error.strerror
+            complain(f"ecg {arguments.command}: {item}: {why}")
+            status = 1
+    return status
+
+
 def _each(act: Callable[[EcgClient, str], object]) -> Callable[[EcgClient, argparse.Namespace], int]:
     def each(client: EcgClient, arguments: argparse.Namespace) -> int:
-        for job_id in arguments.job_ids:
+        def one(job_id: str) -> None:
             done = act(client, job_id)
             if isinstance(done, JobStatusResponse):
                 say(f"{job_id}: {done.status}")
-        return 0
+
+        return _one_by_one(arguments, arguments.job_ids, one)
 
     return each
 
@@ -123,7 +145,7 @@ def _get(client: EcgClient, job_id: str) -> None:
 
 
 def _watch(client: EcgClient, arguments: argparse.Namespace) -> int:
-    return max(_watched(client, job_id) for job_id in arguments.job_ids)
+    return _watch_all(client, arguments.job_ids)
 
 
 def _callbacks(client: EcgClient, job_id: str) -> None:
