@@ -7,26 +7,28 @@ of another. The first write of each kind is in all runs.
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from ecg_contract.videojob.names import VIDEOJOB_LABEL
+from ecg_dev.control_plane.processes import free_port
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
-from support.conditions import holds
 from support.control_plane import make_namespace
 from support.forks import Forks
 from support.operator_process import operator_environment
 from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
-from support.played_standby import is_standby, standing_by
+from support.played_standby import is_standby, ready_standby, standing_by
 from support.receiver import ALL_SEVEN, Receiver
 from support.server_process import is_alive
 
@@ -85,7 +87,7 @@ class Runs:
             writes = self._folder / f"writes-of-{name}"
             pid = self._forks.fork(common | crash | {"WRITES": str(writes)})
             if self._scenario == "standby":
-                wait_until(lambda: _stands_by(videojobs) or not is_alive(pid), 60)
+                wait_until(lambda: _has_standby(common) or not is_alive(pid), 60)
                 videojobs.create_signed(name, "https://media.example/v.mp4?X-Amz-Signature=x", self._backend.url)
             else:
                 videojobs.create(name, self._backend.url)
@@ -107,7 +109,7 @@ class Runs:
         return {
             **operator_environment(self._plane, name),
             "HEALTH_PORT": "0",
-            "METRICS_PORT": "0",
+            "METRICS_PORT": str(free_port()),
             "LEASE_DURATION_S": "2",
             "LEASE_RENEW_S": "0.5",
             "STANDBY_CPU": "1" if self._scenario == "standby" else "0",
@@ -153,8 +155,12 @@ def _final(plane: ControlPlane, name: str) -> dict[str, Any]:
     }
 
 
-def _stands_by(videojobs: VideoJobs) -> bool:
-    return any(holds(pod, "Ready") for pod in videojobs.objects("pods"))
+def _has_standby(operator: Mapping[str, str]) -> bool:
+    with suppress(httpx.TransportError):
+        return (
+            ready_standby(httpx.get(f"http://127.0.0.1:{operator['METRICS_PORT']}/metrics", trust_env=False).text) > 0
+        )
+    return False
 
 
 @pytest.mark.timeout(600)

@@ -14,7 +14,7 @@ from support.conditions import holds
 from support.operator_process import OperatorProcess
 from support.played_kubelet import Manifest, PlayedKubelet, PlayedPod, now, played_kubelet
 from support.played_pipeline import PlayedPipeline, work
-from support.played_standby import is_standby, standing_by
+from support.played_standby import is_standby, ready_standby, standing_by
 from support.receiver import ALL_SEVEN, Receiver
 from support.release import Release, secured
 
@@ -60,12 +60,12 @@ def ready_pods(release: Release) -> list[Manifest]:
 def test_a_job_takes_the_pod_that_stands_by_and_another_takes_its_place(release: Release, tmp_path: Path) -> None:
     jobs = release.videojobs
     with Receiver() as backend, operated(release, tmp_path, standing_by(complete, work)) as (_, operator):
-        wait_until(lambda: len(ready_pods(release)) == 1, 30)
+        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
         (standby,) = ready_pods(release)
         created = jobs.create("warm", backend.url)
         jobs.wait_for_condition("warm", "CallbackDelivered", "True", "Delivered")
         status = jobs.status("warm")
-        wait_until(lambda: len(ready_pods(release)) == 1, 30)
+        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
         metrics = operator.metrics()
         (other,) = ready_pods(release)
         (job,) = [j for j in jobs.jobs() if j["metadata"]["labels"]["ecg-analyzer.io/videojob"] == "warm"]
@@ -88,7 +88,7 @@ def test_ten_jobs_share_no_pod(release: Release, tmp_path: Path) -> None:
         Receiver() as backend,
         operated(release, tmp_path, standing_by(complete, work), STANDBY_CPU="3") as (kubelet, operator),
     ):
-        wait_until(lambda: len(ready_pods(release)) == 3, 30)
+        wait_until(lambda: ready_standby(operator.metrics()) == 3, 30)
         for name in names:
             jobs.create(name, backend.url)
         for name in names:
@@ -110,8 +110,8 @@ def test_a_pod_that_dies_between_claim_and_start_costs_an_attempt_and_no_job(rel
             return pipeline.pod.finish(137)
         return complete(pipeline)
 
-    with Receiver() as backend, operated(release, tmp_path, standing_by(die_once, work)):
-        wait_until(lambda: len(ready_pods(release)) == 1, 30)
+    with Receiver() as backend, operated(release, tmp_path, standing_by(die_once, work)) as (_, operator):
+        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
         jobs.create("unlucky", backend.url)
         jobs.wait_for_condition("unlucky", "Succeeded", "True", "Succeeded", 90)
         assert jobs.status("unlucky")["attempt"]["number"] == 2
@@ -145,8 +145,8 @@ def test_a_url_with_a_credential_reaches_the_pod_that_stands_by_and_no_other_pla
         seen.append((pipeline.job["source"], _mounted(pipeline.pod, "/etc/ecg/source"), jobs.secret_urls()))
         complete(pipeline)
 
-    with Receiver() as backend, operated(release, tmp_path, standing_by(reading, work)):
-        wait_until(lambda: len(ready_pods(release)) == 1, 30)
+    with Receiver() as backend, operated(release, tmp_path, standing_by(reading, work)) as (_, operator):
+        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
         source = jobs.create_signed("signed", SIGNED, backend.url)
         jobs.wait_for_condition("signed", "CallbackDelivered", "True", "Delivered")
         attempt = jobs.status("signed")["attempt"]
@@ -167,11 +167,11 @@ def test_the_url_of_an_attempt_that_ended_is_removed_from_its_pods_secret(releas
         """Once another stands by, which takes the second attempt and keeps it."""
         if pipeline.job["attempt"] == 1:
             pipeline.wait_until_assigned()
-            wait_until(lambda: len(ready_pods(release)) == 1, 30)
+            wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
             pipeline.pod.finish(137)
 
     with operated(release, tmp_path, standing_by(die_first, work)) as (_, operator):
-        wait_until(lambda: len(ready_pods(release)) == 1, 30)
+        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
         source = jobs.create_signed("signed", SIGNED)
         first = operator.wait_for_log("standby_taken")["job"]
         wait_until(lambda: jobs.status("signed")["attempt"]["number"] == 2, 60)
@@ -183,8 +183,8 @@ def test_the_url_of_an_attempt_that_ended_is_removed_from_its_pods_secret(releas
 def test_a_url_whose_secret_is_not_there_begins_cold(release: Release, tmp_path: Path) -> None:
     """Its pod waits for the Secret, which a pod that stands by would not."""
     jobs = release.videojobs
-    with operated(release, tmp_path, standing_by(complete, work)):
-        wait_until(lambda: len(ready_pods(release)) == 1, 30)
+    with operated(release, tmp_path, standing_by(complete, work)) as (_, operator):
+        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
         (standby,) = ready_pods(release)
         created = jobs.create("unsigned", source={"fromSecret": True})
         jobs.wait_for_condition("unsigned", "Succeeded", "True", "Succeeded")
@@ -228,7 +228,7 @@ def test_without_the_right_to_give_pods_away_every_job_begins_cold(cluster: Cont
         )
         jobs = release.videojobs
         with operated(release, tmp_path, standing_by(complete, work)) as (_, operator):
-            wait_until(lambda: len(ready_pods(release)) == 1, 30)
+            wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
             jobs.create("first")
             jobs.wait_for_condition("first", "Succeeded", "True", "Succeeded", 60)
             assert jobs.status("first")["attempt"]["number"] == 2

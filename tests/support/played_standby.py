@@ -1,5 +1,6 @@
 """A standby pod as the kubelet would have it: ready when its models are loaded, with its task once that is written."""
 
+import re
 from collections.abc import Callable
 
 from ecg_contract.videojob.names import STANDBY_LABEL, TASK_ANNOTATION
@@ -10,6 +11,12 @@ from support.played_pipeline import PlayedPipeline
 
 def is_standby(pod: PlayedPod) -> bool:
     return STANDBY_LABEL in pod.manifest["metadata"]["labels"]
+
+
+def ready_standby(metrics: str) -> int:
+    """Pods on a CPU that the operator with these metrics has ready for the next jobs; others may know of more."""
+    found = re.search(r'^ecg_standby_pods{profile="cpu"} (.+)$', metrics, re.MULTILINE)
+    return int(float(found[1])) if found else 0
 
 
 def await_task(pod: PlayedPod, timeout: float = 120) -> PlayedPipeline | None:
