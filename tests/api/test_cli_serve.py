@@ -37,8 +37,9 @@ def _server(*command: str, data: Path, port: int, **environment: str) -> Iterato
         assert server.poll() is None, server.communicate()[1]
         yield server
     finally:
+        ended = server.poll()
         server.kill()
-        server.communicate()
+        print(server.communicate()[1], f"exit status: {ended}")
 
 
 def _answers(port: int) -> bool:
@@ -88,6 +89,13 @@ def test_a_taken_port_for_metrics_does_too(tmp_path: Path) -> None:
         done = _refused(*arguments, environment={"METRICS_PORT": port})
     assert done.returncode == 1
     assert f"port {port}, cannot be listened on (Address already in use)" in done.stderr
+    assert done.stderr.endswith("or name others by METRICS_PORT\n")
+
+
+def test_a_port_for_both_does_too(tmp_path: Path) -> None:
+    port = str(free_port())
+    done = _refused("--port", port, "--data-dir", str(tmp_path), environment={"METRICS_PORT": port})
+    assert done.returncode == 1
     assert done.stderr.endswith("or name others by METRICS_PORT\n")
 
 

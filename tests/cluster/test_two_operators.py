@@ -1,6 +1,7 @@
 """Two operators never act at the same time, also when one of them is cut off or was paused."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from ecg_contract.stages import Stage
 from ecg_dev.control_plane.server import ControlPlane
 from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
@@ -121,14 +123,27 @@ def test_an_operator_that_is_told_to_stop_lets_the_callback_in_flight_end(
 ) -> None:
     """The backend takes longer than kopf would wait; what it acknowledged is not sent again."""
     backend.script(Answer(200, delay_s=8))
+    stopped = threading.Event()
+
+    def work_on_later(pod: PlayedPod) -> None:
+        """Its end would give the first callback up."""
+        pipeline, (first, *others, _) = PlayedPipeline(pod), tuple(Stage)
+        pod.run()
+        pipeline.reach(first)
+        stopped.wait(60)
+        for stage in others:
+            pipeline.reach(stage)
+        pipeline.complete()
+
     with (
         OperatorProcess(cluster, namespace, tmp_path, **LEASE) as first,
-        played_kubelet(cluster, namespace, work),
+        played_kubelet(cluster, namespace, work_on_later),
     ):
         first.wait_for_log("in_sync")
         videojobs.create("j", backend.url)
         backend.wait_for(lambda got: len(got) == 1, 30)
         assert first.stop(30) == 0
+        stopped.set()
         assert videojobs.status("j")["callbacks"]["acknowledged"] == 10, "it was recorded"
         with OperatorProcess(cluster, namespace, tmp_path, **LEASE):
             videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered")

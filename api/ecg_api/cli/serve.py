@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+from contextlib import ExitStack
 
 import uvicorn
 from fastapi import FastAPI
@@ -27,10 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.data_dir is not None:
         os.environ["DATA_DIR"] = str(arguments.data_dir)
     settings = load_settings(Settings, host=arguments.host, port=arguments.port)
-    for port, others in ((settings.port, "--host and --port"), (settings.metrics_port or 0, "METRICS_PORT")):
-        if why := _why_not_free(settings.host, port, others):
-            complain(f"ecg serve: {why}")
-            return 1
+    if why := _why_not_free(settings):
+        complain(f"ecg serve: {why}")
+        return 1
     try:
         if settings.api_keys_file is not None:
             KeyFile(settings.api_keys_file)
@@ -46,14 +46,17 @@ def run(arguments: argparse.Namespace) -> int:
     return _in_cluster(settings) if settings.store == "kubernetes" else _standalone(settings)
 
 
-def _why_not_free(host: str, port: int, others: str) -> str | None:
-    """What keeps the server from listening there; None where nothing does. `others` names another port."""
-    try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (while")[0]
-        advice = f"stop what listens there, or name others by {others}"
-        return f"{host}, port {port}, cannot be listened on ({reason}): {advice}"
+def _why_not_free(settings: Settings) -> str | None:
+    """What keeps the server from listening on its ports, both at the same time; None where nothing does."""
+    host, family = settings.host, socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with ExitStack() as held:
+        for port, others in ((settings.port, "--host and --port"), (settings.metrics_port or 0, "METRICS_PORT")):
+            try:
+                held.enter_context(socket.create_server((host, port), family=family))
+            except OSError as error:
+                reason = (error.strerror or str(error)).partition(" (while")[0]
+                advice = f"stop what listens there, or name others by {others}"
+                return f"{host}, port {port}, cannot be listened on ({reason}): {advice}"
     return None
 
 
