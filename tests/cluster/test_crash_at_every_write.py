@@ -1,7 +1,7 @@
 """One job is run twice for each write of the operator: it is killed just before the write, and just after it.
 
 How often the status is written depends on what comes between two writes, so that a run may end before the last ones
-of another. The first write of each kind is in all runs.
+of another: the run with the fewest of several side by side says which there are. The first of each kind is in all runs.
 """
 
 import os
@@ -25,7 +25,7 @@ from ecg_dev.waiting import wait_until
 from support.cluster_jobs import VideoJobs
 from support.control_plane import make_namespace
 from support.forks import Forks
-from support.operator_process import operator_environment
+from support.operator_process import operator_environment, operator_metrics
 from support.played_kubelet import PlayedPod, played_kubelet
 from support.played_pipeline import PlayedPipeline
 from support.played_standby import is_standby, ready_standby, standing_by
@@ -70,8 +70,8 @@ class Runs:
         self._plane, self._forks, self._folder = plane, forks, folder
         self._backend, self._scenario = backend, scenario
 
-    def undisturbed(self) -> "Run":
-        name = f"{self._scenario}-undisturbed"
+    def undisturbed(self, number: int) -> "Run":
+        name = f"{self._scenario}-undisturbed-{number}"
         return Run(name, *self._run(name, {}))
 
     def crash(self, write: str, when: str) -> "Run":
@@ -157,9 +157,7 @@ def _final(plane: ControlPlane, name: str) -> dict[str, Any]:
 
 def _has_standby(operator: Mapping[str, str]) -> bool:
     with suppress(httpx.TransportError):
-        return (
-            ready_standby(httpx.get(f"http://127.0.0.1:{operator['METRICS_PORT']}/metrics", trust_env=False).text) > 0
-        )
+        return ready_standby(operator_metrics(int(operator["METRICS_PORT"]))) > 0
     return False
 
 
@@ -170,9 +168,9 @@ def test_every_run_ends_alike_and_repeats_no_callback(
 ) -> None:
     with Receiver() as backend:
         runs = Runs(cluster, forks, tmp_path, backend, scenario)
-        undisturbed = runs.undisturbed()
-        crashes = list(product(undisturbed.writes, ("before", "after")))
         with ThreadPoolExecutor(AT_ONCE) as pool:
+            undisturbed = min(pool.map(runs.undisturbed, range(AT_ONCE)), key=lambda run: len(run.writes))
+            crashes = list(product(undisturbed.writes, ("before", "after")))
             crashed = list(pool.map(lambda crash: runs.crash(*crash), crashes))
         expected = _final(cluster, undisturbed.name)
         for run in crashed:
@@ -186,4 +184,5 @@ def test_every_run_ends_alike_and_repeats_no_callback(
         died = sum(run.died for run in crashed)
         count = len(undisturbed.writes)
         figure(f"crash at every write ({scenario}): {len(crashed)} runs, {died} deaths, {count} writes a job")
+    assert died >= len(crashed) * 0.9
     assert not [run for run in crashed if run.write.endswith(" 1") and not run.died], "a kind of write was not reached"

@@ -29,6 +29,10 @@ def operator_environment(plane: ControlPlane, namespace: str) -> dict[str, str]:
     }
 
 
+def operator_metrics(port: int) -> str:
+    return httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+
+
 class OperatorProcess(Program):
     """Started as a context manager; `wait_for_log("in_sync")` waits until it acts."""
 
@@ -57,7 +61,7 @@ class OperatorProcess(Program):
         return httpx.get(f"http://127.0.0.1:{self.health_port}/healthz", trust_env=False)
 
     def metrics(self) -> str:
-        return httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", trust_env=False).text
+        return operator_metrics(self.metrics_port)
 
     def __enter__(self) -> Self:
         self._process = self.launch()
