@@ -34,7 +34,7 @@ def _server(*command: str, data: Path, port: int, **environment: str) -> Iterato
     server = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
     try:
         wait_until(lambda: server.poll() is not None or _answers(port), 30, lambda: "it did not start")
-        assert server.poll() is None, server.communicate()[1]
+        assert server.poll() is None, "it ended"
         yield server
     finally:
         ended = server.poll()

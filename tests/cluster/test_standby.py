@@ -57,15 +57,19 @@ def ready_pods(release: Release) -> list[Manifest]:
     return [pod for pod in found if holds(pod, "Ready")]
 
 
+def wait_for_standby(operator: OperatorProcess, count: int = 1) -> None:
+    wait_until(lambda: ready_standby(operator.metrics()) == count, 30)
+
+
 def test_a_job_takes_the_pod_that_stands_by_and_another_takes_its_place(release: Release, tmp_path: Path) -> None:
     jobs = release.videojobs
     with Receiver() as backend, operated(release, tmp_path, standing_by(complete, work)) as (_, operator):
-        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
+        wait_for_standby(operator)
         (standby,) = ready_pods(release)
         created = jobs.create("warm", backend.url)
         jobs.wait_for_condition("warm", "CallbackDelivered", "True", "Delivered")
         status = jobs.status("warm")
-        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
+        wait_for_standby(operator)
         metrics = operator.metrics()
         (other,) = ready_pods(release)
         (job,) = [j for j in jobs.jobs() if j["metadata"]["labels"]["ecg-analyzer.io/videojob"] == "warm"]
@@ -88,7 +92,7 @@ def test_ten_jobs_share_no_pod(release: Release, tmp_path: Path) -> None:
         Receiver() as backend,
         operated(release, tmp_path, standing_by(complete, work), STANDBY_CPU="3") as (kubelet, operator),
     ):
-        wait_until(lambda: ready_standby(operator.metrics()) == 3, 30)
+        wait_for_standby(operator, 3)
         for name in names:
             jobs.create(name, backend.url)
         for name in names:
@@ -111,7 +115,7 @@ def test_a_pod_that_dies_between_claim_and_start_costs_an_attempt_and_no_job(rel
         return complete(pipeline)
 
     with Receiver() as backend, operated(release, tmp_path, standing_by(die_once, work)) as (_, operator):
-        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
+        wait_for_standby(operator)
         jobs.create("unlucky", backend.url)
         jobs.wait_for_condition("unlucky", "Succeeded", "True", "Succeeded", 90)
         assert jobs.status("unlucky")["attempt"]["number"] == 2
@@ -146,7 +150,7 @@ def test_a_url_with_a_credential_reaches_the_pod_that_stands_by_and_no_other_pla
         complete(pipeline)
 
     with Receiver() as backend, operated(release, tmp_path, standing_by(reading, work)) as (_, operator):
-        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
+        wait_for_standby(operator)
         source = jobs.create_signed("signed", SIGNED, backend.url)
         jobs.wait_for_condition("signed", "CallbackDelivered", "True", "Delivered")
         attempt = jobs.status("signed")["attempt"]
@@ -167,11 +171,11 @@ def test_the_url_of_an_attempt_that_ended_is_removed_from_its_pods_secret(releas
         """Once another stands by, which takes the second attempt and keeps it."""
         if pipeline.job["attempt"] == 1:
             pipeline.wait_until_assigned()
-            wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
+            wait_for_standby(operator)
             pipeline.pod.finish(137)
 
     with operated(release, tmp_path, standing_by(die_first, work)) as (_, operator):
-        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
+        wait_for_standby(operator)
         source = jobs.create_signed("signed", SIGNED)
         first = operator.wait_for_log("standby_taken")["job"]
         wait_until(lambda: jobs.status("signed")["attempt"]["number"] == 2, 60)
@@ -184,7 +188,7 @@ def test_a_url_whose_secret_is_not_there_begins_cold(release: Release, tmp_path:
     """Its pod waits for the Secret, which a pod that stands by would not."""
     jobs = release.videojobs
     with operated(release, tmp_path, standing_by(complete, work)) as (_, operator):
-        wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
+        wait_for_standby(operator)
         (standby,) = ready_pods(release)
         created = jobs.create("unsigned", source={"fromSecret": True})
         jobs.wait_for_condition("unsigned", "Succeeded", "True", "Succeeded")
@@ -228,7 +232,7 @@ def test_without_the_right_to_give_pods_away_every_job_begins_cold(cluster: Cont
         )
         jobs = release.videojobs
         with operated(release, tmp_path, standing_by(complete, work)) as (_, operator):
-            wait_until(lambda: ready_standby(operator.metrics()) == 1, 30)
+            wait_for_standby(operator)
             jobs.create("first")
             jobs.wait_for_condition("first", "Succeeded", "True", "Succeeded", 60)
             assert jobs.status("first")["attempt"]["number"] == 2

@@ -119,12 +119,15 @@ def _one_by_one(arguments: argparse.Namespace, items: Sequence[str], act: Callab
     for item in items:
         try:
             act(item)
-        except (EcgError, OSError) as error:
-            if isinstance(error, EcgError) and error.status in _OF_ALL:
+            continue
+        except EcgError as error:
+            if error.status in _OF_ALL:
                 raise
-            why = error.detail if isinstance(error, EcgError) else error.strerror
-            complain(f"ecg {arguments.command}: {item}: {why}")
-            status = 1
+            why = error.detail
+        except OSError as error:
+            why = str(error.strerror)
+        complain(f"ecg {arguments.command}: {item}: {why}")
+        status = 1
     return status
 
 
