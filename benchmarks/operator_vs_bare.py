@@ -42,8 +42,8 @@ JOBS = 1000
 RUNNING = 200
 MANY = 5000
 AT_ONCE = 16
-STEPS_S = (10.0, 4.0)
-"""Between two stages of a running job: with time to spare, and with as much as two cores can do."""
+STEPS_S = (20.0, 10.0)
+"""Between two stages of a running job: with time to spare, and with as much as two slow cores can do."""
 
 Key = tuple[str, int]
 """A job and the progress that it reports."""

@@ -6,6 +6,7 @@ _DECISION = "contract/ecg_callbacks/decision.py"
 _SCHEDULE = "contract/ecg_callbacks/schedule.py"
 _OUTCOME = "contract/ecg_contract/attempt_outcome.py"
 _END = "operator/ecg_operator/decide/attempt_end.py"
+_RECONCILE = "operator/ecg_operator/decide/reconcile.py"
 _ADDRESSES = "contract/ecg_common/addresses.py"
 _GUARD = "contract/ecg_common/netguard.py"
 _REDACT = "contract/ecg_common/redact.py"
@@ -68,6 +69,7 @@ MUTATIONS = (
         "return False",
         _OF_MACHINE,
     ),
+    M(3, _RECONCILE, "if not has_reported_result(status) and (plan", "if (plan", _OF_RECONCILE),
     M(4, _DECISION, "if stage.progress > record.settled]", "if stage.progress >= record.settled]", _OF_MACHINE),
     M(4, _DECISION, "parts: list[object] = [uid, run, status,", "parts: list[object] = [run, status,", _OF_MACHINE),
     M(4, _DECISION, 'update={"terminal": end, "in_hand": None,', 'update={"in_hand": None,', _OF_MACHINE),

@@ -20,7 +20,6 @@ from ecg_operator.act.controller import Controller
 from ecg_operator.act.delivery_ledger import VideoJobLedger
 from ecg_operator.act.events import EventRecorder
 from ecg_operator.act.pod_config import PodConfig, load_pod_config
-from ecg_operator.act.results_ahead import ResultsAhead
 from ecg_operator.act.standby_pool import StandbyPool
 from ecg_operator.act.standby_source import StandbySource
 from ecg_operator.act.standby_taker import StandbyTaker
@@ -52,7 +51,6 @@ class Dependencies:
     """Writes while the Lease is held."""
     lease: Lease
     sender: Sender
-    results: ResultsAhead
     s3: Any
     """boto3's client; None without a bucket."""
     metrics: Metrics
@@ -79,7 +77,7 @@ async def connected(settings: OperatorSettings) -> Dependencies:
     metrics = Metrics()
     cluster = await connect(on_request=metrics.requested)
     s3 = s3_client() if settings.results_bucket else None
-    results = ResultsAhead(ClusterResults(cluster, settings.namespace, s3, settings.results_bucket))
+    results = ClusterResults(cluster, settings.namespace, s3, settings.results_bucket)
     lease = Lease(cluster, settings)
     return Dependencies(
         settings=settings,
@@ -87,7 +85,6 @@ async def connected(settings: OperatorSettings) -> Dependencies:
         cluster=cluster.guarded(lease.check),
         lease=lease,
         sender=MeasuredSender(CallbackSender(results, settings.callback_policy, settings.signing_secret), metrics),
-        results=results,
         s3=s3,
         metrics=metrics,
         health=Health(),
@@ -142,4 +139,4 @@ def _applier(given: Dependencies, cache: Cache, writer: StatusWriter) -> Applier
     source = StandbySource(cluster, settings)
     events, clean_up = EventRecorder(cluster, settings.namespace), CleanUp(cluster, settings, source)
     taker = StandbyTaker(source, cluster, settings, given.config, cache, given.clock)
-    return Applier(cluster, settings, given.config, cache, writer, events, clean_up, uploads, taker, given.results)
+    return Applier(cluster, settings, given.config, cache, writer, events, clean_up, uploads, taker)

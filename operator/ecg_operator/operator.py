@@ -42,7 +42,6 @@ class Operator:
             await _end_in_order(delivering, leasing, _FAILURE_GRACE_S if ended else None)
         finally:
             await end_tasks([stopping, *tasks])
-            await self._given.results.stop()
             await kopf_tasks.end()
         if ended is not None and not stop.is_set():
             ended.result()

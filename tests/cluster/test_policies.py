@@ -14,11 +14,15 @@ import pytest
 
 from ecg_contract.videojob.refusals import FENCED, FINISHED, UNASSIGNED, UNBOUND
 from ecg_dev.waiting import wait_until
+from support.observations import RESULT
 from support.played_kubelet import Manifest, PlayedPod, client, now
 from support.release import Release
 
 _MERGE = {"content-type": "application/merge-patch+json"}
 _APPLY = {"content-type": "application/apply-patch+yaml"}
+
+
+_RESULT = RESULT.model_dump(mode="json", by_alias=True)
 
 
 def _body(**fields: Any) -> Manifest:
@@ -104,6 +108,27 @@ def test_after_the_finish_nothing_is_taken(release: Release) -> None:
     videojob, pod = release.assigned()
     release.assign(videojob, pod, completionTime=now())
     _refused(_report(pod, videojob, progress=100), FINISHED)
+
+
+def test_after_a_cancellation_nothing_is_taken(release: Release) -> None:
+    """Else a job that was cancelled could be completed by its pod before the operator has stopped that."""
+    videojob, pod = release.assigned()
+    release.videojobs.patch(videojob["metadata"]["name"], cancelledRun=1)
+    _refused(_report(pod, videojob, result=_RESULT), FINISHED)
+    release.videojobs.patch(videojob["metadata"]["name"], run=2)
+    _refused(_report(pod, videojob, result=_RESULT), FINISHED)  # the operator has not begun the second run
+
+
+def test_a_reported_result_stays_as_it_is(release: Release) -> None:
+    videojob, pod = release.assigned()
+    assert _report(pod, videojob, result=_RESULT).status_code == 200
+    assert _report(pod, videojob, result=_RESULT).status_code == 200, "the answer to the first may have been lost"
+    _refused(_report(pod, videojob, result=_RESULT | {"sha256": "11"}), FINISHED)
+    _refused(_report(pod, videojob), FINISHED)
+    again = release.pod(videojob, 2)
+    release.assign(videojob, again, 2)
+    answer = _report(again, videojob, attempt=2)
+    assert answer.status_code == 200, f"another attempt has a result of its own: {answer.text}"
 
 
 def test_finished_goes_before_not_assigned(release: Release) -> None:

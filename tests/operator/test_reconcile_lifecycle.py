@@ -4,15 +4,21 @@ from datetime import timedelta
 
 import pytest
 
+from ecg_callbacks.ports import pending_of
+from ecg_callbacks.videojob_facts import facts_of
 from ecg_contract.delivery_record import DeliveryRecord, Settled
 from ecg_contract.errors import ErrorCode
 from ecg_contract.host_protocol import PipelineError
 from ecg_contract.videojob.resource import Phase
 from ecg_contract.videojob.spec import VideoJobCallback
+from ecg_contract.videojob.state import has_reported_result, terminal_state
+from ecg_operator.decide.attempts import next_attempt, unassigned
 from ecg_operator.decide.conditions import derived
 from ecg_operator.decide.plan import Plan
+from ecg_operator.decide.queueing import queued
 from ecg_operator.decide.reconcile import reconcile
-from support.observations import World
+from ecg_operator.observe.job_queue import Place
+from support.observations import RESULT, World
 
 ERROR = PipelineError(code=ErrorCode.AUDIO_EXTRACTION_ERROR, message="오디오 추출 실패")
 BACKEND = VideoJobCallback(base_url="https://backend.example")
@@ -76,6 +82,45 @@ def test_a_cancelled_job_stops_and_says_nothing(world: World) -> None:
     assert (world.videojob.status.phase, world.jobs) == (Phase.FAILED, {})
     assert world.condition("Succeeded") == ("False", "Cancelled")
     assert world.videojob.status.callback == "disabled"
+
+
+@pytest.mark.parametrize("asked", [{"cancelled_run": 1}, {"suspend": True}, {"run": 2}], ids=lambda a: next(iter(a)))
+def test_what_is_asked_after_the_result_was_reported_does_not_undo_it(world: World, asked: dict[str, object]) -> None:
+    """A callback may have said that it is completed."""
+    world.put_report(result=RESULT)
+    world.videojob = world.videojob.model_copy(update={"spec": world.videojob.spec.model_copy(update=asked)})
+    plan = reconcile(world.observed(), world.settings, world.now)
+    assert (plan.status.run, plan.status.phase, plan.status.completion_time) == (1, Phase.SUCCEEDED, world.now)
+    assert facts_of(world.videojob.model_copy(update={"status": plan.status})).terminal == "completed"
+    world.settle()
+    assert world.videojob.status.run == world.videojob.spec.run
+
+
+def test_a_reported_result_calls_back_before_the_end_is_written(world: World) -> None:
+    world.put_report(result=RESULT)
+    status = world.videojob.status
+    assert (status.completion_time, status.phase) == (None, Phase.RUNNING)
+    pending = pending_of("key", DeliveryRecord(run=1, settled=90), facts_of(world.videojob), world.now)
+    assert pending is not None
+    assert (pending.due_at, pending.has_ended) == (world.now, True)
+    assert facts_of(world.videojob).result == RESULT
+
+
+@pytest.mark.parametrize("end", ["unassigned", "fenced", "waiting for its second run"])
+def test_a_result_that_is_not_the_current_attempts_completes_nothing(world: World, end: str) -> None:
+    world.put_report(result=RESULT)
+    before = world.videojob
+    match end:
+        case "unassigned":
+            status = before.status.model_copy(update={"attempt": unassigned(world.attempt)})
+        case "fenced":
+            status = next_attempt(before, None, world.settings, world.now, {})
+        case _:
+            again = before.spec.model_copy(update={"run": 2})
+            status = queued(before.model_copy(update={"spec": again}), Place(1, 1), world.now)
+    assert status.pipeline is not None
+    assert not has_reported_result(status)
+    assert terminal_state(before.model_copy(update={"status": status})) is None
 
 
 def test_a_failed_job_runs_again_with_numbers_that_go_on(world: World) -> None:

@@ -5,20 +5,17 @@ import contextlib
 import gc
 import time
 import weakref
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import kopf
 import pytest
 
-from ecg_operator.act.results_ahead import ResultsAhead
 from ecg_operator.observe.cache import Cache
 from ecg_operator.observe.job_queue import JobQueue
 from ecg_operator.observe.kopf_tasks import WatchesEndedError
 from ecg_operator.operator import Operator, _spare_the_collector
 from ecg_operator.settings import OperatorSettings
-from support.observations import RESULT
 
 
 class Forever:
@@ -85,21 +82,8 @@ def signals() -> list[bool]:
     return []
 
 
-class Away:
-    """Results on an API server that does not answer."""
-
-    async def chunks(self, _: object) -> AsyncIterator[bytes]:
-        await asyncio.Event().wait()
-        yield b""
-
-
 @pytest.fixture
-def results() -> ResultsAhead:
-    return ResultsAhead(Away())
-
-
-@pytest.fixture
-def operator(monkeypatch: pytest.MonkeyPatch, signals: list[bool], results: ResultsAhead) -> Operator:
+def operator(monkeypatch: pytest.MonkeyPatch, signals: list[bool]) -> Operator:
     async def watch_warnings(*_: object) -> None:
         await asyncio.Event().wait()
 
@@ -112,7 +96,6 @@ def operator(monkeypatch: pytest.MonkeyPatch, signals: list[bool], results: Resu
         cluster=None,
         metrics=SimpleNamespace(resyncs=counter),
         health=SimpleNamespace(in_sync=lambda: None),
-        results=results,
     )
     cache = Cache(time.monotonic, JobQueue(0, lambda _: None))
     parts: Any = SimpleNamespace(
@@ -149,13 +132,10 @@ async def test_it_ends_when_it_is_told_to_and_took_the_signals_from_kopf(
     assert signals == [True]
 
 
-async def test_kopf_is_ended_after_everything_else(
-    operator: Operator, played: PlayedKopf, results: ResultsAhead
-) -> None:
+async def test_kopf_is_ended_after_everything_else(operator: Operator, played: PlayedKopf) -> None:
     stop = asyncio.Event()
     run = asyncio.create_task(operator.run(stop))
     await played.began.wait()
-    results._begin(RESULT)
     stop.set()
     await asyncio.wait_for(run, 10)
     assert played.others_at_the_end == set()

@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,6 +42,8 @@ class DisturbingProxy:
     """HTTP status that every watch is refused with; an open watch ends at its next event."""
     unanswered: tuple[str, ...] = ()
     """Watches with one of these in their path get no answer before `answer` is set."""
+    holds: Callable[[bytes], bool] = lambda _: False
+    """Requests with such a body reach the API server after `answer` is set."""
     done: Counter[str] = field(default_factory=Counter)
     """How often each disturbance was done."""
 
@@ -121,6 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class's names
 
     def _pass_on(self, body: bytes) -> None:
+        if self.owner.holds(body):
+            self.owner.answer.wait()
         what, number = self.owner.choose(DISTURBANCES)
         if what == "status":
             return self._refuse(STATUSES[int(number * len(STATUSES))])

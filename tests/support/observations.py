@@ -119,12 +119,16 @@ class World:
         return self.settle()
 
     def report(self, stage: Stage = Stage.COMPLETED, **fields: Any) -> Plan:
+        self.put_report(stage, **fields)
+        return self.settle()
+
+    def put_report(self, stage: Stage = Stage.COMPLETED, **fields: Any) -> None:
+        """The pod's report, which the operator has not seen yet."""
         report = PodReport(attempt=self.attempt.number, pod_uid=self.attempt.pod_uid, stage=stage, **fields)
         self.videojob = self.videojob.model_copy(
             update={"status": self.videojob.status.model_copy(update={"pipeline": report})}
         )
         self.seen_at = self.now
-        return self.settle()
 
     def complete(self) -> Plan:
         return self.report(result=RESULT)

@@ -8,8 +8,8 @@ from ecg_callbacks.videojob_facts import facts_of, record_of
 from ecg_contract.attempt_log import AttemptOutcome, LoggedAttempt, logged
 from ecg_contract.host_protocol import PipelineStatus
 from ecg_contract.stages import Stage
-from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
-from ecg_contract.videojob.state import terminal_state
+from ecg_contract.videojob.resource import Attempt, ConditionType, VideoJob, VideoJobStatus
+from ecg_contract.videojob.state import has_reported_result, terminal_state
 from ecg_contract.wire.status import CallbackView
 
 
@@ -49,7 +49,7 @@ def view(videojob: VideoJob) -> JobView:
         state=state,
         attempt=status.attempt.number if status.attempt else 0,
         started_at=None if waits_for_new_run else _started_at(videojob),
-        completed_at=status.completion_time if state.is_final else None,
+        completed_at=_ended_at(status) if state.is_final else None,
         pipeline=None if waits_for_new_run else _pipeline(videojob),
         error=status.error if state is JobState.FAILED else None,
         callback=_callback(videojob, waits_for_new_run=waits_for_new_run),
@@ -70,16 +70,30 @@ def _started_at(videojob: VideoJob) -> datetime | None:
     return videojob.status.start_time or (begun.start_time if begun else None)
 
 
+def _ended_at(status: VideoJobStatus) -> datetime | None:
+    """Until the operator has written the end, the time that the pod reports for it."""
+    if status.completion_time is not None or status.report is None:
+        return status.completion_time
+    reported = status.report.stages.get(Stage.COMPLETED)
+    return reported.start_time if reported else None
+
+
 def _attempts(status: VideoJobStatus) -> tuple[LoggedAttempt, ...]:
     """Those that have ended, and the current one."""
     current = status.attempt
     if current is None or any(one.number == current.number for one in status.attempts):
         return status.attempts
-    outcome = AttemptOutcome.RUNNING if current.start_time else AttemptOutcome.WAITING
-    going_on = LoggedAttempt(
-        number=current.number, device=current.profile, start_time=current.start_time, outcome=outcome
+    return logged(status.attempts, _current(current, status))
+
+
+def _current(attempt: Attempt, status: VideoJobStatus) -> LoggedAttempt:
+    if has_reported_result(status):
+        end, outcome = _ended_at(status), AttemptOutcome.COMPLETED
+    else:
+        end, outcome = None, AttemptOutcome.RUNNING if attempt.start_time else AttemptOutcome.WAITING
+    return LoggedAttempt(
+        number=attempt.number, device=attempt.profile, start_time=attempt.start_time, end_time=end, outcome=outcome
     )
-    return logged(status.attempts, going_on)
 
 
 def _pipeline(videojob: VideoJob) -> PipelineStatus | None:

@@ -14,7 +14,6 @@ from ecg_operator.act.events import EventRecorder
 from ecg_operator.act.manifests import job_manifest
 from ecg_operator.act.outdated import OutdatedError
 from ecg_operator.act.pod_config import PodConfig
-from ecg_operator.act.results_ahead import ResultsAhead
 from ecg_operator.act.standby_taker import StandbyTaker
 from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.act.upload_signer import UploadSigner
@@ -44,7 +43,6 @@ class Applier:
     clean_up: CleanUp
     uploads: UploadSigner | None
     standby: StandbyTaker
-    results: ResultsAhead
 
     async def apply(self, videojob: VideoJob, plan: Plan) -> VideoJob:
         """The VideoJob with the plan's status.
@@ -83,7 +81,6 @@ class Applier:
         if plan.status_may_wait:
             return
         if plan.status != videojob.status:
-            self.results.completes(videojob, plan.status)
             try:
                 await self.writer.write(videojob, plan.status)
             except (ConflictError, NotFoundError) as error:

@@ -9,7 +9,7 @@ from ecg_cluster.client import Cluster
 from ecg_cluster.errors import NotFoundError
 from ecg_common.clock import Monotonic
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
-from ecg_operator.decide.conditions import is_in_progress
+from ecg_contract.videojob.state import is_in_progress
 from ecg_operator.decide.plan import Plan
 from ecg_operator.observe.cache import Cache
 

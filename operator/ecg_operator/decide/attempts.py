@@ -7,9 +7,9 @@ from datetime import datetime
 from ecg_contract.host_protocol import Device
 from ecg_contract.videojob.names import job_name
 from ecg_contract.videojob.resource import Attempt, ConditionType, Profile, VideoJob, VideoJobStatus
+from ecg_contract.videojob.state import IN_PROGRESS
 from ecg_operator.decide.attempt_end import active_seconds
 from ecg_operator.decide.conditions import with_condition
-from ecg_operator.observe.run_state import IN_PROGRESS
 from ecg_operator.observe.snapshot import Observed, StandbyPod
 from ecg_operator.settings import OperatorSettings
 

@@ -7,7 +7,6 @@ from ecg_callbacks.decision import callback_view
 from ecg_callbacks.videojob_facts import facts_of, record_of
 from ecg_common.redact import redact_text
 from ecg_contract.videojob.resource import Condition, ConditionType, Phase, VideoJob, VideoJobStatus
-from ecg_operator.observe.run_state import IN_PROGRESS
 
 Holds = Literal["True", "False", "Unknown"]
 
@@ -50,12 +49,6 @@ def derived(videojob: VideoJob, status: VideoJobStatus, now: datetime) -> VideoJ
             "callback": view.state,
         }
     )
-
-
-def is_in_progress(status: VideoJobStatus) -> bool:
-    """Whether an attempt is made; false before the first one, while suspended or queued, and after the end."""
-    succeeded = status.condition(ConditionType.SUCCEEDED)
-    return succeeded is not None and succeeded.reason == IN_PROGRESS
 
 
 def phase(status: VideoJobStatus) -> Phase:

@@ -3,6 +3,7 @@
 Every event leads here, whatever caused it; what one call leaves for the next is in the status.
 
     finished?  ->  clean up, and delete the VideoJob when its time is over
+    its pod has reported the result?  ->  complete, whatever was asked of the job since
     cancelled, suspended?  ->  stop the work
     not at work?  ->  the first attempt, or the queue while no slot is free
     ended?  ->  what `attempt_outcome.decide` says: complete, fail, or the next attempt
@@ -18,10 +19,10 @@ from ecg_contract.attempt_log import AttemptOutcome
 from ecg_contract.attempt_outcome import AttemptCounts, AttemptEnd, Complete, Fail, Ignore, Retry, decide
 from ecg_contract.videojob.names import is_on_standby_job
 from ecg_contract.videojob.resource import ConditionType, VideoJob, VideoJobStatus
-from ecg_contract.videojob.state import CANCELLED
+from ecg_contract.videojob.state import CANCELLED, has_reported_result, is_in_progress
 from ecg_operator.decide.attempt_end import active_seconds, attempt_end, with_logged_attempt
 from ecg_operator.decide.attempts import first_attempt, next_attempt, unassigned, with_unrecorded_attempt
-from ecg_operator.decide.conditions import SUSPENDED, derived, is_in_progress, with_condition
+from ecg_operator.decide.conditions import SUSPENDED, derived, with_condition
 from ecg_operator.decide.current_attempt import continue_attempt
 from ecg_operator.decide.estimate import with_estimate
 from ecg_operator.decide.plan import Note, Plan
@@ -54,20 +55,27 @@ def refreshed_status(observed: Observed, settings: OperatorSettings, now: dateti
 
 def _decide(observed: Observed, settings: OperatorSettings, now: datetime) -> Plan:
     observed = with_unrecorded_attempt(observed, settings)
-    videojob = observed.videojob
-    spec, status = videojob.spec, videojob.status
-    is_current = status.run == spec.run
-    if is_current and status.completion_time is not None:
+    spec, status = observed.videojob.spec, observed.videojob.status
+    if status.run == spec.run and status.completion_time is not None:
         return after_the_end(observed, settings, now, status.completion_time)
+    if not has_reported_result(status) and (plan := _stop_or_begin(observed, settings, now)):
+        return plan
+    if end := attempt_end(observed, settings, now):
+        return _after_attempt(observed, end, settings, now)
+    assert status.attempt is not None
+    return continue_attempt(observed, status.attempt, settings, now)
+
+
+def _stop_or_begin(observed: Observed, settings: OperatorSettings, now: datetime) -> Plan | None:
+    """What the spec asks for; None where an attempt of its run is at work, and may be."""
+    spec, status = observed.videojob.spec, observed.videojob.status
     if spec.cancelled_run >= spec.run:
         return end_run(observed, None, CANCELLED, now)
     if spec.suspend:
         return _suspend(observed, now)
-    if not is_current or status.attempt is None or not is_in_progress(status):
+    if status.run != spec.run or status.attempt is None or not is_in_progress(status):
         return _begin_run(observed, settings, now)
-    if end := attempt_end(observed, settings, now):
-        return _after_attempt(observed, end, settings, now)
-    return continue_attempt(observed, status.attempt, settings, now)
+    return None
 
 
 def _begin_run(observed: Observed, settings: OperatorSettings, now: datetime) -> Plan:

@@ -44,7 +44,7 @@ def finished(
     """The run has ended: from now on the API server takes no report of a pod."""
     holds: Holds = "True" if reason == "Succeeded" else "False"
     ended = {
-        "run": videojob.spec.run,
+        "run": videojob.status.run if reason == "Succeeded" else videojob.spec.run,
         "completion_time": now,
         "error": error,
         "active_seconds": active_seconds(videojob, now),

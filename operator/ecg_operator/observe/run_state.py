@@ -3,9 +3,7 @@
 from enum import Enum, auto
 
 from ecg_contract.videojob.manifests import Manifest
-
-IN_PROGRESS = "InProgress"
-"""Reason of the condition Succeeded while an attempt is made."""
+from ecg_contract.videojob.state import IN_PROGRESS
 
 
 class RunState(Enum):
