@@ -107,8 +107,9 @@ def build(given: Dependencies) -> Parts:
     standby = StandbyPool(
         given.cluster, given.settings, given.config, cache, clock=given.clock, holds_lease=lambda: given.lease.is_held
     )
-    queue = WorkQueue(_controller(given, cache, writer, standby).handle)
-    ledger = VideoJobLedger(cache, writer, given.settings, given.clock)
+    controller = _controller(given, cache, writer, standby)
+    queue = WorkQueue(controller.handle)
+    ledger = VideoJobLedger(cache, writer, given.settings, given.clock, controller.handle)
     deliverer = Deliverer(
         ledger, given.sender, clock=given.clock, may_send=lambda: given.lease.is_held, grace_s=_GRACE_S
     )

@@ -103,8 +103,8 @@ def _never(pipeline: PlayedPipeline, _attempt: int) -> None:
     raise AssertionError("a pod without a node was played")
 
 
-# Longer than the 5 s for which a text for people may wait to be written.
-_ON_A_GPU_OR_NEVER = (("enableGpu", True), ("queueLimitSeconds", 12))
+# Much longer than the 5 s for which a text for people may wait to be written: all rows share two cores.
+_ON_A_GPU_OR_NEVER = (("enableGpu", True), ("queueLimitSeconds", 25))
 _NO_MODEL = '{"code": "MODEL_LOADING_ERROR", "message": "no such model"}'
 ROWS = {
     "completes": Row(lambda pipeline, _: pipeline.work(), None, 1),

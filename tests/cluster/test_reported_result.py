@@ -84,7 +84,7 @@ def test_the_last_callback_waits_for_no_write_and_who_asks_then_finds_the_job_co
 
         proxy.answer.set()
         videojobs.wait_for_condition("j", "CallbackDelivered", "True", "Delivered")
-        videojobs.wait_for_condition("j", "Succeeded", "True", "Succeeded")
+        assert videojobs.condition("j", "Succeeded") == ("True", "Succeeded"), "written before the delivery is"
     assert [r.mark for r in backend.of("j")] == ALL_SEVEN
 
 

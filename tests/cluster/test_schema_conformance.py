@@ -15,7 +15,7 @@ from support.server_process import ServerProcess, environment_in_cluster
 __all__ = ["moto"]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_nothing_that_is_sent_breaks_it(cluster: ControlPlane, namespace: str, moto: str, tmp_path: Path) -> None:
     own = {"RESULTS_BUCKET": BUCKET, "TRANSCRIBE_WAIT_S": "0.5", **environment(moto)}
     for folder in ("operator", "server"):

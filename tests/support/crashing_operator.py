@@ -1,10 +1,10 @@
 """An operator that is killed at one of its writes: `python -m support.crashing_operator` forks one per line of stdin.
 
 Writes are requests that change something at the API server (except the Lease, which is renewed by the clock), and
-callbacks. Each is named by its kind and numbered within it as it begins: "PUT videojobs/status 2", "callback
-processing 25 1". A line is a JSON object of environment variables; `CRASH_AT` (such a name) and `CRASH_WHEN` (before,
-after) say where the process ends as by kill -9, `WRITES` names a file for the list of writes. Forking saves each run
-the imports; the parent has no thread and no event loop.
+callbacks. Each is named by its kind and numbered within it as it begins: "PUT videojobs/status 2", "PUT delivery 1"
+for the status with the end of the delivery, "callback processing 25 1". A line is a JSON object of environment
+variables; `CRASH_AT` (such a name) and `CRASH_WHEN` (before, after) say where the process ends as by kill -9, `WRITES`
+names a file for the list of writes. Forking saves each run the imports; the parent has no thread and no event loop.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class CountingCluster(Cluster):
         ask = super()._request
         if method == "GET" or "/leases" in path:
             return await ask(method, path, body, **options)
-        kind = f"{method} {_without_names(path)}"
+        kind = f"{method} {'delivery' if _is_delivered(body) else _without_names(path)}"
         return await self._writes.write(kind, lambda: ask(method, path, body, **options))
 
 
@@ -81,6 +81,12 @@ class CountingSender:
 def _without_names(path: str) -> str:
     """The resource and the subresource in the path of a namespaced object: "videojobs/status"."""
     return re.sub("^.*/namespaces/[^/]+/([^/]+)(/[^/]+)?", r"\1", path)
+
+
+def _is_delivered(body: Any) -> bool:
+    """Whether a status has the end of the delivery."""
+    status = body.get("status") or {} if isinstance(body, dict) else {}
+    return "terminal" in (status.get("callbacks") or {})
 
 
 async def _connected(settings: OperatorSettings) -> Dependencies:

@@ -48,7 +48,7 @@ def view(videojob: VideoJob) -> JobView:
         job_id=spec.job_id,
         state=state,
         attempt=status.attempt.number if status.attempt else 0,
-        started_at=None if waits_for_new_run else _started_at(videojob),
+        started_at=None if waits_for_new_run else status.start_time or _begun_at(status),
         completed_at=_ended_at(status) if state.is_final else None,
         pipeline=None if waits_for_new_run else _pipeline(videojob),
         error=status.error if state is JobState.FAILED else None,
@@ -64,10 +64,10 @@ def view(videojob: VideoJob) -> JobView:
     )
 
 
-def _started_at(videojob: VideoJob) -> datetime | None:
-    report = videojob.status.report
-    begun = report.stages.get(Stage.DOWNLOAD) if report else None
-    return videojob.status.start_time or (begun.start_time if begun else None)
+def _begun_at(status: VideoJobStatus) -> datetime | None:
+    """When the pod reports that it began."""
+    begun = status.report.stages.get(Stage.DOWNLOAD) if status.report else None
+    return begun.start_time if begun else None
 
 
 def _ended_at(status: VideoJobStatus) -> datetime | None:
@@ -87,13 +87,11 @@ def _attempts(status: VideoJobStatus) -> tuple[LoggedAttempt, ...]:
 
 
 def _current(attempt: Attempt, status: VideoJobStatus) -> LoggedAttempt:
+    start, end = attempt.start_time, None
+    outcome = AttemptOutcome.RUNNING if start else AttemptOutcome.WAITING
     if has_reported_result(status):
-        end, outcome = _ended_at(status), AttemptOutcome.COMPLETED
-    else:
-        end, outcome = None, AttemptOutcome.RUNNING if attempt.start_time else AttemptOutcome.WAITING
-    return LoggedAttempt(
-        number=attempt.number, device=attempt.profile, start_time=attempt.start_time, end_time=end, outcome=outcome
-    )
+        start, end, outcome = start or _begun_at(status), _ended_at(status), AttemptOutcome.COMPLETED
+    return LoggedAttempt(number=attempt.number, device=attempt.profile, start_time=start, end_time=end, outcome=outcome)
 
 
 def _pipeline(videojob: VideoJob) -> PipelineStatus | None:

@@ -14,12 +14,12 @@ class CleanUp:
 
     def __init__(self, cluster: Cluster, settings: OperatorSettings, standby_source: StandbySource) -> None:
         self._cluster, self._settings, self._standby_source = cluster, settings, standby_source
-        self._done: dict[str, tuple[str, int]] = {}
+        self._done: dict[str, tuple[str, int | None]] = {}
         """By the VideoJob's name: its uid and its run."""
 
     async def run(self, videojob: VideoJob) -> None:
         """Once for each run. Raises ClusterError."""
-        name, run = videojob.metadata.name, (videojob.metadata.uid, videojob.spec.run)
+        name, run = videojob.metadata.name, (videojob.metadata.uid, videojob.status.run)
         if self._done.get(name) == run:
             return
         await self._delete_secrets(videojob)

@@ -1,12 +1,13 @@
 """`DeliveryLedger` on VideoJobs: deliveries are recorded in `status.callbacks`."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from ecg_callbacks.ports import Change, Delivery, Pending, pending_of
 from ecg_callbacks.videojob_facts import facts_of, record_of
 from ecg_cluster.errors import ConflictError, NotFoundError
 from ecg_common.clock import Clock
 from ecg_contract.videojob.resource import VideoJob, VideoJobStatus
+from ecg_contract.videojob.state import has_reported_result
 from ecg_operator.act.status_writer import StatusWriter
 from ecg_operator.decide.conditions import derived
 from ecg_operator.decide.reconcile import refreshed_status
@@ -17,7 +18,16 @@ from ecg_operator.settings import OperatorSettings
 class VideoJobLedger:
     """Keys are `<name>/<uid>`: a VideoJob that was deleted and created again is another one."""
 
-    def __init__(self, cache: Cache, writer: StatusWriter, settings: OperatorSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        writer: StatusWriter,
+        settings: OperatorSettings,
+        clock: Clock,
+        reconcile: Callable[[str], Awaitable[object]],
+    ) -> None:
+        """`reconcile` makes one pass over a VideoJob, which writes the end of a run that is completed."""
+        self._reconcile = reconcile
         self._cache, self._writer, self._settings, self._clock = cache, writer, settings, clock
         self._pending: dict[str, Pending] = {}
         """By the VideoJob's name."""
@@ -46,19 +56,35 @@ class VideoJobLedger:
         return Delivery(facts_of(videojob), record_of(videojob.status)) if videojob else None
 
     async def record(self, key: str, change: Change) -> None:
+        """Where a job is recorded as delivered, the end of its run is written before."""
         name = key.partition("/")[0]
         async with self._writer.locked(name):
-            while (videojob := self._find(key)) is not None:
-                try:
-                    await self._writer.write(videojob, self._changed(name, videojob, change))
-                except ConflictError:
-                    await self._writer.read(name)
-                except NotFoundError:
-                    self._pending.pop(name, None)
-                    return
-                else:
-                    break
-            self.update(name)
+            is_ahead = self._is_ahead_of_the_end(key, change)
+            if not is_ahead:
+                await self._record(name, key, change)
+        if is_ahead:
+            await self._reconcile(name)
+            async with self._writer.locked(name):
+                await self._record(name, key, change)
+
+    def _is_ahead_of_the_end(self, key: str, change: Change) -> bool:
+        videojob = self._find(key)
+        if videojob is None or not has_reported_result(videojob.status):
+            return False
+        return change(record_of(videojob.status)).terminal is not None
+
+    async def _record(self, name: str, key: str, change: Change) -> None:
+        while (videojob := self._find(key)) is not None:
+            try:
+                await self._writer.write(videojob, self._changed(name, videojob, change))
+            except ConflictError:
+                await self._writer.read(name)
+            except NotFoundError:
+                self._pending.pop(name, None)
+                return
+            else:
+                break
+        self.update(name)
 
     def _changed(self, name: str, videojob: VideoJob, change: Change) -> VideoJobStatus:
         observed = self._cache.observe(name)
