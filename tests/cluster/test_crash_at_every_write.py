@@ -94,6 +94,8 @@ class Runs:
             died = False
             if crash:
                 wait_until(lambda: not is_alive(pid) or self._is_done(videojobs, name), 60)
+                if crash["CRASH_AT"] in writes.read_text().splitlines():  # the job may be done just before the kill
+                    wait_until(lambda: not is_alive(pid), 30)
                 died = not is_alive(pid)
                 self._end(pid)
                 pid = self._forks.fork(common)
