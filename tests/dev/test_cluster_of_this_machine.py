@@ -74,6 +74,7 @@ def _state_of_this_machine() -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.timeout(1200)  # the first on a machine builds the node's programs
 def test_nothing_is_left_of_a_cluster_that_was_up(cluster: NodeCluster) -> None:
     before, programs = _state_of_this_machine(), _programs()
     cluster.up()
