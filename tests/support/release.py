@@ -83,12 +83,25 @@ class Release:
         given["POD_CONFIG_FILE"] = str(config)
         return OperatorProcess(self.plane, self.namespace, folder, KUBECONFIG=str(kubeconfig), **given, **environment)
 
+    def as_administrator(self, pod: PlayedPod) -> tuple[str, ...]:
+        """kubectl's flags for the pod's identity in an administrator's group, so that only a policy can refuse it."""
+        account = f"--as=system:serviceaccount:{self.namespace}:{self.name}-pipeline"
+        claims = {"pod-name": pod.name, "pod-uid": pod.uid}
+        extra = (f"--as-user-extra=authentication.kubernetes.io/{name}={value}" for name, value in claims.items())
+        return account, *extra, "--as-group=system:masters"
+
     def token(self, component: str) -> str:
         """A token of a component's service account, bound to no pod."""
         path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{self.name}-{component}/token"
         answer = self.admin.post(path, json={"spec": {"expirationSeconds": 3600}})
         assert answer.is_success, answer.text
         return str(answer.json()["status"]["token"])
+
+
+def refused(answer: httpx.Response, message: str) -> None:
+    """Assert that a policy refused a write with this message."""
+    assert answer.status_code == 422, answer.text
+    assert message in answer.json()["message"]
 
 
 @contextmanager

@@ -60,12 +60,10 @@ class VideoJobLedger:
         name = key.partition("/")[0]
         async with self._writer.locked(name):
             is_ahead = self._is_ahead_of_the_end(key, change)
-            if not is_ahead:
-                await self._record(name, key, change)
         if is_ahead:
             await self._reconcile(name)
-            async with self._writer.locked(name):
-                await self._record(name, key, change)
+        async with self._writer.locked(name):
+            await self._record(name, key, change)
 
     def _is_ahead_of_the_end(self, key: str, change: Change) -> bool:
         videojob = self._find(key)
